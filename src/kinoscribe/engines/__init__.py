@@ -1,0 +1,1 @@
+"""Turns an Ask into pieces of an answer."""

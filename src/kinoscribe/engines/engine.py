@@ -1,0 +1,78 @@
+"""The words between the analysis and an engine: an Ask goes in, Pieces come out."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from kinoscribe.cancel import Cancel
+from kinoscribe.contract.video import VideoFacts
+from kinoscribe.notes import Notes
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One question about one video.
+
+    `notes` hold the evidence of the asked window only (`start` to `end`, absolute seconds). `json_schema` is
+    the shape the answer must have, or None for free text. `max_tokens` is a hint: the analysis cuts anyway.
+    `images` are (name, bytes) of reference pictures the prompt points at with `<@name>`.
+    """
+
+    prompt: str
+    facts: VideoFacts
+    notes: Notes
+    start: float
+    end: float
+    model_name: str
+    temperature: float
+    max_tokens: int
+    json_schema: dict[str, Any] | None = None
+    images: tuple[tuple[str, bytes], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The next part of the answer, split anywhere between characters."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The last piece. Token counts are None where the engine does not count; then the bundled tokenizer does."""
+
+    reason: Literal["stop", "length"] = "stop"
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    notes: dict[str, str] = field(default_factory=dict)
+
+
+Piece = Text | Finished
+
+
+@dataclass(frozen=True, slots=True)
+class EngineState:
+    """Whether an engine can answer now, and if not, a sentence that says why and what to do."""
+
+    ready: bool
+    reason: str = ""
+
+
+class Engine(Protocol):
+    """`name` is what the operator chose, `model` the true name of what answers, for receipts and `/models`."""
+
+    name: str
+    model: str
+    version: str
+    context_tokens: int
+
+    def generate(self, ask: Ask, cancel: Cancel) -> Iterator[Piece]:
+        """Yields at least one `Text` and ends with `Finished`, or raises an `ApiError` or `Canceled`.
+
+        Closing the iterator ends the work.
+        """
+        ...
+
+    def state(self) -> EngineState: ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,1 @@
+"""Collects what can be perceived in a video, once per content."""

@@ -1,0 +1,33 @@
+"""Sets up structured logs: lines of JSON on a server, readable lines on a terminal."""
+
+import logging
+import sys
+
+import structlog
+
+
+def set_up(level: str = "info", *, as_json: bool = True) -> None:
+    """Sends all logs of the process to standard error at `level` (debug, info, warning, error)."""
+    number = logging.getLevelNamesMapping()[level.upper()]
+    renderer: structlog.types.Processor = (
+        structlog.processors.JSONRenderer()
+        if as_json
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info if as_json else _keep,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr)
+
+
+def _keep(_logger: object, _name: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    return event

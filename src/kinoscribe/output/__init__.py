@@ -1,0 +1,1 @@
+"""Turns pieces into text that has the shape the client asked for."""

@@ -1,0 +1,1 @@
+"""Turns what a client points at into a file that is known by its content."""

@@ -1,0 +1,34 @@
+"""Counts tokens and cuts text at a number of tokens, with the tokenizer that is bundled with the package.
+
+The vocabulary is the uncased BERT WordPiece of all-MiniLM-L6-v2 (Apache-2.0, see NOTICE). It is used for every
+engine that does not count for itself.
+"""
+
+from functools import cache
+from importlib.resources import files
+
+from tokenizers import Tokenizer
+
+
+def count_tokens(text: str) -> int:
+    """The number of tokens in `text`."""
+    return len(_tokenizer().encode(text, add_special_tokens=False).ids) if text else 0
+
+
+def cut_to_tokens(text: str, most: int) -> tuple[str, int]:
+    """The longest beginning of `text` that has at most `most` tokens, and its number of tokens."""
+    if most <= 0:
+        return "", 0
+    encoded = _tokenizer().encode(text, add_special_tokens=False)
+    if len(encoded.ids) <= most:
+        return text, len(encoded.ids)
+    return text[: encoded.offsets[most - 1][1]], most
+
+
+@cache
+def _tokenizer() -> Tokenizer:
+    kept = files("kinoscribe").joinpath("data/tokenizer.json").read_text(encoding="utf-8")
+    tokenizer = Tokenizer.from_str(kept)
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer

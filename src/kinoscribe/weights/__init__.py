@@ -1,0 +1,1 @@
+"""Fetches, checks and keeps the weights of the embedded engine."""
