@@ -31,38 +31,88 @@ def default_data_dir() -> Path:
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="KINOSCRIBE_", extra="forbid", frozen=True)
 
-    data_dir: Path = Field(default_factory=default_data_dir, description="Folder for the database, media, evidence and weights.")
-    models_dir: Path | None = Field(None, description="Folder of the weights, when they are not under the data folder.")
+    data_dir: Path = Field(
+        default_factory=default_data_dir, description="Folder for the database, media, evidence and weights."
+    )
+    models_dir: Path | None = Field(
+        None, description="Folder of the weights, when they are not under the data folder."
+    )
     host: str = Field("127.0.0.1", description="Address the server listens on.")
     port: int = Field(8080, ge=0, le=65535, description="Port the server listens on; 0 takes a free one.")
-    public_url: str | None = Field(None, description="Address clients reach the server by, when a proxy stands before it.")
-    api_key: SecretStr | None = Field(None, description="A key that is valid from the first start on, for the account `default`.")
+    public_url: str | None = Field(
+        None, description="Address clients reach the server by, when a proxy stands before it."
+    )
+    api_key: SecretStr | None = Field(
+        None, description="A key that is valid from the first start on, for the account `default`."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
-    log_format: Literal["auto", "json", "text"] = Field("auto", description="`auto` is text on a terminal, else JSON.")
+    log_format: Literal["auto", "json", "text"] = Field(
+        "auto", description="`auto` is text on a terminal, else JSON."
+    )
 
     engine: Literal["embedded", "scripted"] = Field("embedded", description="Who answers.")
-    scripted_file: Path | None = Field(None, description="Prepared answers of the `scripted` engine; without it the engine makes one up from request and evidence.")
-    default_model: Literal["auto", "pegasus1.2", "pegasus1.5", "pegasus1.6"] = Field("auto", description="Rule set for requests without `model_name`; `auto` decides by the SDK's version.")
-    sync_slots: int = Field(8, ge=1, le=1024, description="Synchronous analyses at once; one more is answered 503.")
-    composers: int = Field(1, ge=1, le=64, description="Processes of the embedded engine that compose answers.")
-    collectors: Annotated[tuple[str, ...], NoDecode] | None = Field(None, description="Collectors of evidence, separated by commas: shots, looks, speech, screen_text, visual_tags. Unset: all for `embedded`, shots and looks for `scripted`.")
+    scripted_file: Path | None = Field(
+        None,
+        description="Prepared answers of the `scripted` engine; without it they are made from request and evidence.",
+    )
+    default_model: Literal["auto", "pegasus1.2", "pegasus1.5", "pegasus1.6"] = Field(
+        "auto", description="Rule set for requests without `model_name`; `auto` decides by the SDK's version."
+    )
+    sync_slots: int = Field(
+        8, ge=1, le=1024, description="Synchronous analyses at once; one more is answered 503."
+    )
+    composers: int = Field(
+        1, ge=1, le=64, description="Processes of the embedded engine that compose answers."
+    )
+    collectors: Annotated[tuple[str, ...], NoDecode] | None = Field(
+        None,
+        description=(
+            "Collectors of evidence, separated by commas: shots, looks, speech, screen_text, visual_tags. "
+            "Unset: all for `embedded`, shots and looks for `scripted`."
+        ),
+    )
     evidence_processes: int = Field(1, ge=1, le=64, description="Videos whose evidence is collected at once.")
-    evidence_on_upload: bool = Field(True, description="Collect evidence as soon as an asset is ready, before anybody asks.")
-    speech_model: Literal["base", "tiny.en"] = Field("base", description="Speech recogniser: `base` hears many languages, `tiny.en` is faster and hears English.")
+    evidence_on_upload: bool = Field(
+        True, description="Collect evidence as soon as an asset is ready, before anybody asks."
+    )
+    speech_model: Literal["base", "tiny.en"] = Field(
+        "base",
+        description="Speech recogniser: `base` hears many languages, `tiny.en` is faster and hears English.",
+    )
 
     max_body_bytes: int = Field(64 * MIB, ge=MIB, description="Largest JSON body.")
     max_upload_bytes: int = Field(2048 * MIB, ge=1, description="Largest file by direct upload.")
     max_url_bytes: int = Field(4096 * MIB, ge=1, description="Largest file fetched from a URL.")
     fetch_seconds: float = Field(600.0, gt=0, description="Longest time a fetch from a URL may take in all.")
-    url_allow: Annotated[tuple[str, ...], NoDecode] = Field((), description="Networks or addresses beside the public ones that URLs may point at, separated by commas: `192.168.1.0/24`, `127.0.0.1`.")
-    url_ports: Annotated[tuple[int, ...], NoDecode] = Field((80, 443), description="Ports that URLs may name, separated by commas; 0 allows all.")
+    url_allow: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description=(
+            "Networks beside the public ones that URLs may point at, separated by commas: "
+            "`192.168.1.0/24,127.0.0.1`."
+        ),
+    )
+    url_ports: Annotated[tuple[int, ...], NoDecode] = Field(
+        (80, 443), description="Ports that URLs may name, separated by commas; 0 allows all."
+    )
     allow_http_images: bool = Field(False, description="Also take reference pictures by plain http.")
-    decode_seconds: float = Field(1800.0, gt=0, description="Longest time the decoding of one video may take.")
-    decode_memory_bytes: int = Field(3072 * MIB, ge=256 * MIB, description="Address space of a process that decodes.")
-    max_pixels: int = Field(64_000_000, ge=129_600, description="Largest coded picture that is decoded at all, in pixels.")
-    asset_wait_seconds: float = Field(30.0, ge=0, description="How long a synchronous request waits for an asset that is still processing.")
-    heartbeat_seconds: float = Field(15.0, gt=0, description="Longest silence of a stream before an empty line is sent.")
-    shortest_seconds: float | None = Field(None, ge=0.1, description="Shortest video and window, in place of the rule set's own.")
+    decode_seconds: float = Field(
+        1800.0, gt=0, description="Longest time the decoding of one video may take."
+    )
+    decode_memory_bytes: int = Field(
+        3072 * MIB, ge=256 * MIB, description="Address space of a process that decodes."
+    )
+    max_pixels: int = Field(
+        64_000_000, ge=129_600, description="Largest coded picture that is decoded at all, in pixels."
+    )
+    asset_wait_seconds: float = Field(
+        30.0, ge=0, description="How long a synchronous request waits for an asset that is still processing."
+    )
+    heartbeat_seconds: float = Field(
+        15.0, gt=0, description="Longest silence of a stream before an empty line is sent."
+    )
+    shortest_seconds: float | None = Field(
+        None, ge=0.1, description="Shortest video and window, in place of the rule set's own."
+    )
 
     @field_validator("collectors", "url_allow", "url_ports", mode="before")
     @classmethod
