@@ -1,0 +1,90 @@
+"""The words between a decode process and its caller: what may be asked, and the pieces that come back.
+
+Times are seconds on the container's own clock. Everything is encoded as MessagePack by `msgspec`.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from kinoscribe.contract.video import VideoFacts
+
+THUMB_WIDTH, THUMB_HEIGHT = 64, 36
+THUMB_BYTES = 3 * THUMB_WIDTH * THUMB_HEIGHT
+SAMPLE_RATE = 16_000
+
+
+class PictureFacts(msgspec.Struct, frozen=True, tag="picture_facts"):
+    """A still picture as it is shown: pixels of the file, `mime_type` by content."""
+
+    width: int
+    height: int
+    mime_type: str
+
+
+class FileKind(msgspec.Struct, frozen=True, tag="file_kind"):
+    """What a file is by its content. `facts` for a video, `picture` for an image, `duration` for a sound.
+
+    `reason` says in a sentence why a file that looks like media could not be taken for it.
+    """
+
+    kind: Literal["video", "image", "audio", "other"]
+    mime_type: str
+    facts: VideoFacts | None = None
+    picture: PictureFacts | None = None
+    duration: float | None = None
+    reason: str | None = None
+
+
+class ReadPlan(msgspec.Struct, frozen=True):
+    """What one pass over a video is to bring.
+
+    `start` and `end` bound what comes back (the whole video when `None`). Pictures are taken when the scene has
+    changed, at least `min_gap` and at most `max_gap` seconds apart; the gaps grow when `most_pictures` would not
+    be enough for the length. `max_side` bounds the longer side of a picture.
+    """
+
+    pictures: bool = True
+    sound: bool = True
+    thumbs: bool = True
+    start: float | None = None
+    end: float | None = None
+    min_gap: float = 0.5
+    max_gap: float = 10.0
+    most_pictures: int = 400
+    max_side: int = 1280
+
+
+class Thumb(msgspec.Struct, frozen=True, tag="thumb"):
+    """A frame made tiny: `THUMB_WIDTH` x `THUMB_HEIGHT`, the planes Y, U, V one after another, full size each."""
+
+    time: float
+    pixels: bytes
+
+
+class Picture(msgspec.Struct, frozen=True, tag="picture"):
+    """A picture as it is shown: upright, square pixels, RGB24 row by row without padding."""
+
+    time: float
+    width: int
+    height: int
+    pixels: bytes
+
+
+class Sound(msgspec.Struct, frozen=True, tag="sound"):
+    """About a second of mono sound: float32 little endian, `SAMPLE_RATE`; `time` is that of the first sample."""
+
+    time: float
+    samples: bytes
+
+
+class Read(msgspec.Struct, frozen=True, tag="read"):
+    """The last piece: where picture and sound ended (`None` when there were none) and what went wrong."""
+
+    end_of_pictures: float | None
+    end_of_sound: float | None
+    frames: int
+    warnings: tuple[str, ...] = ()
+
+
+Piece = Thumb | Picture | Sound | Read
