@@ -64,3 +64,20 @@ class EngineFailed(ApiError):
     """The engine broke off after the answer had begun, or could not begin it."""
 
     sentence = "The analysis engine failed: {reason}"
+
+
+class VideoFilesizeTooLarge(ApiError):
+    """`most` and `size` are texts with their unit."""
+
+    code, status = "video_filesize_too_large", 400
+    sentence = "The video is too large. Please use a video with a size less than {most}. The current size is {size}."
+
+
+class BodyTooLarge(ApiError):
+    code, status = "body_too_large", 413
+    sentence = "The request body is too large: at most {most} bytes are accepted."
+
+
+class StorageFull(ApiError):
+    code, status = "storage_full", 507
+    sentence = "This server has no room left on its disk. Nothing was kept of this request."
