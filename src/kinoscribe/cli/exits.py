@@ -1,0 +1,33 @@
+"""Names the exit codes, and turns an error into the sentence and the code a command ends with."""
+
+from kinoscribe.contract.errors import ApiError
+
+OK = 0
+FAILED = 1
+USAGE = 2
+REFUSED = 3
+NOT_READY = 4
+INTERRUPTED = 130
+
+MEANINGS = {
+    OK: "It worked.",
+    FAILED: "It was tried and failed: the engine broke off, the disk was full, a check of `doctor` failed.",
+    USAGE: "The command line or a setting is wrong.",
+    REFUSED: "The video or the question is refused: not a video, too long, a window outside of it.",
+    NOT_READY: "Something must be done first: the weights of the engine are missing.",
+    INTERRUPTED: "Stopped by Ctrl-C.",
+}
+
+
+class Exit(Exception):
+    """Ends a command with `code` after saying `sentence` on standard error."""
+
+    def __init__(self, code: int, sentence: str = "") -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.sentence = sentence
+
+
+def exit_for(error: ApiError) -> Exit:
+    """A refusal (4xx) is the user's to mend, everything else is a failure of ours."""
+    return Exit(REFUSED if error.status < 500 else FAILED, error.message)
