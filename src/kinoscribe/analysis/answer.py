@@ -1,0 +1,155 @@
+"""Turns evidence and the client's words into the text of an answer, its end and its receipt."""
+
+from collections.abc import Generator
+from contextlib import closing
+from datetime import datetime
+
+import structlog
+
+from kinoscribe.analysis.job import Job
+from kinoscribe.analysis.meter import Meter
+from kinoscribe.analysis.receipt import receipt_body
+from kinoscribe.analysis.tools import Tools
+from kinoscribe.contract.errors import ApiError, EngineFailed
+from kinoscribe.contract.events import Ended, Event, Progress, TextPart, Usage
+from kinoscribe.contract.limits import context_window
+from kinoscribe.contract.warnings import truncated
+from kinoscribe.engines.engine import Ask, Finished, Text
+from kinoscribe.evidence.brief import brief
+from kinoscribe.notes import Notes, within
+from kinoscribe.output.conform import conform
+from kinoscribe.tokens import count_tokens, cut_to_tokens
+
+_PART = 400
+_log = structlog.get_logger(__name__)
+
+
+def answer(job: Job, tools: Tools, created: datetime) -> Generator[Event, None, None]:
+    """Yields Progress and TextPart events and one Ended; keeps the receipt before the Ended goes out.
+
+    Raises what the evidence or the engine raise; then the receipt tells of the failure.
+    """
+    notes: Notes | None = None
+    kept = tools.gatherer.kept(job.looked.content) is not None
+    meter = _meter(job, tools)
+    usage = Usage(output_tokens=0, input_tokens=job.input_tokens)
+    try:
+        whole = yield from tools.gatherer.gather(
+            job.content.path, job.looked.content, job.looked.facts, job.cancel
+        )
+        notes = within(whole, job.looked.start, job.looked.end)
+        job.stopwatch.lap("evidence")
+        usage = Usage(0, job.input_tokens + count_tokens(brief(notes)))
+        meter = _meter(job, tools, used=usage.input_tokens)
+        yield Progress("answer", 0.0)
+        finished = yield from _say(job, tools, notes, meter)
+        usage = Usage(
+            output_tokens=meter.tokens if finished.output_tokens is None else finished.output_tokens,
+            input_tokens=usage.input_tokens if finished.input_tokens is None else finished.input_tokens,
+        )
+        job.stopwatch.lap("answer")
+        cut = meter.full or finished.reason == "length"
+        ended = Ended(
+            generation_id=job.generation_id,
+            finish_reason="length" if cut else "stop",
+            usage=usage,
+            warning=truncated(usage.output_tokens, job.request.max_tokens) if cut else None,
+        )
+    except ApiError as error:
+        failed = Ended(
+            generation_id=job.generation_id,
+            finish_reason=None,
+            usage=Usage(meter.tokens, usage.input_tokens),
+            error=error,
+        )
+        _keep_receipt(job, tools, created, notes, failed, kept=kept)
+        raise
+    yield Progress("answer", 1.0)
+    _keep_receipt(job, tools, created, notes, ended, kept=kept)
+    yield ended
+
+
+def _meter(job: Job, tools: Tools, used: int = 0) -> Meter:
+    room = min(context_window(job.request.model_name), tools.engine.context_tokens) - used
+    return Meter(max(0, min(job.request.max_tokens, room)), count_tokens, cut_to_tokens)
+
+
+def _say(job: Job, tools: Tools, notes: Notes, meter: Meter) -> Generator[Event, None, Finished]:
+    request = job.request
+    ask = Ask(
+        prompt=request.prompt_text,
+        facts=job.looked.facts,
+        notes=notes,
+        start=job.looked.start,
+        end=job.looked.end,
+        model_name=request.model_name,
+        temperature=request.temperature,
+        max_tokens=request.max_tokens,
+        json_schema=request.json_schema,
+    )
+    if request.json_schema is not None:
+        return (yield from _say_json(job, tools, ask, meter))
+    with closing(_pieces(job, tools, ask)) as pieces:
+        for piece in pieces:
+            if isinstance(piece, Finished):
+                return piece
+            part = meter.take(piece.text)
+            if part:
+                yield TextPart(part)
+            if meter.full:
+                return Finished("length")
+    raise EngineFailed(reason="it stopped before the end of the answer.")
+
+
+def _say_json(job: Job, tools: Tools, ask: Ask, meter: Meter) -> Generator[Event, None, Finished]:
+    """JSON is checked as a whole before its first character is sent."""
+    assert ask.json_schema is not None
+    texts: list[str] = []
+    finished: Finished | None = None
+    with closing(_pieces(job, tools, ask)) as pieces:
+        for piece in pieces:
+            if isinstance(piece, Finished):
+                finished = piece
+                break
+            texts.append(piece.text)
+    if finished is None:
+        raise EngineFailed(reason="it stopped before the end of the answer.")
+    text = "".join(texts)
+    if finished.reason == "stop":
+        text = conform(text, ask.json_schema)
+    part = meter.take(text)
+    for first in range(0, len(part), _PART):
+        yield TextPart(part[first : first + _PART])
+    return finished
+
+
+def _pieces(job: Job, tools: Tools, ask: Ask) -> Generator[Text | Finished, None, None]:
+    pieces = tools.engine.generate(ask, job.cancel)
+    try:
+        for piece in pieces:
+            job.cancel.check()
+            yield piece
+    finally:
+        close = getattr(pieces, "close", None)
+        if close is not None:
+            close()
+
+
+def _keep_receipt(
+    job: Job, tools: Tools, created: datetime, notes: Notes | None, ended: Ended, *, kept: bool
+) -> None:
+    body = receipt_body(
+        generation_id=job.generation_id,
+        created=created,
+        model_name=job.request.model_name,
+        engine=tools.engine,
+        looked=job.looked,
+        notes=notes,
+        evidence_kept=kept,
+        stopwatch=job.stopwatch,
+        ended=ended,
+    )
+    try:
+        tools.receipts.keep(job.account, job.generation_id, body)
+    except ApiError as error:
+        _log.warning("receipt_not_kept", generation_id=job.generation_id, reason=error.message)

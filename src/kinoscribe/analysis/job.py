@@ -1,0 +1,27 @@
+"""A request that nothing can refuse any more, with all that its answer needs."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from kinoscribe.analysis.receipt import Looked, Stopwatch
+from kinoscribe.cancel import Cancel
+from kinoscribe.contract.analyze import AnalyzeRequest
+from kinoscribe.sources.resolve import Content
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """`held` keeps temporary files; whoever prepared the job closes it, with `close()`."""
+
+    generation_id: str
+    account: str
+    request: AnalyzeRequest
+    content: Content
+    looked: Looked
+    input_tokens: int
+    cancel: Cancel
+    held: ExitStack
+    stopwatch: Stopwatch = field(default_factory=Stopwatch)
+
+    def close(self) -> None:
+        self.held.close()

@@ -1,0 +1,105 @@
+"""Turns the table of routes into the ASGI application that a server runs."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from kinoscribe import __version__
+from kinoscribe.api import health
+from kinoscribe.api.door import BASE_PATH, Door, House, error_response, guarded
+from kinoscribe.api.openapi import document
+from kinoscribe.api.routes import LEFT_OUT, ROUTES
+from kinoscribe.contract.errors import ApiError, EndpointNotSupported, MethodNotAllowed, RouteUnknown
+
+_ANY_METHOD = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+_PREFIXES = ("", BASE_PATH)
+
+Hook = Callable[[], Awaitable[None]]
+
+
+def make_application(house: House, start: Hook, stop: Hook) -> ASGIApp:
+    """The application. `start` and `stop` run once, before the first and after the last request."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await start()
+        try:
+            yield
+        finally:
+            await stop()
+
+    app = FastAPIOffline(
+        title="Kinoscribe",
+        version=__version__,
+        lifespan=lifespan,
+        redirect_slashes=False,
+        docs_url="/docs",
+        redoc_url=None,
+    )
+    app.openapi = lambda: document(ROUTES, str(house.tools.settings.public_url or "/"))  # type: ignore[method-assign]
+    _add_health(app, house)
+    _add_left_out(app, house)
+    for prefix in _PREFIXES:
+        for route in ROUTES:
+            app.add_api_route(
+                prefix + route.path,
+                guarded(route.handler, house),
+                methods=[route.method],
+                include_in_schema=False,
+                response_model=None,
+            )
+    _add_errors(app, house)
+    return Door(app)
+
+
+def _add_health(app: FastAPI, house: House) -> None:
+    async def readyz(request: Request) -> Response:
+        return await health.readyz(request, house)
+
+    for prefix in _PREFIXES:
+        app.add_api_route(prefix + "/healthz", health.healthz, include_in_schema=False, response_model=None)
+        app.add_api_route(prefix + "/readyz", readyz, include_in_schema=False, response_model=None)
+
+
+def _add_left_out(app: FastAPI, house: House) -> None:
+    async def left_out(request: Request) -> Response:
+        await house.keys.account_of(request.headers.get("x-api-key"))
+        raise EndpointNotSupported(path=request.url.path)
+
+    for prefix in _PREFIXES:
+        for path in LEFT_OUT:
+            for full in (prefix + path, prefix + path + "/{rest:path}"):
+                app.add_api_route(
+                    full, left_out, methods=_ANY_METHOD, include_in_schema=False, response_model=None
+                )
+
+
+def _add_errors(app: FastAPI, house: House) -> None:
+    async def refused(request: Request, error: Exception) -> Response:
+        assert isinstance(error, ApiError)
+        return error_response(request.url.path, error)
+
+    async def unrouted(request: Request, error: Exception) -> Response:
+        """Key before route: a stranger does not learn which routes there are (contract 1.5)."""
+        assert isinstance(error, HTTPException)
+        path = request.url.path
+        known: ApiError
+        try:
+            await house.keys.account_of(request.headers.get("x-api-key"))
+        except ApiError as stranger:
+            known = stranger
+        else:
+            if error.status_code == 405:
+                known = MethodNotAllowed(method=request.method, path=path)
+            else:
+                known = RouteUnknown(path=path)
+        return error_response(path, known)
+
+    app.add_exception_handler(ApiError, refused)
+    app.add_exception_handler(HTTPException, unrouted)

@@ -1,0 +1,138 @@
+"""Lets a call in: key, account, headers that every answer carries, and an error body for everything that goes wrong."""
+
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import structlog
+from anyio import CapacityLimiter
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from kinoscribe.analysis.tools import Tools
+from kinoscribe.api.auth import Keys
+from kinoscribe.contract.errors import ApiError, ServiceUnavailable, error_body
+from kinoscribe.contract.limits import API_VERSION
+
+NESTED_ERRORS = ("/analyze/tasks", "/analyze/batches")
+BASE_PATH = f"/{API_VERSION}"
+
+_log = structlog.get_logger(__name__)
+
+
+class Slots:
+    """Counts the synchronous analyses that run; lives on the event loop, so it needs no lock."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._taken = 0
+
+    def take(self) -> None:
+        """Takes a place. Raises `ServiceUnavailable` when all are taken."""
+        if self._taken >= self._most:
+            raise ServiceUnavailable(
+                reason=f"All {self._most} places for synchronous analyses are taken. Please try again later."
+            )
+        self._taken += 1
+
+    def leave(self) -> None:
+        self._taken -= 1
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What handlers share: the tools, the keys, and the threads set aside for each kind of work."""
+
+    tools: Tools
+    keys: Keys
+    slots: Slots
+    analyses: CapacityLimiter
+    uploads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(16))
+    small: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(40))
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request that has been let in."""
+
+    request: Request
+    account: str
+    house: House
+    request_id: str
+
+    @property
+    def base_url(self) -> str:
+        """Scheme, host and base path by which this client reaches the server."""
+        chosen = self.house.tools.settings.public_url
+        root = chosen.rstrip("/") if chosen else str(self.request.base_url).rstrip("/")
+        return root + BASE_PATH
+
+
+Handler = Callable[[Call], Awaitable[Response]]
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def bare_path(path: str) -> str:
+    """The path without the version in front: every route answers with it and without it."""
+    if path == BASE_PATH or path.startswith(BASE_PATH + "/"):
+        return path[len(BASE_PATH) :] or "/"
+    return path
+
+
+def guarded(handler: Handler, house: House) -> Endpoint:
+    """An endpoint that asks for a key before it calls the handler."""
+
+    async def endpoint(request: Request) -> Response:
+        request_id = request.scope["kinoscribe.request_id"]
+        account = await house.keys.account_of(request.headers.get("x-api-key"))
+        return await handler(Call(request, account, house, request_id))
+
+    return endpoint
+
+
+def error_response(path: str, error: ApiError) -> Response:
+    """The error as the client of this path expects it (contract 1.5)."""
+    nested = bare_path(path).startswith(NESTED_ERRORS)
+    headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    return JSONResponse(error_body(error, nested=nested), status_code=error.status, headers=headers)
+
+
+class Door:
+    """The outermost layer: a request id, the version header on every answer, and no exception that gets away."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = secrets.token_hex(8)
+        scope["kinoscribe.request_id"] = request_id
+        begun = False
+
+        async def stamped(message: Message) -> None:
+            nonlocal begun
+            if message["type"] == "http.response.start":
+                begun = True
+                message["headers"] = [
+                    *message.get("headers", []),
+                    (b"x-api-version", API_VERSION.encode()),
+                    (b"x-request-id", request_id.encode()),
+                    (b"x-content-type-options", b"nosniff"),
+                ]
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self._app(scope, receive, stamped)
+            except ClientDisconnect:
+                _log.info("client_left", path=scope["path"])
+            except Exception as error:
+                known = error if isinstance(error, ApiError) else ApiError()
+                if not isinstance(error, ApiError):
+                    _log.exception("unexpected", path=scope["path"], method=scope["method"])
+                if begun:
+                    raise
+                await error_response(scope["path"], known)(scope, receive, stamped)

@@ -1,0 +1,44 @@
+"""Says whether the server lives, whether it is ready to answer, and which model truly answers."""
+
+from anyio import to_thread
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from kinoscribe import __version__
+from kinoscribe.api.door import Call, House
+from kinoscribe.contract.limits import MODELS
+
+
+async def healthz(_request: Request) -> Response:
+    """`GET /healthz`: the process answers. Asks nothing of anybody."""
+    return JSONResponse({"status": "ok", "version": __version__})
+
+
+async def readyz(_request: Request, house: House) -> Response:
+    """`GET /readyz`: 200 when an analysis can be done now, else 503 and what is missing."""
+    missing = await to_thread.run_sync(lambda: _missing(house), limiter=house.small)
+    status = "not ready" if missing else "ready"
+    return JSONResponse({"status": status, "missing": missing}, status_code=503 if missing else 200)
+
+
+def _missing(house: House) -> list[str]:
+    tools = house.tools
+    state = tools.engine.state()
+    found = [] if state.ready else [state.reason]
+    return [*found, *tools.gatherer.missing(), *house.keys.missing()]
+
+
+async def models(call: Call) -> Response:
+    """`GET /models`: the names clients may send, and what answers to them here."""
+    engine = call.house.tools.engine
+    return JSONResponse(
+        {
+            "engine": {
+                "name": engine.name,
+                "model": engine.model,
+                "version": engine.version,
+                "context_tokens": engine.context_tokens,
+            },
+            "data": [{"model_name": name, "rules": name, "answered_by": engine.model} for name in MODELS],
+        }
+    )

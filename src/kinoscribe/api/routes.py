@@ -1,0 +1,49 @@
+"""Every route of the server in one table: method, path, who handles it, what it is for."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from kinoscribe.api import analyze, assets, health, receipts
+from kinoscribe.api.door import Handler
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`limited` names the category whose calls a minute an operator may limit (contract 1.6)."""
+
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+    path: str
+    handler: Handler
+    summary: str
+    limited: Literal["analyze", "upload"] | None = None
+
+
+ROUTES = (
+    Route("POST", "/analyze", analyze.create, "Analyse a video and answer a prompt", "analyze"),
+    Route("POST", "/assets", assets.create, "Upload a file, or have it fetched from a URL", "upload"),
+    Route("GET", "/assets", assets.find, "List assets, newest first"),
+    Route("GET", "/assets/{asset_id}", assets.retrieve, "Retrieve an asset"),
+    Route("DELETE", "/assets/{asset_id}", assets.delete, "Delete an asset"),
+    Route("PATCH", "/assets/{asset_id}/user-metadata", assets.merge_metadata, "Merge user metadata"),
+    Route("PUT", "/assets/{asset_id}/user-metadata", assets.replace_metadata, "Replace user metadata"),
+    Route("DELETE", "/assets/{asset_id}/user-metadata", assets.clear_metadata, "Clear user metadata"),
+    Route("GET", "/models", health.models, "List the model names and what answers to them"),
+    Route("GET", "/receipts/{generation_id}", receipts.retrieve, "Retrieve the receipt of an answer"),
+)
+
+# Routes of the original API that this version leaves out (contract 16): they answer 404 `endpoint_not_supported`.
+LEFT_OUT = (
+    "/analyze/tasks",
+    "/analyze/batches",
+    "/assets/multipart-uploads",
+    "/indexes",
+    "/tasks",
+    "/search",
+    "/embed",
+    "/embed-v2",
+    "/generate",
+    "/gist",
+    "/summarize",
+    "/entity-collections",
+    "/knowledge-stores",
+)

@@ -1,0 +1,151 @@
+"""Turns the events of an analysis into NDJSON on the wire, with heartbeats, and stops the work when the client leaves.
+
+The analysis runs in a thread of its own and never waits for a slow reader; text that piles up meanwhile is sent
+as one event. A failure after the first byte becomes the last event, and the body is cut without its final chunk.
+"""
+
+import asyncio
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import dataclass
+
+import structlog
+from anyio import CapacityLimiter, to_thread
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from kinoscribe.analysis.job import Job
+from kinoscribe.analysis.run import events
+from kinoscribe.analysis.tools import Tools
+from kinoscribe.cancel import Cancel, Canceled
+from kinoscribe.contract.errors import ApiError
+from kinoscribe.contract.events import HEARTBEAT, Ended, Event, Progress, TextPart, Usage, ndjson
+
+_MOST_JOINED = 2_000
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Over:
+    """The analysis has ended; `error` when it failed on the way."""
+
+    error: ApiError | None
+
+
+_Item = Event | _Over
+
+
+class EventStream(Response):
+    """The streamed answer to `POST /analyze` (contract 5)."""
+
+    media_type = "application/x-ndjson"
+
+    def __init__(
+        self,
+        job: Job,
+        tools: Tools,
+        limiter: CapacityLimiter,
+        headers: dict[str, str],
+        when_over: Callable[[], None],
+    ) -> None:
+        super().__init__(
+            headers={**headers, "Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
+        )
+        del self.headers["content-length"]
+        self._job = job
+        self._tools = tools
+        self._limiter = limiter
+        self._when_over = when_over
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        queue: asyncio.Queue[_Item] = asyncio.Queue()
+        loop = asyncio.get_running_loop()
+
+        def produce() -> None:
+            over = _Over(None)
+            try:
+                with closing(events(self._job, self._tools)) as said:
+                    for event in said:
+                        loop.call_soon_threadsafe(queue.put_nowait, event)
+            except Canceled:
+                _log.info("analysis_canceled", generation_id=self._job.generation_id)
+            except ApiError as error:
+                _log.warning("analysis_failed", generation_id=self._job.generation_id, reason=error.message)
+                over = _Over(error)
+            except Exception:
+                _log.exception("unexpected", generation_id=self._job.generation_id)
+                over = _Over(ApiError())
+            finally:
+                self._job.close()
+                loop.call_soon_threadsafe(queue.put_nowait, over)
+
+        work = asyncio.ensure_future(to_thread.run_sync(produce, limiter=self._limiter))
+        watch = asyncio.ensure_future(cancel_when_gone(receive, self._job.cancel))
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            await self._write(queue, send)
+        finally:
+            self._job.cancel.throw()
+            watch.cancel()
+            await asyncio.gather(work, watch, return_exceptions=True)
+            self._when_over()
+
+    async def _write(self, queue: asyncio.Queue[_Item], send: Send) -> None:
+        tokens = Usage(output_tokens=0, input_tokens=self._job.input_tokens)
+        kept: _Item | None = None
+        while True:
+            try:
+                item = kept or await asyncio.wait_for(queue.get(), self._tools.settings.heartbeat_seconds)
+            except TimeoutError:
+                await send({"type": "http.response.body", "body": HEARTBEAT, "more_body": True})
+                continue
+            kept = None
+            if isinstance(item, TextPart):
+                item, kept = _joined(item, queue)
+            if isinstance(item, Progress):
+                continue
+            if isinstance(item, _Over):
+                if item.error is not None:
+                    await self._say_failure(item.error, tokens, send)
+                return
+            line = ndjson(item)
+            if line is not None:
+                last = isinstance(item, Ended)
+                await send({"type": "http.response.body", "body": line, "more_body": not last})
+
+    async def _say_failure(self, error: ApiError, usage: Usage, send: Send) -> None:
+        ended = Ended(self._job.generation_id, finish_reason=None, usage=usage, error=error)
+        line = ndjson(ended)
+        assert line is not None
+        await send({"type": "http.response.body", "body": line, "more_body": True})
+
+
+async def cancel_when_gone(receive: Receive, cancel: Cancel) -> None:
+    """Throws the switch as soon as the client has closed its connection."""
+    while (await receive())["type"] != "http.disconnect":
+        continue
+    cancel.throw()
+
+
+def _joined(first: TextPart, queue: asyncio.Queue[_Item]) -> tuple[TextPart, _Item | None]:
+    """The text that waits in the queue, as one event, and the item after it."""
+    texts, length = [first.text], len(first.text)
+    while length < _MOST_JOINED and not queue.empty():
+        item = queue.get_nowait()
+        if not isinstance(item, TextPart):
+            return TextPart("".join(texts)), item
+        texts.append(item.text)
+        length += len(item.text)
+    return TextPart("".join(texts)), None
+
+
+def collect(said: Generator[Event, None, None]) -> tuple[str, Ended]:
+    """The whole text and the end of an answer, for those who did not ask for a stream."""
+    texts: list[str] = []
+    with closing(said):
+        for event in said:
+            if isinstance(event, TextPart):
+                texts.append(event.text)
+            elif isinstance(event, Ended):
+                return "".join(texts), event
+    raise ApiError

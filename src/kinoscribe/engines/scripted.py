@@ -1,0 +1,163 @@
+"""Turns an Ask into prepared pieces, or into a plain account of the request and the evidence, without any model.
+
+For people who test their own client code. The file is TOML:
+
+    [[answer]]
+    when = "regular expression, searched in the prompt"
+    finish = "stop"
+    pieces = [ {text = "Hello"}, {wait = 2.0}, {fail = "reason"}, {die = true} ]
+
+The first entry whose `when` is found plays; an entry without `when` fits every prompt. Without a file, or when
+nothing fits, the answer is made from what was asked and what was perceived, the same for the same request.
+"""
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from kinoscribe.cancel import Cancel, Canceled
+from kinoscribe.contract.errors import EngineFailed
+from kinoscribe.contract.times import clock_time
+from kinoscribe.engines.engine import Ask, EngineState, Finished, Piece, Text
+
+
+class ScriptInvalid(Exception):
+    """The file of prepared answers cannot be read; the message says where and why."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _Step(_Strict):
+    text: str | None = None
+    wait: float | None = Field(None, ge=0, le=3600)
+    fail: str | None = None
+    die: bool = False
+
+
+class _Answer(_Strict):
+    when: str = ""
+    finish: Literal["stop", "length"] = "stop"
+    pieces: list[_Step] = Field(min_length=1)
+
+
+class _Script(_Strict):
+    answer: list[_Answer] = Field(min_length=1)
+
+
+class ScriptedEngine:
+    """Plays a script. Raises `ScriptInvalid` when the file is wrong."""
+
+    name = "scripted"
+    model = "scripted"
+    version = "1"
+    context_tokens = 1_000_000
+
+    def __init__(self, file: Path | None = None) -> None:
+        self._answers = [] if file is None else _read(file)
+
+    def generate(self, ask: Ask, cancel: Cancel) -> Iterator[Piece]:
+        for pattern, answer in self._answers:
+            if pattern.search(ask.prompt):
+                yield from _play(answer, cancel)
+                return
+        yield from _account(ask, cancel)
+
+    def state(self) -> EngineState:
+        return EngineState(ready=True)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def _read(file: Path) -> list[tuple[re.Pattern[str], _Answer]]:
+    try:
+        script = _Script.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+        return [(re.compile(answer.when), answer) for answer in script.answer]
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError, re.error) as error:
+        raise ScriptInvalid(f"The file of prepared answers {file} cannot be used: {error}") from error
+
+
+def _play(answer: _Answer, cancel: Cancel) -> Iterator[Piece]:
+    for step in answer.pieces:
+        if step.wait is not None and cancel.wait(step.wait):
+            raise Canceled
+        cancel.check()
+        if step.text is not None:
+            yield Text(step.text)
+        if step.die:
+            raise EngineFailed(reason="its process ended in the middle of the answer.")
+        if step.fail is not None:
+            raise EngineFailed(reason=step.fail)
+    yield Finished(answer.finish)
+
+
+def _account(ask: Ask, cancel: Cancel) -> Iterator[Piece]:
+    if ask.json_schema is not None:
+        yield Text(json.dumps(_example(ask.json_schema, "answer", ask), ensure_ascii=False))
+        yield Finished()
+        return
+    for sentence in _sentences(ask):
+        cancel.check()
+        yield Text(sentence)
+    yield Finished()
+
+
+def _sentences(ask: Ask) -> Iterator[str]:
+    notes, facts = ask.notes, ask.facts
+    yield f"Scripted answer to “{ask.prompt[:200]}”. "
+    yield f"The window runs from {clock_time(ask.start)} to {clock_time(ask.end)}. "
+    sound = "with sound" if facts.has_audio else "without sound"
+    yield f"The picture is {facts.width}x{facts.height}, {facts.video_codec}, {sound}. "
+    shots = ", ".join(f"{clock_time(s.start)}-{clock_time(s.end)}" for s in notes.shots[:50])
+    yield f"Shots: {len(notes.shots)}{': ' + shots if shots else ''}. "
+    for sentence in notes.speech[:50]:
+        yield f"Said at {clock_time(sentence.start)}: {sentence.text} "
+    for line in notes.screen_text[:50]:
+        yield f"Shown at {clock_time(line.start)}: {line.text} "
+    for tag in notes.tags[:50]:
+        yield f"Seen at {clock_time(tag.start)}: {tag.label}. "
+    yield "End of the scripted answer."
+
+
+def _example(schema: dict[str, Any], name: str, ask: Ask) -> object:
+    """A value of the shape `schema` asks for."""
+    if "const" in schema:
+        return schema["const"]
+    if schema.get("enum"):
+        return schema["enum"][0]
+    match schema.get("type"):
+        case "object":
+            return {key: _example(part, key, ask) for key, part in schema.get("properties", {}).items()}
+        case "array":
+            return [_example(schema.get("items", {"type": "string"}), name, ask)]
+        case "integer":
+            return _whole_number(schema)
+        case "number":
+            return round(ask.start, 3)
+        case "boolean":
+            return True
+        case "null":
+            return None
+        case "timestamp":
+            return {
+                "seconds": round(ask.start, 3),
+                "hh:mm:ss": clock_time(ask.start, style="hh:mm:ss"),
+                "hh:mm:ss.fff": clock_time(ask.start, style="hh:mm:ss.fff"),
+            }[schema["format"]]
+        case _:
+            return f"scripted {name}"
+
+
+def _whole_number(schema: dict[str, Any]) -> int:
+    low = schema.get("minimum", schema.get("exclusiveMinimum", 0) + ("exclusiveMinimum" in schema))
+    high = schema.get(
+        "maximum", schema.get("exclusiveMaximum", max(low, 1) + 1) - ("exclusiveMaximum" in schema)
+    )
+    return int(min(max(low, 1), high))
