@@ -1,0 +1,238 @@
+"""Keeps the assets of every account: their rows, and the contents on disk that the rows refer to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
+
+from kinoscribe import clock, ids
+from kinoscribe.contract.video import VideoFacts
+from kinoscribe.storage.blobs import Blobs, Stored
+from kinoscribe.storage.database import Database
+from kinoscribe.storage.tables import assets
+
+Status = Literal["processing", "ready", "failed"]
+Kind = Literal["video", "image", "audio", "document"]
+Metadata = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One asset. `content` is the SHA-256 of its file, unset until the file is here; `url` is where it comes from.
+
+    `size`, `duration` (seconds), `technical` and `facts` are set when the asset is ready, as far as they apply.
+    """
+
+    id: str
+    account: str
+    method: str
+    status: Status
+    filename: str
+    file_type: str
+    kind: Kind | None
+    url: str | None
+    content: str | None
+    size: int | None
+    duration: float | None
+    technical: dict[str, Any] | None
+    facts: VideoFacts | None
+    user_metadata: Metadata | None
+    error: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What looking into an asset's file has shown."""
+
+    kind: Kind
+    file_type: str
+    duration: float | None = None
+    technical: dict[str, Any] | None = None
+    facts: VideoFacts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AssetFilter:
+    """Which assets a list shows; an empty tuple or `None` means all. `filename` is a part of it in any case."""
+
+    asset_ids: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    filename: str | None = None
+
+
+class AssetRows:
+    """Assets by account. What belongs to another account is as good as not there."""
+
+    def __init__(self, database: Database, blobs: Blobs) -> None:
+        self._database = database
+        self._blobs = blobs
+
+    def add(
+        self,
+        account: str,
+        *,
+        method: str,
+        filename: str,
+        file_type: str,
+        user_metadata: Metadata | None = None,
+        stored: Stored | None = None,
+        url: str | None = None,
+    ) -> Asset:
+        """A new asset in `processing`, with the file `stored` or a `url` to fetch it from. Raises `StorageFull`."""
+        made = Asset(
+            id=ids.new_object_id(),
+            account=account,
+            method=method,
+            status="processing",
+            filename=filename,
+            file_type=file_type,
+            kind=None,
+            url=url,
+            content=stored.sha256 if stored else None,
+            size=stored.bytes if stored else None,
+            duration=None,
+            technical=None,
+            facts=None,
+            user_metadata=user_metadata or None,
+            error=None,
+            created_at=clock.now(),
+        )
+        values = {name: getattr(made, name) for name in _NAMES}
+        with self._database.writing() as db:
+            db.execute(insert(assets).values(**values, filename_folded=filename.casefold()))
+            if stored is not None:
+                self._blobs.keep(stored)
+        return made
+
+    def get(self, account: str, asset_id: str) -> Asset | None:
+        with self._database.reading() as db:
+            row = db.execute(select(*_SHOWN).where(*_owned(account, asset_id))).one_or_none()
+        return None if row is None else _asset(row)
+
+    def page(
+        self, account: str, wanted: AssetFilter, *, page: int, limit: int
+    ) -> tuple[tuple[Asset, ...], int]:
+        """The assets of one page (the first is 1), newest first, and how many there are on all pages."""
+        where: list[ColumnElement[bool]] = [assets.c.account == account]
+        if wanted.asset_ids:
+            where.append(assets.c.id.in_(wanted.asset_ids))
+        if wanted.kinds:
+            where.append(assets.c.kind.in_(wanted.kinds))
+        if wanted.filename:
+            where.append(assets.c.filename_folded.contains(wanted.filename.casefold(), autoescape=True))
+        newest = (assets.c.created_at.desc(), assets.c.id.desc())
+        rows = select(*_SHOWN).where(*where).order_by(*newest).limit(limit).offset((page - 1) * limit)
+        with self._database.reading() as db:
+            total = db.execute(select(func.count()).select_from(assets).where(*where)).scalar_one()
+            return tuple(_asset(row) for row in db.execute(rows)), total
+
+    def processing(self) -> tuple[Asset, ...]:
+        """The assets of all accounts whose files have still to be fetched or looked into, oldest first."""
+        query = select(*_SHOWN).where(assets.c.status == "processing").order_by(assets.c.created_at)
+        with self._database.reading() as db:
+            return tuple(_asset(row) for row in db.execute(query))
+
+    def arrived(self, asset_id: str, stored: Stored) -> bool:
+        """Gives a processing asset its file. False when the asset is gone: the file is then not kept."""
+        with self._database.writing() as db:
+            here = _left(asset_id).values(content=stored.sha256, size=stored.bytes)
+            if db.execute(here).rowcount != 1:
+                return False
+            self._blobs.keep(stored)
+        return True
+
+    def ready(self, asset_id: str, examined: Examined) -> Asset | None:
+        """From `processing` to `ready`. `None` when the asset is gone or was decided before."""
+        values = {
+            "status": "ready",
+            "kind": examined.kind,
+            "file_type": examined.file_type,
+            "duration": examined.duration,
+            "technical": examined.technical,
+            "facts": None if examined.facts is None else msgspec.to_builtins(examined.facts),
+        }
+        with self._database.writing() as db:
+            row = db.execute(_left(asset_id).values(**values).returning(*_SHOWN)).one_or_none()
+        return None if row is None else _asset(row)
+
+    def failed(self, asset_id: str, reason: str) -> Asset | None:
+        """From `processing` to `failed`; the file is not kept. `None` when the asset is gone or was decided before."""
+        with self._database.writing() as db:
+            row = db.execute(select(assets.c.content).where(assets.c.id == asset_id)).one_or_none()
+            gone = _left(asset_id).values(status="failed", error=reason, content=None).returning(*_SHOWN)
+            failed = db.execute(gone).one_or_none()
+            if failed is not None and row is not None:
+                self._drop_unused(db, row.content)
+        return None if failed is None else _asset(failed)
+
+    def change_metadata(
+        self, account: str, asset_id: str, change: Callable[[Metadata], Metadata]
+    ) -> Asset | None:
+        """Puts `change(old)` in the place of an asset's metadata. `None` when there is no such asset."""
+        owned = _owned(account, asset_id)
+        with self._database.writing() as db:
+            old = db.execute(select(assets.c.user_metadata).where(*owned)).one_or_none()
+            if old is None:
+                return None
+            new = change(dict(old.user_metadata or {})) or None
+            changed = update(assets).where(*owned).values(user_metadata=new).returning(*_SHOWN)
+            return _asset(db.execute(changed).one())
+
+    def remove(self, account: str, asset_id: str) -> bool:
+        """Removes an asset, and its content when no other asset has the same. False when there is none."""
+        gone = delete(assets).where(*_owned(account, asset_id)).returning(assets.c.content)
+        with self._database.writing() as db:
+            row = db.execute(gone).one_or_none()
+            if row is not None:
+                self._drop_unused(db, row.content)
+        return row is not None
+
+    def sweep(self) -> int:
+        """Removes contents that no asset refers to, left by a process that died in between; says how many."""
+        with self._database.writing() as db:
+            referred = set(
+                db.execute(select(assets.c.content).where(assets.c.content.is_not(None))).scalars()
+            )
+            unused = [content for content in self._blobs.kept() if content not in referred]
+            for content in unused:
+                self._blobs.drop(content)
+        return len(unused)
+
+    def _drop_unused(self, db: Connection, content: str | None) -> None:
+        if content is None:
+            return
+        if db.execute(select(assets.c.id).where(assets.c.content == content).limit(1)).first() is None:
+            self._blobs.drop(content)
+
+
+_SHOWN = tuple(column for column in assets.c if column.name != "filename_folded")
+_NAMES: Collection[str] = tuple(column.name for column in _SHOWN)
+
+
+def _owned(account: str, asset_id: str) -> tuple[ColumnElement[bool], ...]:
+    return assets.c.id == asset_id, assets.c.account == account
+
+
+def _left(asset_id: str) -> Any:
+    """The statement that leaves `processing`, and does nothing to an asset in any other state."""
+    return update(assets).where(assets.c.id == asset_id, assets.c.status == "processing")
+
+
+def _asset(row: Row[Any]) -> Asset:
+    values = dict(row._mapping)
+    values["facts"] = _facts(values["facts"])
+    return Asset(**values)
+
+
+def _facts(kept: object) -> VideoFacts | None:
+    """Facts of an older form than today's are none: the file is then probed again."""
+    try:
+        return None if kept is None else msgspec.convert(kept, VideoFacts)
+    except msgspec.ValidationError:
+        return None
