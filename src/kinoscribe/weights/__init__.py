@@ -1,1 +1,1 @@
-"""Fetches, checks and keeps the weights of the embedded engine."""
+"""Brings the weights of the embedded engine onto the machine and vouches for every byte of them."""
