@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from kinoscribe import __version__
-from kinoscribe.cli import settings
+from kinoscribe.cli import doctor, models, settings
 from kinoscribe.cli.exits import INTERRUPTED, Exit, exit_for
 from kinoscribe.contract.errors import ApiError
 
@@ -18,7 +18,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command()(doctor.doctor)
 app.command()(settings.settings)
+app.add_typer(models.app, name="models")
 
 
 def main(arguments: list[str] | None = None) -> None:
