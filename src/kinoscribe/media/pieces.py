@@ -63,9 +63,13 @@ class Thumb(msgspec.Struct, frozen=True, tag="thumb"):
 
 
 class Picture(msgspec.Struct, frozen=True, tag="picture"):
-    """A picture as it is shown: upright, square pixels, RGB24 row by row without padding."""
+    """A picture as it is shown: upright, square pixels, RGB24 row by row without padding.
+
+    `since` is when what it shows came up: the last change worth a picture before `time`.
+    """
 
     time: float
+    since: float
     width: int
     height: int
     pixels: bytes

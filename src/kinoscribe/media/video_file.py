@@ -1,0 +1,200 @@
+"""Turns an untrusted file into an open container that reads that one file and nothing else."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import av
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+from av.stream import Discard, Disposition, Stream
+from av.video.stream import VideoStream
+
+from kinoscribe.contract.errors import VideoFileBroken
+from kinoscribe.media.signature import HEAD, Signature, signature
+from kinoscribe.media.timeline import Timeline
+
+_BUFFER = 256 * 1024
+_STILL = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
+_JOINED = ("mpegts", "mpeg")
+_FAMILIES = {"image": "a still picture", "audio": "a sound file", "other": "no video format we know"}
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFile:
+    """An open video: its picture track, its sound track if any, and the one clock both run on."""
+
+    container: InputContainer
+    signature: Signature
+    picture: VideoStream
+    sound: AudioStream | None
+    timeline: Timeline
+    bytes: int
+
+
+@contextmanager
+def open_video(path: Path, max_pixels: int, *, sound: bool = True) -> Iterator[VideoFile]:
+    """Opens a video and chooses its tracks. Raises `VideoFileBroken` when there is none to be found."""
+    with open_file(path) as file:
+        claim = signature(file.head)
+        if claim.family in ("image", "other") or claim.demuxer is None:
+            raise VideoFileBroken(reason=_no_video(file.length, claim))
+        with open_container(file, claim.demuxer, max_pixels) as container:
+            picture = _picture_track(container, max_pixels)
+            if picture is None:
+                raise VideoFileBroken(reason="The file holds no moving pictures.")
+            picture.codec_context.options = {"max_pixels": str(max_pixels)}
+            heard = _sound_track(container) if sound else None
+            _ignore_others(container, picture, heard)
+            timeline = Timeline(joined=container.format.name in _JOINED)
+            yield VideoFile(container, claim, picture, heard, timeline, file.length)
+
+
+@contextmanager
+def open_container(file: OneFile, demuxer: str, max_pixels: int) -> Iterator[InputContainer]:
+    """Lets one named demuxer read one open file. Raises `VideoFileBroken`."""
+    options = {
+        "format_whitelist": demuxer,
+        "protocol_whitelist": "none",
+        "enable_drefs": "0",
+        "use_absolute_path": "0",
+        "max_pixels": str(max_pixels),
+    }
+    try:
+        container = av.open(
+            file,
+            mode="r",
+            format=demuxer.partition(",")[0],
+            options=options,
+            metadata_errors="replace",
+            buffer_size=_BUFFER,
+            io_open=_refuse_other_files,
+        )
+    except av.error.MemoryError as error:
+        raise MemoryError(str(error)) from error
+    except (FFmpegError, ValueError) as error:
+        raise VideoFileBroken(reason=f"Its container cannot be read ({describe(error)}).") from error
+    with container:
+        yield container
+
+
+def packets(video: VideoFile) -> Generator[Packet[Any], None, bool]:
+    """Demuxes the chosen tracks, with times moved onto the file's one clock; ends with the empty flush packets.
+
+    Returns whether the file broke off: what came before is good.
+    """
+    tracks = [s for s in (video.picture, video.sound) if s is not None]
+    bases = {s.index: float(s.time_base) for s in tracks if s.time_base}
+    source = video.container.demux(tracks)
+    try:
+        for packet in source:
+            base = bases.get(packet.stream_index)
+            if packet.size and base:
+                _place(packet, video.timeline, base)
+            yield packet
+    except av.error.MemoryError as error:
+        raise MemoryError(str(error)) from error
+    except FFmpegError:
+        return True
+    finally:
+        source.close()  # type: ignore[attr-defined]
+    return False
+
+
+class OneFile:
+    """A regular file as FFmpeg may see it: it has no name, can be read and can be sought."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._file = os.fdopen(
+                os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb", buffering=0
+            )
+        except OSError as error:
+            raise VideoFileBroken(reason=f"The file cannot be opened ({error.strerror}).") from error
+        facts = os.fstat(self._file.fileno())
+        if not stat.S_ISREG(facts.st_mode):
+            self._file.close()
+            raise VideoFileBroken(reason="It is not a regular file.")
+        self.length = facts.st_size
+        self.head = self._file.read(HEAD)
+        self._file.seek(0)
+        self.read = self._file.read
+        self.seek = self._file.seek
+        self.tell = self._file.tell
+
+    def close(self) -> None:
+        self._file.close()
+
+
+@contextmanager
+def open_file(path: Path) -> Iterator[OneFile]:
+    """Opens one regular file and closes it again. Raises `VideoFileBroken`."""
+    file = OneFile(path)
+    try:
+        yield file
+    finally:
+        file.close()
+
+
+def describe(error: Exception) -> str:
+    """What FFmpeg says about an error, in its own few words and without any path."""
+    return str(getattr(error, "strerror", None) or type(error).__name__).lower()
+
+
+def _place(packet: Packet[Any], timeline: Timeline, base: float) -> None:
+    at = packet.dts if packet.dts is not None else packet.pts
+    if at is None:
+        return
+    if packet.pts is None:
+        packet.pts = at
+    shift = timeline.shift(packet.stream_index, at * base, (packet.duration or 0) * base)
+    if shift:
+        ticks = round(shift / base)
+        packet.pts += ticks
+        packet.dts = at + ticks
+
+
+def _refuse_other_files(url: str, flags: int, options: dict[str, str]) -> Any:
+    raise PermissionError("a video may not make us open anything else")
+
+
+def _picture_track(container: InputContainer, max_pixels: int) -> VideoStream | None:
+    moving = [s for s in container.streams.video if not s.disposition & _STILL and _decodable(s)]
+    best = max(
+        moving, key=lambda s: (bool(s.disposition & Disposition.default), s.width * s.height), default=None
+    )
+    if best is not None and best.width * best.height > max_pixels:
+        raise VideoFileBroken(
+            reason=f"Its pictures are {best.width}x{best.height}; this server decodes up to {max_pixels} pixels."
+        )
+    return best
+
+
+def _sound_track(container: InputContainer) -> AudioStream | None:
+    tracks = [s for s in container.streams.audio if _decodable(s)]
+    return max(tracks, key=lambda s: bool(s.disposition & Disposition.default), default=None)
+
+
+def _decodable(stream: Stream) -> bool:
+    return stream.codec_context is not None
+
+
+def _ignore_others(container: InputContainer, *wanted: Stream | None) -> None:
+    keep = {s.index for s in wanted if s is not None}
+    for stream in container.streams:
+        if stream.index not in keep:
+            stream.discard = Discard.all
+
+
+def _no_video(length: int, claim: Signature) -> str:
+    if length == 0:
+        return "The file is empty."
+    return f"By its content it is {_FAMILIES[claim.family]}."
