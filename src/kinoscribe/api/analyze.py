@@ -51,7 +51,7 @@ async def _answer(call: Call, request: AnalyzeRequest) -> Response:
     watch = asyncio.ensure_future(cancel_when_gone(call.request.receive, cancel))
 
     def make_job() -> Job:
-        return prepare(request, call.account, house.tools, cancel)
+        return prepare(request, call.account.name, house.tools, cancel)
 
     try:
         job = await to_thread.run_sync(make_job, limiter=house.analyses)

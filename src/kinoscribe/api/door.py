@@ -14,6 +14,7 @@ from kinoscribe.analysis.tools import Tools
 from kinoscribe.api.auth import Keys
 from kinoscribe.contract.errors import ApiError, ServiceUnavailable, error_body
 from kinoscribe.contract.limits import API_VERSION
+from kinoscribe.storage.api_key_rows import Account
 
 NESTED_ERRORS = ("/analyze/tasks", "/analyze/batches")
 BASE_PATH = f"/{API_VERSION}"
@@ -57,7 +58,7 @@ class Call:
     """One request that has been let in."""
 
     request: Request
-    account: str
+    account: Account
     house: House
     request_id: str
 

@@ -12,6 +12,7 @@ nothing fits, the answer is made from what was asked and what was perceived, the
 """
 
 import json
+import math
 import re
 import tomllib
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kinoscribe.cancel import Cancel, Canceled
 from kinoscribe.contract.errors import EngineFailed
-from kinoscribe.contract.times import clock_time
+from kinoscribe.contract.times import clock_time, seconds_number
 from kinoscribe.engines.engine import Ask, EngineState, Finished, Piece, Text
 
 
@@ -140,24 +141,28 @@ def _example(schema: dict[str, Any], name: str, ask: Ask) -> object:
         case "integer":
             return _whole_number(schema)
         case "number":
-            return round(ask.start, 3)
+            return seconds_number(ask.start)
         case "boolean":
             return True
         case "null":
             return None
+        case "timestamp" if schema["format"] == "seconds":
+            return seconds_number(ask.start)
         case "timestamp":
-            return {
-                "seconds": round(ask.start, 3),
-                "hh:mm:ss": clock_time(ask.start, style="hh:mm:ss"),
-                "hh:mm:ss.fff": clock_time(ask.start, style="hh:mm:ss.fff"),
-            }[schema["format"]]
+            return clock_time(ask.start, schema["format"])
         case _:
             return f"scripted {name}"
 
 
 def _whole_number(schema: dict[str, Any]) -> int:
-    low = schema.get("minimum", schema.get("exclusiveMinimum", 0) + ("exclusiveMinimum" in schema))
-    high = schema.get(
-        "maximum", schema.get("exclusiveMaximum", max(low, 1) + 1) - ("exclusiveMaximum" in schema)
-    )
+    """The whole number nearest to 1 within the bounds."""
+    low, high = -math.inf, math.inf
+    if "minimum" in schema:
+        low = math.ceil(schema["minimum"])
+    if "exclusiveMinimum" in schema:
+        low = max(low, math.floor(schema["exclusiveMinimum"]) + 1)
+    if "maximum" in schema:
+        high = math.floor(schema["maximum"])
+    if "exclusiveMaximum" in schema:
+        high = min(high, math.ceil(schema["exclusiveMaximum"]) - 1)
     return int(min(max(low, 1), high))

@@ -1,0 +1,207 @@
+"""Turns a multipart form, as it comes in, into fields in memory and one file that is written to disk once."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Self
+
+from anyio import CapacityLimiter, move_on_after, to_thread
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.requests import Request
+
+from kinoscribe.api.request_body import batches_of, pieces_of, said_length
+from kinoscribe.contract.errors import ApiError, ParameterInvalid, VideoFilesizeTooLarge
+from kinoscribe.storage.blobs import Incoming, Stored
+
+FILE_FIELD = "file"
+
+_LONGEST_FIELD = 256 * 1024
+_MOST_PARTS = 64
+_FORM_AROUND_FILE = 2 * 1024 * 1024
+_LONGEST_NAME = 255
+_DRAIN_BYTES = 32 * 1024 * 1024
+_DRAIN_SECONDS = 5.0
+
+
+@dataclass(slots=True)
+class Form:
+    """What a form held: texts by name, and the file with the name the client gave it, made harmless."""
+
+    fields: dict[str, str] = field(default_factory=dict)
+    file: Incoming | None = None
+    filename: str | None = None
+
+    def stored(self) -> Stored | None:
+        """The file once its bytes have reached the disk. Raises `StorageFull`."""
+        return None if self.file is None else self.file.finish()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Removes the file, unless it was kept."""
+        if self.file is not None:
+            self.file.discard()
+
+
+async def read_form(
+    request: Request, begin: Callable[[], Incoming], *, most: int, limiter: CapacityLimiter
+) -> Form:
+    """Reads the form of `request`; its file goes to what `begin` opens and may have `most` bytes.
+
+    Parsing, hashing and writing run in threads of `limiter`. The caller closes the form. Nothing is left behind
+    when this raises: `ParameterInvalid`, `VideoFilesizeTooLarge`, `StorageFull`, `ClientDisconnect`...
+    """
+    boundary = _boundary(request.headers.get("content-type", ""))
+    if said_length(request) > most + _FORM_AROUND_FILE:
+        await _drain(request)
+        raise _too_large(most, said_length(request))
+    reader = FormReader(boundary, begin, most)
+    try:
+        async with aclosing(batches_of(request)) as batches:
+            async for batch in batches:
+                await to_thread.run_sync(reader.feed, batch, limiter=limiter)
+        return reader.finish()
+    except ApiError:
+        await to_thread.run_sync(reader.form.__exit__, limiter=limiter)
+        await _drain(request)
+        raise
+    except BaseException:
+        reader.form.__exit__()
+        raise
+
+
+class FormReader:
+    """Eats the bytes of a form. Plain code that may run in any thread, one call after another."""
+
+    def __init__(self, boundary: bytes, begin: Callable[[], Incoming], most: int) -> None:
+        self.form = Form()
+        self._begin = begin
+        self._most = most
+        self._parts = 0
+        self._ended = False
+        self._header = bytearray()
+        self._value = bytearray()
+        self._headers: dict[bytes, bytes] = {}
+        self._name = ""
+        self._text: bytearray | None = None
+        self._parser = MultipartParser(
+            boundary,
+            {
+                "on_part_begin": self._part_begin,
+                "on_header_field": lambda data, start, end: self._header.extend(data[start:end]),
+                "on_header_value": lambda data, start, end: self._value.extend(data[start:end]),
+                "on_header_end": self._header_end,
+                "on_headers_finished": self._headers_finished,
+                "on_part_data": self._part_data,
+                "on_part_end": self._part_end,
+                "on_end": self._end,
+            },
+        )
+
+    def feed(self, data: bytes) -> None:
+        """Takes the next bytes. Raises an `ApiError`."""
+        try:
+            self._parser.write(data)
+        except FormParserError as error:
+            raise _broken("is not a proper multipart form") from error
+
+    def finish(self) -> Form:
+        """The form, when all of it was there. Raises `ParameterInvalid` when its end is missing."""
+        if not self._ended and self._parts:
+            raise _broken("ends before the form does")
+        return self.form
+
+    def _part_begin(self) -> None:
+        self._parts += 1
+        if self._parts > _MOST_PARTS:
+            raise _broken(f"has more than {_MOST_PARTS} parts")
+        self._headers = {}
+
+    def _header_end(self) -> None:
+        self._headers[bytes(self._header).lower()] = bytes(self._value)
+        self._header.clear()
+        self._value.clear()
+
+    def _headers_finished(self) -> None:
+        said = self._headers.get(b"content-disposition", b"").decode("latin-1")
+        kind, options = parse_options_header(said)
+        if kind != b"form-data" or b"name" not in options:
+            raise _broken("has a part without a name")
+        self._name = options[b"name"].decode("utf-8", "replace")
+        self._text = None
+        if self._name != FILE_FIELD:
+            self._text = bytearray()
+            return
+        if self.form.file is not None:
+            raise ParameterInvalid(p=FILE_FIELD, reason="Only one file can be uploaded at a time.")
+        self.form.file = self._begin()
+        self.form.filename = harmless_name(options.get(b"filename", b"").decode("utf-8", "replace"))
+
+    def _part_data(self, data: bytes, start: int, end: int) -> None:
+        if self._text is not None:
+            if len(self._text) + end - start > _LONGEST_FIELD:
+                raise ParameterInvalid(p=self._name[:64], reason=f"At most {_LONGEST_FIELD} bytes are accepted.")
+            self._text += data[start:end]
+            return
+        file = self.form.file
+        assert file is not None, "the file part has opened its file"
+        if file.size + end - start > self._most:
+            raise _too_large(self._most, None)
+        file.write(memoryview(data)[start:end])
+
+    def _part_end(self) -> None:
+        if self._text is not None:
+            self.form.fields[self._name] = self._text.decode("utf-8", "replace")
+            self._text = None
+
+    def _end(self) -> None:
+        self._ended = True
+
+
+def harmless_name(said: str) -> str:
+    """A file name for people to read: no folders, nothing invisible, at most 255 characters; else `upload`.
+
+    No file on this server is ever called by it.
+    """
+    visible = "".join(c for c in said if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+    name = re.split(r"[/\\]", visible)[-1].strip()
+    if len(name) > _LONGEST_NAME:
+        stem, dot, ending = name.rpartition(".")
+        keep = dot + ending if stem and len(ending) <= 16 else ""
+        name = name[: _LONGEST_NAME - len(keep)] + keep
+    return name if name.strip(". ") else "upload"
+
+
+async def _drain(request: Request) -> None:
+    """Swallows some of what the client still sends, so that it comes to read why it was refused."""
+    size = 0
+    with move_on_after(_DRAIN_SECONDS):
+        async with aclosing(pieces_of(request)) as pieces:
+            async for piece in pieces:
+                size += len(piece)
+                if size > _DRAIN_BYTES:
+                    return
+
+
+def _boundary(content_type: str) -> bytes:
+    kind, options = parse_options_header(content_type)
+    boundary = options.get(b"boundary", b"")
+    if kind != b"multipart/form-data" or not 1 <= len(boundary) <= 70:
+        raise _broken("is not of the type multipart/form-data with a boundary")
+    return boundary
+
+
+def _broken(how: str) -> ParameterInvalid:
+    return ParameterInvalid(p="request body", reason=f"The body {how}.")
+
+
+def _too_large(most: int, size: int | None) -> VideoFilesizeTooLarge:
+    return VideoFilesizeTooLarge(
+        most=f"{most} bytes", size=f"more than {most} bytes" if size is None else f"about {size} bytes"
+    )
