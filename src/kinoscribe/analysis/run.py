@@ -14,20 +14,25 @@ from kinoscribe.contract.errors import ServiceUnavailable, TokenLimitExceeded
 from kinoscribe.contract.events import Event, Started
 from kinoscribe.contract.limits import context_window
 from kinoscribe.contract.video import check_video, choose_window
+from kinoscribe.sources.resolve import Source
 from kinoscribe.tokens import count_tokens
 
 
-def prepare(request: AnalyzeRequest, account: str, tools: Tools, cancel: Cancel) -> Job:
+def prepare(
+    request: AnalyzeRequest, account: str, tools: Tools, cancel: Cancel, *, source: Source | None = None
+) -> Job:
     """Does everything that can refuse the request. Nothing has been said yet.
 
+    `source` takes the place of the request's own: a file that only the owner of this machine can name.
     Raises an `ApiError` of contract sections 2 to 4, or `Canceled`. The caller closes the job.
     """
     stopwatch = Stopwatch()
+    source = source or request.video
     state = tools.engine.state()
     if not state.ready:
         raise ServiceUnavailable(reason=state.reason)
     with ExitStack() as held:
-        content = held.enter_context(tools.resolver.resolve(request.video, account, cancel))
+        content = held.enter_context(tools.resolver.resolve(source, account, cancel))
         stopwatch.lap("fetch")
         facts = tools.gatherer.facts(content.path, content.sha256, cancel)
         stopwatch.lap("probe")
@@ -41,7 +46,7 @@ def prepare(request: AnalyzeRequest, account: str, tools: Tools, cancel: Cancel)
         if needed >= most:
             raise TokenLimitExceeded
         looked = Looked(
-            source=request.video.kind,
+            source=source.kind,
             content=content.sha256,
             bytes=content.bytes,
             facts=facts,
