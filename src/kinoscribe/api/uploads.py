@@ -9,12 +9,12 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Self
 
-from anyio import CapacityLimiter, move_on_after, to_thread
+from anyio import CapacityLimiter, to_thread
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
-from kinoscribe.api.request_body import batches_of, pieces_of, said_length
+from kinoscribe.api.request_body import Body
 from kinoscribe.contract.errors import ApiError, ParameterInvalid, VideoFilesizeTooLarge
 from kinoscribe.storage.blobs import Incoming, Stored
 
@@ -24,8 +24,6 @@ _LONGEST_FIELD = 256 * 1024
 _MOST_PARTS = 64
 _FORM_AROUND_FILE = 2 * 1024 * 1024
 _LONGEST_NAME = 255
-_DRAIN_BYTES = 32 * 1024 * 1024
-_DRAIN_SECONDS = 5.0
 
 
 @dataclass(slots=True)
@@ -40,13 +38,16 @@ class Form:
         """The file once its bytes have reached the disk. Raises `StorageFull`."""
         return None if self.file is None else self.file.finish()
 
+    def discard(self) -> None:
+        """Removes the file, unless it was kept."""
+        if self.file is not None:
+            self.file.discard()
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Removes the file, unless it was kept."""
-        if self.file is not None:
-            self.file.discard()
+        self.discard()
 
 
 async def read_form(
@@ -57,22 +58,22 @@ async def read_form(
     Parsing, hashing and writing run in threads of `limiter`. The caller closes the form. Nothing is left behind
     when this raises: `ParameterInvalid`, `VideoFilesizeTooLarge`, `StorageFull`, `ClientDisconnect`...
     """
-    boundary = _boundary(request.headers.get("content-type", ""))
-    if said_length(request) > most + _FORM_AROUND_FILE:
-        await _drain(request)
-        raise _too_large(most, said_length(request))
-    reader = FormReader(boundary, begin, most)
+    body = Body(request)
+    reader: FormReader | None = None
     try:
-        async with aclosing(batches_of(request)) as batches:
+        boundary = _boundary(request.headers.get("content-type", ""))
+        if body.announced > most + _FORM_AROUND_FILE:
+            raise _too_large(most, body.announced)
+        reader = FormReader(boundary, begin, most)
+        async with aclosing(body.batches()) as batches:
             async for batch in batches:
                 await to_thread.run_sync(reader.feed, batch, limiter=limiter)
         return reader.finish()
-    except ApiError:
-        await to_thread.run_sync(reader.form.__exit__, limiter=limiter)
-        await _drain(request)
-        raise
-    except BaseException:
-        reader.form.__exit__()
+    except BaseException as error:
+        if reader is not None:
+            reader.form.discard()
+        if isinstance(error, ApiError):
+            await body.drain()
         raise
 
 
@@ -146,7 +147,9 @@ class FormReader:
     def _part_data(self, data: bytes, start: int, end: int) -> None:
         if self._text is not None:
             if len(self._text) + end - start > _LONGEST_FIELD:
-                raise ParameterInvalid(p=self._name[:64], reason=f"At most {_LONGEST_FIELD} bytes are accepted.")
+                raise ParameterInvalid(
+                    p=self._name[:64], reason=f"At most {_LONGEST_FIELD} bytes are accepted."
+                )
             self._text += data[start:end]
             return
         file = self.form.file
@@ -176,17 +179,6 @@ def harmless_name(said: str) -> str:
         keep = dot + ending if stem and len(ending) <= 16 else ""
         name = name[: _LONGEST_NAME - len(keep)] + keep
     return name if name.strip(". ") else "upload"
-
-
-async def _drain(request: Request) -> None:
-    """Swallows some of what the client still sends, so that it comes to read why it was refused."""
-    size = 0
-    with move_on_after(_DRAIN_SECONDS):
-        async with aclosing(pieces_of(request)) as pieces:
-            async for piece in pieces:
-                size += len(piece)
-                if size > _DRAIN_BYTES:
-                    return
 
 
 def _boundary(content_type: str) -> bytes:

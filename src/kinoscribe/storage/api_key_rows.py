@@ -22,7 +22,7 @@ DEFAULT_ACCOUNT = "default"
 
 _ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _COARSE = timedelta(minutes=10)
-_LONGEST_KEY = 512
+_LONGEST_KEY = 500
 _PEPPER_BYTES = 32
 
 

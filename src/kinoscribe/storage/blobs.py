@@ -10,7 +10,7 @@ import os
 import secrets
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,8 +132,9 @@ class Blobs:
         """Removes a content that no row refers to; inside the transaction that removed the last one."""
         self.path(sha256).unlink(missing_ok=True)
 
-    def borrow(self, sha256: str) -> tuple[Path, Callable[[], None]]:
-        """A path to a kept content that stays good when the content is dropped, and what ends the loan.
+    @contextmanager
+    def borrow(self, sha256: str) -> Iterator[Path]:
+        """A path to a kept content that stays good for the whole block, even when the content is dropped.
 
         Raises `FileNotFoundError` when the content is not there.
         """
@@ -143,11 +144,12 @@ class Blobs:
         except OSError as error:
             if error.errno not in _NO_LINKS | _FULL:
                 raise
-            return (
-                place,
-                lambda: None,
-            )  # a file system without links: a dropped content then ends the loan early
-        return link, lambda: link.unlink(missing_ok=True)
+            link = place  # a file system without links: a content dropped meanwhile is then gone at once
+        try:
+            yield link
+        finally:
+            if link is not place:
+                link.unlink(missing_ok=True)
 
     def kept(self) -> Iterator[str]:
         """Every content that lies in `media/`, whether a row refers to it or not."""
