@@ -1,0 +1,154 @@
+"""The servers, clients and SDKs that the conformance tests share.
+
+On a machine without Node.js the tests of the JavaScript SDK are left out, and the summary says so.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+from tests.conformance.clips import clip
+from tests.conformance.exact import Asset
+from tests.conformance.file_server import FileServer, start_file_server
+from tests.conformance.scripted import write_scripts
+from tests.conformance.sdk_environments import JAVASCRIPT_SDKS, PYTHON_SDKS, Sdk, node
+from tests.conformance.served import Served, serve
+from tests.conformance.wire import PROMPT, Json, base64_video, new_key, ready_asset
+
+HERE = Path(__file__).resolve().parent
+NO_NODE = "Node.js and npm are not on this machine: {} tests of the JavaScript SDK were left out."
+_left_out = pytest.StashKey[int]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "rule(*numbers): the conformance rules that a test checks")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    away = [item for item in items if "javascript-" in item.name and HERE in item.path.parents]
+    if node() is not None or not away:
+        return
+    config.stash[_left_out] = len(away)
+    config.hook.pytest_deselected(items=away)
+    items[:] = [item for item in items if item not in away]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if number := config.stash.get(_left_out, 0):
+        terminalreporter.write_line(NO_NODE.format(number))
+
+
+@pytest.fixture(scope="session")
+def files() -> Iterator[FileServer]:
+    started = start_file_server()
+    yield started
+    started.close()
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The server most tests share: clips by URL from this machine, prepared answers, a quick heartbeat."""
+    folder = tmp_path_factory.mktemp("served")
+    started = serve(
+        folder / "data",
+        scripted_file=write_scripts(folder),
+        heartbeat_seconds=0.4,
+        url_allow="127.0.0.1",
+        url_ports=0,
+        sync_slots=16,
+    )
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="session")
+def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server that allows little: one analysis at once, small bodies, small files, short fetches."""
+    folder = tmp_path_factory.mktemp("narrow")
+    started = serve(
+        folder / "data",
+        scripted_file=write_scripts(folder),
+        sync_slots=1,
+        max_body_bytes=1024 * 1024,
+        max_upload_bytes=200_000,
+        max_url_bytes=200_000,
+        fetch_seconds=2,
+        url_allow="127.0.0.1",
+        url_ports=0,
+        default_model="pegasus1.5",
+    )
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="session")
+def wire(served: Served) -> Iterator[httpx2.Client]:
+    with served.client() as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def narrow_wire(narrow: Served) -> Iterator[httpx2.Client]:
+    with narrow.client() as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def closed_wire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx2.Client]:
+    """A client of a server that fetches from public addresses only, as every server does unless told otherwise."""
+    started = serve(tmp_path_factory.mktemp("closed") / "data", url_ports=0)
+    with started.client() as client:
+        yield client
+    started.stop()
+
+
+@pytest.fixture(scope="session")
+def stranger(served: Served) -> Iterator[httpx2.Client]:
+    """A client of the same server with a good key of another account."""
+    with served.client(new_key(served, "elsewhere")) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def asset(wire: httpx2.Client) -> Asset:
+    """A ready video asset that no test deletes."""
+    return ready_asset(wire, "plain.mp4")
+
+
+@pytest.fixture(scope="session")
+def picture(wire: httpx2.Client) -> Asset:
+    """A ready image asset that no test deletes."""
+    return ready_asset(wire, "orange.png")
+
+
+@pytest.fixture(scope="session")
+def body(files: FileServer) -> Json:
+    """A good body of `POST /analyze`; tests change a copy."""
+    return {
+        "model_name": "pegasus1.5",
+        "video": {"type": "url", "url": files.url("plain.mp4")},
+        "prompt": PROMPT,
+        "stream": False,
+    }
+
+
+@pytest.fixture(scope="session")
+def whole_body(body: Json) -> Json:
+    """The same with the video inside, for servers that may not fetch from this machine."""
+    return {**body, "video": base64_video(clip("plain.mp4"))}
+
+
+@pytest.fixture(params=PYTHON_SDKS, ids=repr)
+def python_sdk(request: pytest.FixtureRequest) -> Sdk:
+    return request.param  # type: ignore[no-any-return]
+
+
+@pytest.fixture(params=[*PYTHON_SDKS, *JAVASCRIPT_SDKS], ids=repr)
+def sdk(request: pytest.FixtureRequest) -> Sdk:
+    return request.param  # type: ignore[no-any-return]
+
+
+@pytest.fixture(params=[PYTHON_SDKS[-1], *JAVASCRIPT_SDKS], ids=repr)
+def newest_sdk(request: pytest.FixtureRequest) -> Sdk:
+    return request.param  # type: ignore[no-any-return]

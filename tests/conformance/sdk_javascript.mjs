@@ -1,0 +1,95 @@
+// Runs the official JavaScript SDK from the folder named as first argument: steps come on standard input, results go out.
+import { createReadStream, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { basename, join } from "node:path";
+
+const { TwelveLabs } = createRequire(join(process.argv[2], "package.json"))("twelvelabs-js");
+
+const camel = (name) => name.replace(/_v_2$/, "V2").replace(/_([a-z0-9])/g, (_, letter) => letter.toUpperCase());
+
+const arguments_ = (given) =>
+    Object.fromEntries(Object.entries(given).map(([name, value]) => [camel(name), name === "video" ? video(value) : value]));
+
+const video = (source) =>
+    Object.fromEntries(Object.entries(source).map(([name, value]) => [name === "base64_string" ? "base64String" : camel(name), value]));
+
+const STEPS = {
+    analyze: (client, got, given) => client.analyze(arguments_(given)),
+
+    async analyze_stream(client, got, given) {
+        const started = performance.now();
+        for await (const event of await client.analyzeStream(arguments_(given))) {
+            got.push({ ...event, after: (performance.now() - started) / 1000 });
+        }
+        return got;
+    },
+
+    create_asset(client, got, { path, whole, ...given }) {
+        if (path === undefined) {
+            return client.assets.create(arguments_(given));
+        }
+        const file = whole ? new File([readFileSync(path)], basename(path)) : createReadStream(path);
+        return client.assets.create({ ...arguments_(given), file });
+    },
+
+    retrieve_asset: (client, got, { asset_id }) => client.assets.retrieve(asset_id),
+
+    async ready_asset(client, got, { asset_id }) {
+        for (let turn = 0; turn < 150; turn += 1) {
+            const asset = await client.assets.retrieve(asset_id);
+            if (asset.status !== "processing") {
+                return asset;
+            }
+            await new Promise((resolve) => setTimeout(resolve, 200));
+        }
+        throw new Error(`still processing: ${asset_id}`);
+    },
+
+    async list_assets(client, got, given) {
+        const ids = [];
+        for await (const asset of await client.assets.list(arguments_(given))) {
+            ids.push(asset.id);
+        }
+        return ids;
+    },
+
+    delete_asset: (client, got, { asset_id, ...given }) => client.assets.delete(asset_id, arguments_(given)),
+
+    user_metadata(client, got, { how, asset_id, ...given }) {
+        return client.assets[`${how}UserMetadata`](asset_id, arguments_(given));
+    },
+};
+
+async function result(client, { do: name, ...given }) {
+    const got = [];
+    try {
+        return { value: (await STEPS[name](client, got, given)) ?? null };
+    } catch (error) {
+        const kinds = [];
+        for (let kind = Object.getPrototypeOf(error); kind; kind = Object.getPrototypeOf(kind)) {
+            kinds.push(kind.constructor.name);
+        }
+        const body = error.body && typeof error.body === "object" && !error.body.pipe ? error.body : null;
+        return { raised: error.constructor.name, kinds, status: error.statusCode ?? null, body: plain(body), text: String(error), got };
+    }
+}
+
+function plain(body) {
+    try {
+        return JSON.parse(JSON.stringify(body));
+    } catch {
+        return null;
+    }
+}
+
+let input = "";
+for await (const part of process.stdin) {
+    input += part;
+}
+const job = JSON.parse(input);
+const client = new TwelveLabs({ apiKey: job.api_key });
+const results = [];
+for (const step of job.steps) {
+    results.push(await result(client, step));
+}
+process.stdout.write(JSON.stringify(results), () => process.exit(0));

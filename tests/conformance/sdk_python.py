@@ -1,0 +1,119 @@
+"""Runs inside an environment that has the official Python SDK: steps come on standard input, results go out."""
+
+import json
+import sys
+import time
+from typing import Any
+
+import twelvelabs
+from twelvelabs import TwelveLabs
+from twelvelabs.types import VideoContext_AssetId, VideoContext_Base64String, VideoContext_Url
+
+
+def main() -> None:
+    job = json.loads(sys.stdin.read())
+    client = TwelveLabs(api_key=job["api_key"])
+    json.dump([result(client, step) for step in job["steps"]], sys.stdout)
+
+
+def result(client: TwelveLabs, step: dict[str, Any]) -> dict[str, Any]:
+    got: list[Any] = []
+    try:
+        return {"value": STEPS[step.pop("do")](client, got, **step)}
+    except Exception as error:  # noqa: BLE001 - whatever the SDK raises is the result
+        return {
+            "raised": type(error).__name__,
+            "kinds": [kind.__name__ for kind in type(error).__mro__],
+            "status": getattr(error, "status_code", None),
+            "body": plain(getattr(error, "body", None)),
+            "text": str(error),
+            "got": got,
+        }
+
+
+def plain(value: Any) -> Any:
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return value if isinstance(value, dict | list | str | int | float | bool | None) else repr(value)
+
+
+def video(source: dict[str, Any]) -> Any:
+    match source["type"]:
+        case "url":
+            return VideoContext_Url(url=source["url"])
+        case "asset_id":
+            return VideoContext_AssetId(asset_id=source["asset_id"])
+        case _:
+            return VideoContext_Base64String(base_64_string=source["base64_string"])
+
+
+def arguments(given: dict[str, Any]) -> dict[str, Any]:
+    return {name: video(value) if name == "video" else value for name, value in given.items()}
+
+
+def analyze(client: TwelveLabs, got: list[Any], **given: Any) -> Any:
+    return plain(client.analyze(**arguments(given)))
+
+
+def analyze_stream(client: TwelveLabs, got: list[Any], **given: Any) -> Any:
+    started = time.monotonic()
+    for event in client.analyze_stream(**arguments(given)):
+        got.append({**plain(event), "after": time.monotonic() - started})
+    return got
+
+
+def create_asset(
+    client: TwelveLabs, got: list[Any], path: str | None = None, whole: bool = False, **given: Any
+) -> Any:
+    if path is None:
+        return plain(client.assets.create(**given))
+    with open(path, "rb") as file:
+        return plain(client.assets.create(file=file.read() if whole else file, **given))
+
+
+def retrieve_asset(client: TwelveLabs, got: list[Any], asset_id: str) -> Any:
+    return plain(client.assets.retrieve(asset_id))
+
+
+def ready_asset(client: TwelveLabs, got: list[Any], asset_id: str) -> Any:
+    for _ in range(150):
+        asset = client.assets.retrieve(asset_id)
+        if asset.status != "processing":
+            return plain(asset)
+        time.sleep(0.2)
+    raise TimeoutError(asset_id)
+
+
+def list_assets(client: TwelveLabs, got: list[Any], **given: Any) -> Any:
+    return [asset.id for asset in client.assets.list(**given)]
+
+
+def delete_asset(client: TwelveLabs, got: list[Any], asset_id: str, **given: Any) -> Any:
+    return client.assets.delete(asset_id, **given)
+
+
+def user_metadata(client: TwelveLabs, got: list[Any], how: str, asset_id: str, **given: Any) -> Any:
+    return getattr(client.assets, f"{how}_user_metadata")(asset_id, **given)
+
+
+def version(client: TwelveLabs, got: list[Any]) -> Any:
+    return twelvelabs.__version__
+
+
+STEPS = {
+    step.__name__: step
+    for step in (
+        analyze,
+        analyze_stream,
+        create_asset,
+        retrieve_asset,
+        ready_asset,
+        list_assets,
+        delete_asset,
+        user_metadata,
+        version,
+    )
+}
+
+if __name__ == "__main__":
+    main()
