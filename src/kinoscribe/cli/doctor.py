@@ -17,10 +17,11 @@ from kinoscribe.cli import machine
 from kinoscribe.cli.exits import FAILED, Exit
 from kinoscribe.cli.machine import Finding
 from kinoscribe.cli.settings import read_settings, unknown_variables
+from kinoscribe.cli.weights_wanted import wanted_weights
 from kinoscribe.media.decoders import Decoders
 from kinoscribe.settings import Settings
 from kinoscribe.weights.check import Weights
-from kinoscribe.weights.registry import SETS, needed
+from kinoscribe.weights.registry import SETS
 
 # Measured together on the machine of docs/quality.md: times real time, billions of operations a second.
 _MEASURED_TIMES = 5.0
@@ -67,8 +68,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
 def weights(settings: Settings) -> Iterator[Finding]:
     """Whether each set of weights that the chosen engine needs is there and genuine."""
     kept = Weights(settings.weights_dir)
-    embedded = settings.engine == "embedded"
-    for name in needed(settings.active_collectors, speech_model=settings.speech_model, minilm=embedded):
+
+    for name in wanted_weights(settings):
         what = f"Weights {name}"
         if not kept.have(name):
             yield Finding(

@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 
 from kinoscribe import __version__
-from kinoscribe.cli import doctor, models, settings
-from kinoscribe.cli.exits import INTERRUPTED, Exit, exit_for
+from kinoscribe.cli import doctor, models, receipt, settings
+from kinoscribe.cli.exits import FAILED, INTERRUPTED, Exit, exit_for
 from kinoscribe.contract.errors import ApiError
+from kinoscribe.storage.data_folder import DataFolderUnusable
 
 app = typer.Typer(
     name="kinoscribe",
@@ -20,6 +21,7 @@ app = typer.Typer(
 )
 app.command()(doctor.doctor)
 app.command()(settings.settings)
+app.command()(receipt.receipt)
 app.add_typer(models.app, name="models")
 
 
@@ -31,6 +33,8 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(INTERRUPTED)
     except ApiError as error:
         _leave(exit_for(error))
+    except DataFolderUnusable as error:
+        _leave(Exit(FAILED, str(error)))
     except Exit as leaving:
         _leave(leaving)
 
