@@ -1,21 +1,27 @@
 """Every refusal and failure a client can meet: one class, one code, one status, one sentence (contract 1.5)."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
+
+from kinoscribe.contract.shown import harmless
 
 
 class ApiError(Exception):
     """The root of all errors that have a place on the wire.
 
-    `message` is the sentence filled with the facts given. `retry_after` becomes the header of that name.
+    `message` is the sentence filled with the facts given; facts that are text are cut and made harmless, so that
+    what a client sent may be among them. `retry_after` becomes the header of that name.
     """
 
     code: ClassVar[str] = "internal_server_error"
     status: ClassVar[int] = 500
-    sentence: ClassVar[str] = "Something went wrong on this server. The log has the details under this request's id."
+    sentence: ClassVar[str] = (
+        "Something went wrong on this server. The log has the details under this request's id."
+    )
     retry_after: int | None = None
 
     def __init__(self, **facts: object) -> None:
-        self.message = self.sentence.format(**facts)
+        given = {name: harmless(fact) if isinstance(fact, str) else fact for name, fact in facts.items()}
+        self.message = self.sentence.format(**given)
         super().__init__(self.message)
 
 
@@ -24,6 +30,12 @@ class ParameterInvalid(ApiError):
 
     code, status = "parameter_invalid", 400
     sentence = "The {p} parameter is invalid. {reason}"
+
+
+class BodyInvalid(ParameterInvalid):
+    """A body that is not JSON has no parameters to name."""
+
+    sentence = "The request body is not a valid JSON object: {reason}."
 
 
 class ParameterNotProvided(ApiError):
@@ -49,6 +61,65 @@ class ApiKeyInvalid(ApiError):
     )
 
 
+class TokenLimitExceeded(ApiError):
+    code, status = "token_limit_exceeded", 400
+    sentence = (
+        "Your request could not be processed due to exceeding maximum token limit. Please try with another "
+        "request or another video with shorter duration."
+    )
+
+
+class SchemaNotSupported(ParameterInvalid):
+    """A JSON schema that uses a word outside the dialect (contract 8). No source names a code for this status."""
+
+    status = 422
+    sentence = "{reason}"
+
+
+class VideoResolutionTooLow(ApiError):
+    """`least` and `most` are sizes as text, `width` and `height` what the video has."""
+
+    code, status = "video_resolution_too_low", 400
+    sentence = (
+        "The resolution of the video is too low. Please upload a video with resolution between {least} and "
+        "{most}. Current resolution is {width}x{height}."
+    )
+
+
+class VideoResolutionTooHigh(ApiError):
+    code, status = "video_resolution_too_high", 400
+    sentence = (
+        "The resolution of the video is too high. Please upload a video with resolution between {least} and "
+        "{most}. Current resolution is {width}x{height}."
+    )
+
+
+class VideoAspectRatioInvalid(ApiError):
+    code, status = "video_resolution_invalid_aspect_ratio", 400
+    sentence = (
+        "The aspect ratio of the video is invalid. Please upload a video with aspect ratio between 1:1 and "
+        "{most}. Current resolution is {width}x{height}."
+    )
+
+
+class VideoTooShort(ApiError):
+    """`least` and `seconds` are numbers of seconds, `most` a text such as `1 hour`."""
+
+    code, status = "video_duration_too_short", 400
+    sentence = (
+        "Video is too short. Please use video with duration between {least} seconds and {most}. "
+        "Current duration is {seconds} seconds."
+    )
+
+
+class VideoTooLong(ApiError):
+    code, status = "video_duration_too_long", 400
+    sentence = (
+        "Video is too long. Please use video with duration between {least} seconds and {most}. "
+        "Current duration is {seconds} seconds."
+    )
+
+
 class VideoFileBroken(ApiError):
     code, status = "video_file_broken", 400
     sentence = "Cannot read video file. Please check the video file is valid and try again. {reason}"
@@ -70,7 +141,43 @@ class VideoFilesizeTooLarge(ApiError):
     """`most` and `size` are texts with their unit."""
 
     code, status = "video_filesize_too_large", 400
-    sentence = "The video is too large. Please use a video with a size less than {most}. The current size is {size}."
+    sentence = (
+        "The video is too large. Please use a video with a size less than {most}. The current size is {size}."
+    )
+
+
+class UnsupportedFileType(ApiError):
+    """`found` is the type of the file by its content, `accepted` what would be taken."""
+
+    code, status = "unsupported_file_type", 400
+    sentence = "The file type {found} is not supported. Please use {accepted}."
+
+
+class AssetInUse(ApiError):
+    code, status = "asset_in_use", 409
+    sentence = "The asset {id} is in use. Delete what uses it first, or pass force=true."
+
+
+class RequestCanceled(ApiError):
+    code, status = "request_canceled_or_timed_out", 504
+    sentence = "Request canceled."
+
+
+class EndpointNotSupported(ApiError):
+    """A route of the API that this server leaves out (contract 16)."""
+
+    code, status = "endpoint_not_supported", 404
+    sentence = "This server does not offer {path}."
+
+
+class RouteUnknown(ApiError):
+    code, status = "route_not_found", 404
+    sentence = "There is no route {path}."
+
+
+class MethodNotAllowed(ApiError):
+    code, status = "method_not_allowed", 405
+    sentence = "The method {method} is not allowed on {path}."
 
 
 class BodyTooLarge(ApiError):
@@ -81,3 +188,17 @@ class BodyTooLarge(ApiError):
 class StorageFull(ApiError):
     code, status = "storage_full", 507
     sentence = "This server has no room left on its disk. Nothing was kept of this request."
+
+
+def error_body(error: ApiError, *, nested: bool) -> dict[str, Any]:
+    """The JSON body of an error. `nested` routes get both shapes at once, which satisfies every client."""
+    flat = {"code": error.code, "message": error.message}
+    return {**flat, "error": dict(flat)} if nested else flat
+
+
+def all_errors() -> tuple[type[ApiError], ...]:
+    """Every class of error, by status and code, for the tables in the docs."""
+    found: list[type[ApiError]] = [ApiError]
+    for kind in found:
+        found.extend(kind.__subclasses__())
+    return tuple(sorted(dict.fromkeys(found), key=lambda kind: (kind.status, kind.code, kind.__name__)))
