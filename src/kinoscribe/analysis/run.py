@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from contextlib import ExitStack
+from dataclasses import replace
 
 from kinoscribe import clock, ids
 from kinoscribe.analysis.answer import answer
@@ -13,6 +14,7 @@ from kinoscribe.contract.analyze import AnalyzeRequest
 from kinoscribe.contract.errors import ServiceUnavailable, TokenLimitExceeded
 from kinoscribe.contract.events import Event, Started
 from kinoscribe.contract.limits import context_window
+from kinoscribe.contract.sources import Base64Source, VideoSource
 from kinoscribe.contract.video import check_video, choose_window
 from kinoscribe.sources.resolve import Source
 from kinoscribe.tokens import count_tokens
@@ -34,7 +36,7 @@ def prepare(
     with ExitStack() as held:
         content = held.enter_context(tools.resolver.resolve(source, account, cancel))
         stopwatch.lap("fetch")
-        facts = tools.gatherer.facts(content.path, content.sha256, cancel)
+        facts = content.facts or tools.facts.of(content.path, content.sha256, cancel)
         stopwatch.lap("probe")
         shortest = tools.settings.shortest_seconds
         check_video(facts, request.model_name, shortest=shortest)
@@ -56,7 +58,7 @@ def prepare(
         return Job(
             generation_id=ids.new_generation_id(),
             account=account,
-            request=request,
+            request=replace(request, video=_without_bytes(request.video)),
             content=content,
             looked=looked,
             input_tokens=needed,
@@ -65,6 +67,11 @@ def prepare(
             stopwatch=stopwatch,
         )
     raise AssertionError("an ExitStack never swallows")
+
+
+def _without_bytes(source: VideoSource) -> VideoSource:
+    """A video that came inside the body lies on disk by now; its text need not stay in memory for the answer."""
+    return Base64Source("") if isinstance(source, Base64Source) else source
 
 
 def events(job: Job, tools: Tools) -> Generator[Event, None, None]:

@@ -3,18 +3,40 @@
 from dataclasses import dataclass
 
 from kinoscribe.engines.engine import Engine
+from kinoscribe.evidence.facts import KnownFacts
 from kinoscribe.evidence.gather import Gatherer
 from kinoscribe.media.decoders import Decoders
 from kinoscribe.settings import Settings
 from kinoscribe.sources.resolve import Resolver
+from kinoscribe.sources.url_fetch import UrlFetcher
+from kinoscribe.storage.api_key_rows import ApiKeyRows
+from kinoscribe.storage.asset_rows import AssetRows
+from kinoscribe.storage.blobs import Blobs
+from kinoscribe.storage.data_folder import DataFolder
+from kinoscribe.storage.database import Database
 from kinoscribe.storage.receipt_rows import ReceiptRows
 
 
 @dataclass(frozen=True, slots=True)
 class Tools:
     settings: Settings
-    engine: Engine
+    folder: DataFolder
+    database: Database
+    blobs: Blobs
+    assets: AssetRows
+    api_keys: ApiKeyRows
+    receipts: ReceiptRows
+    fetcher: UrlFetcher
     decoders: Decoders
+    facts: KnownFacts
     gatherer: Gatherer
     resolver: Resolver
-    receipts: ReceiptRows
+    engine: Engine
+
+    def close(self) -> None:
+        """Ends the processes and removes what was temporary. Nothing works afterwards."""
+        self.gatherer.close()
+        self.engine.close()
+        self.decoders.close()
+        self.blobs.close()
+        self.database.close()

@@ -20,21 +20,7 @@ from kinoscribe.tokens import count_tokens
 
 async def create(call: Call) -> Response:
     """`POST /analyze`."""
-    tools = call.house.tools
-    body = await read_json_body(call.request, tools.settings.max_body_bytes)
-    pinned = None if tools.settings.default_model == "auto" else tools.settings.default_model
-    model = default_model_for(call.request.headers, pinned)
-
-    def read() -> AnalyzeRequest:
-        return read_analyze(
-            body,
-            default_model=model,
-            count_tokens=count_tokens,
-            allow_http_images=tools.settings.allow_http_images,
-        )
-
-    request = await to_thread.run_sync(read, limiter=call.house.small)
-    del body
+    request = await _read(call)
     call.house.slots.take()
     streams = False
     try:
@@ -44,6 +30,23 @@ async def create(call: Call) -> Response:
     finally:
         if not streams:
             call.house.slots.leave()
+
+
+async def _read(call: Call) -> AnalyzeRequest:
+    settings = call.house.tools.settings
+    body = await read_json_body(call.request, settings.max_body_bytes)
+    pinned = None if settings.default_model == "auto" else settings.default_model
+    model = default_model_for(call.request.headers, pinned)
+
+    def read() -> AnalyzeRequest:
+        return read_analyze(
+            body,
+            default_model=model,
+            count_tokens=count_tokens,
+            allow_http_images=settings.allow_http_images,
+        )
+
+    return await to_thread.run_sync(read, limiter=call.house.small)
 
 
 async def _answer(call: Call, request: AnalyzeRequest) -> Response:

@@ -14,6 +14,7 @@ from kinoscribe.analysis.tools import Tools
 from kinoscribe.api.auth import Keys
 from kinoscribe.contract.errors import ApiError, ServiceUnavailable, error_body
 from kinoscribe.contract.limits import API_VERSION
+from kinoscribe.sources.intake import Intake
 from kinoscribe.storage.api_key_rows import Account
 
 NESTED_ERRORS = ("/analyze/tasks", "/analyze/batches")
@@ -47,6 +48,7 @@ class House:
 
     tools: Tools
     keys: Keys
+    intake: Intake
     slots: Slots
     analyses: CapacityLimiter
     uploads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(16))

@@ -13,7 +13,7 @@ async def retrieve(call: Call) -> Response:
     receipts = call.house.tools.receipts
 
     def read() -> dict[str, object] | None:
-        return receipts.get(call.account.name, wanted)
+        return receipts.find(call.account.name, wanted)
 
     body = await to_thread.run_sync(read, limiter=call.house.small)
     if body is None:

@@ -72,7 +72,7 @@ class EventStream(Response):
             except ApiError as error:
                 _log.warning("analysis_failed", generation_id=self._job.generation_id, reason=error.message)
                 over = _Over(error)
-            except Exception:
+            except Exception:  # noqa: BLE001  the edge of the API: logged in full, told in general
                 _log.exception("unexpected", generation_id=self._job.generation_id)
                 over = _Over(ApiError())
             finally:
@@ -95,7 +95,7 @@ class EventStream(Response):
         kept: _Item | None = None
         while True:
             try:
-                item = kept or await asyncio.wait_for(queue.get(), self._tools.settings.heartbeat_seconds)
+                item = kept if kept is not None else await asyncio.wait_for(queue.get(), self._tools.settings.heartbeat_seconds)
             except TimeoutError:
                 await send({"type": "http.response.body", "body": HEARTBEAT, "more_body": True})
                 continue

@@ -1,0 +1,101 @@
+"""Puts the parts together; the only place that picks concrete classes."""
+
+from anyio import CapacityLimiter, to_thread
+from starlette.types import ASGIApp
+
+from kinoscribe.analysis.tools import Tools
+from kinoscribe.api.application import make_application
+from kinoscribe.api.auth import Keys
+from kinoscribe.api.door import House, Slots
+from kinoscribe.engines.embedded.engine import EmbeddedEngine
+from kinoscribe.engines.engine import Engine
+from kinoscribe.engines.scripted import ScriptedEngine
+from kinoscribe.evidence.facts import KnownFacts
+from kinoscribe.evidence.gather import Gatherer
+from kinoscribe.media.decoders import Decoders
+from kinoscribe.settings import Settings
+from kinoscribe.sources.intake import Intake
+from kinoscribe.sources.resolve import Resolver
+from kinoscribe.sources.url_fetch import FetchLimits, UrlFetcher
+from kinoscribe.sources.url_guard import make_gate
+from kinoscribe.storage.api_key_rows import ApiKeyRows, pepper_of
+from kinoscribe.storage.asset_rows import AssetRows
+from kinoscribe.storage.blobs import Blobs
+from kinoscribe.storage.data_folder import DataFolder
+from kinoscribe.storage.database import Database
+from kinoscribe.storage.receipt_rows import ReceiptRows
+
+
+def build_tools(settings: Settings) -> Tools:
+    """Opens the data folder and starts what an analysis needs; `Tools.close` ends it.
+
+    Raises `DataFolderUnusable` and `ScriptInvalid`. Models are loaded when they are first needed.
+    """
+    folder = DataFolder(settings.data_dir)
+    database = Database(folder.database_url)
+    database.migrate()
+    blobs = Blobs(folder.path)
+    assets = AssetRows(database, blobs)
+    preset = None if settings.api_key is None else settings.api_key.get_secret_value()
+    decoders = Decoders(
+        memory=settings.decode_memory_bytes, seconds=settings.decode_seconds, max_pixels=settings.max_pixels
+    )
+    fetcher = UrlFetcher(
+        make_gate(settings.url_allow, settings.url_ports),
+        FetchLimits(settings.max_url_bytes, settings.fetch_seconds),
+    )
+    return Tools(
+        settings=settings,
+        folder=folder,
+        database=database,
+        blobs=blobs,
+        assets=assets,
+        api_keys=ApiKeyRows(database, pepper_of(folder.path), preset),
+        receipts=ReceiptRows(database),
+        fetcher=fetcher,
+        decoders=decoders,
+        facts=KnownFacts(folder.path / "evidence", decoders),
+        gatherer=_gatherer(settings, folder),
+        resolver=Resolver(assets, blobs, fetcher, asset_wait=settings.asset_wait_seconds),
+        engine=build_engine(settings),
+    )
+
+
+def build_engine(settings: Settings) -> Engine:
+    """The engine the operator chose."""
+    if settings.engine == "scripted":
+        return ScriptedEngine(settings.scripted_file)
+    return EmbeddedEngine(settings.weights_dir, processes=settings.composers)
+
+
+def build_asgi(tools: Tools) -> ASGIApp:
+    """The server's application. The tools are closed when it shuts down."""
+    settings = tools.settings
+    early = settings.evidence_on_upload and settings.engine != "scripted"
+    intake = Intake(
+        tools.assets,
+        tools.blobs,
+        tools.fetcher,
+        tools.decoders,
+        when_ready=tools.gatherer.start if early else None,
+    )
+    house = House(
+        tools=tools,
+        keys=Keys(tools.api_keys),
+        intake=intake,
+        slots=Slots(settings.sync_slots),
+        analyses=CapacityLimiter(settings.sync_slots),
+    )
+
+    async def start() -> None:
+        await to_thread.run_sync(intake.resume)
+
+    async def stop() -> None:
+        await to_thread.run_sync(intake.close)
+        await to_thread.run_sync(tools.close)
+
+    return make_application(house, start, stop)
+
+
+def _gatherer(settings: Settings, folder: DataFolder) -> Gatherer:
+    raise AssertionError(settings, folder)
