@@ -14,6 +14,7 @@ from anyio import CapacityLimiter, to_thread
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from kinoscribe import clock
 from kinoscribe.analysis.job import Job
 from kinoscribe.analysis.run import events
 from kinoscribe.analysis.tools import Tools
@@ -55,6 +56,7 @@ class EventStream(Response):
         self._job = job
         self._tools = tools
         self._limiter = limiter
+        self._heartbeat = tools.settings.heartbeat_seconds
         self._when_over = when_over
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -91,32 +93,37 @@ class EventStream(Response):
             self._when_over()
 
     async def _write(self, queue: asyncio.Queue[_Item], send: Send) -> None:
-        tokens = Usage(output_tokens=0, input_tokens=self._job.input_tokens)
-        kept: _Item | None = None
+        waiting: _Item | None = None
+        silent_until = clock.steady() + self._heartbeat
         while True:
-            try:
-                item = kept if kept is not None else await asyncio.wait_for(queue.get(), self._tools.settings.heartbeat_seconds)
-            except TimeoutError:
-                await send({"type": "http.response.body", "body": HEARTBEAT, "more_body": True})
-                continue
-            kept = None
-            if isinstance(item, TextPart):
-                item, kept = _joined(item, queue)
-            if isinstance(item, Progress):
-                continue
-            if isinstance(item, _Over):
-                if item.error is not None:
-                    await self._say_failure(item.error, tokens, send)
-                return
+            item = waiting
+            if item is None:
+                try:
+                    item = await asyncio.wait_for(queue.get(), max(0.0, silent_until - clock.steady()))
+                except TimeoutError:
+                    await send({"type": "http.response.body", "body": HEARTBEAT, "more_body": True})
+                    silent_until = clock.steady() + self._heartbeat
+                    continue
+            waiting = None
+            match item:
+                case _Over(error=error):
+                    if error is not None:
+                        await self._say_failure(error, send)
+                    return
+                case Progress():
+                    continue
+                case TextPart():
+                    item, waiting = _joined(item, queue)
             line = ndjson(item)
-            if line is not None:
-                last = isinstance(item, Ended)
-                await send({"type": "http.response.body", "body": line, "more_body": not last})
+            assert line is not None, "only progress is not said"
+            await send({"type": "http.response.body", "body": line, "more_body": not isinstance(item, Ended)})
+            silent_until = clock.steady() + self._heartbeat
 
-    async def _say_failure(self, error: ApiError, usage: Usage, send: Send) -> None:
-        ended = Ended(self._job.generation_id, finish_reason=None, usage=usage, error=error)
-        line = ndjson(ended)
-        assert line is not None
+    async def _say_failure(self, error: ApiError, send: Send) -> None:
+        """The last line, and no end of the body: every client sees that the answer is not whole."""
+        usage = Usage(output_tokens=0, input_tokens=self._job.input_tokens)
+        line = ndjson(Ended(self._job.generation_id, finish_reason=None, usage=usage, error=error))
+        assert line is not None, "an end is always said"
         await send({"type": "http.response.body", "body": line, "more_body": True})
 
 
