@@ -95,6 +95,10 @@ def _sound_only(path: Path) -> None:
         container.mux(stream.encode())
 
 
+def _text(path: Path) -> None:
+    path.write_text("This is not a video.\n" * 50)
+
+
 def _half(path: Path) -> None:
     whole = clip("plain.mp4").read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
@@ -142,7 +146,7 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     ),
     "half.mp4": _half,
     "sound.m4a": _sound_only,
-    "text.mp4": lambda path: path.write_text("This is not a video.\n" * 50) and None,
+    "text.mp4": _text,
     "31MB.mp4": _padded(31 * 1024 * 1024),
     "38MB.mp4": _padded(38 * 1024 * 1024),
     "orange.png": _picture,

@@ -7,9 +7,9 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 import httpx2
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, model_validator
 
-Id = Annotated[str, StringConstraints(pattern=r"\A[0-9a-f]{24}\Z")]
+Id = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{24}$")]
 Name = Annotated[str, StringConstraints(min_length=1)]
-Time = Annotated[str, StringConstraints(pattern=r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\Z")]
+Time = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
 Count = Annotated[int, Field(ge=0)]
 
 

@@ -1,12 +1,13 @@
 """The prepared answers that the served engine plays when a prompt names one of them."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 ODD_TEXT = 'é 漢字 😀 "quoted" back\\slash\ttab\nline \u2028 \u2029 \x85 end'
 LONG_TEXT = "one two three four five six seven eight nine ten. " * 40
 
-Step = dict[str, str | float | bool]
+Step = Mapping[str, str | float | bool]
 
 SCRIPTS: dict[str, list[Step]] = {
     "odd text": [{"text": part} for part in (ODD_TEXT[:4], ODD_TEXT[4:9], ODD_TEXT[9:])],

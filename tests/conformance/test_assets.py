@@ -80,7 +80,7 @@ def test_every_sdk_uploads_a_file(served: Served, wire: httpx2.Client, sdk: Sdk,
     path = str(clip("plain.mp4"))
     steps: list[dict[str, Any]] = [{"do": "create_asset", "method": "direct", "path": path, "whole": whole}]
     (created,) = sdk.values(served.url + "/v1.3", served.key, *steps)
-    asset_id = created.get("_id", created.get("id"))
+    asset_id = created["id"]
     ready, gone = sdk.values(
         served.url,
         served.key,
@@ -117,7 +117,7 @@ def form(wire: httpx2.Client, **fields: str) -> httpx2.Response:
 @pytest.mark.rule("C167")
 def test_a_name_and_metadata_are_kept(wire: httpx2.Client, files: FileServer) -> None:
     metadata = {"shelf": "A", "number": 7, "share": 0.5, "kept": True, "tags": ["a", "b"]}
-    dropped = {"empty": "", "none": None, "nothing": []}
+    dropped: dict[str, object] = {"empty": "", "none": None, "nothing": []}
     asset = made(
         form(
             wire,

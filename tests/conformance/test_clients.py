@@ -16,9 +16,10 @@ NOBODY = "0123456789abcdef01234567"
 
 def named(sdk: Sdk, name: str) -> str:
     """The key in an SDK's result: Python keeps the wire's names, JavaScript writes them in its own way."""
+    name = name.removeprefix("_")
     if sdk.language == "python":
         return name
-    first, *rest = name.removeprefix("_").split("_")
+    first, *rest = name.split("_")
     return first + "".join(part.capitalize() for part in rest)
 
 
