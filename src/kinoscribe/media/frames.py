@@ -10,7 +10,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
-from kinoscribe.media.pieces import THUMB_HEIGHT, THUMB_WIDTH, Picture
+from kinoscribe.media.pieces import THUMB_HEIGHT, THUMB_WIDTH, Picture, Thumb
 
 GRID_WIDTH, GRID_HEIGHT = 160, 90
 _ODDEST_PIXEL = 10
@@ -79,14 +79,14 @@ class Painter:
             threads=1,
         )
 
-    def thumb(self, grid: VideoFrame, turns: int) -> bytes:
-        """The planes Y, U, V of the grid, upright, each `THUMB_WIDTH` x `THUMB_HEIGHT`."""
+    def thumb(self, grid: VideoFrame, time: float, turns: int) -> Thumb:
+        """The grid made tiny and turned upright."""
         across, down = (THUMB_HEIGHT, THUMB_WIDTH) if turns % 2 else (THUMB_WIDTH, THUMB_HEIGHT)
         tiny = self._to_thumb.reformat(
             grid, width=across, height=down, format="yuv444p", interpolation=Interpolation.AREA, threads=1
         )
         planes = tiny.to_ndarray()
-        return np.rot90(planes, turns, axes=(1, 2)).tobytes() if turns else planes.tobytes()
+        return Thumb(time, np.rot90(planes, turns, axes=(1, 2)).tobytes() if turns else planes.tobytes())
 
 
 def luma(grid: VideoFrame) -> NDArray[np.uint8]:

@@ -41,7 +41,8 @@ class ReadPlan(msgspec.Struct, frozen=True):
 
     `start` and `end` bound what comes back (the whole video when `None`). Pictures are taken when the scene has
     changed, at least `min_gap` and at most `max_gap` seconds apart; the gaps grow when `most_pictures` would not
-    be enough for the length. `max_side` bounds the longer side of a picture.
+    be enough for `length`, the seconds the video has by probing (`None`: by its header). `max_side` bounds the
+    longer side of a picture. With `min_gap` no smaller than `max_gap` pictures come evenly, whatever they show.
     """
 
     pictures: bool = True
@@ -53,6 +54,7 @@ class ReadPlan(msgspec.Struct, frozen=True):
     max_gap: float = 10.0
     most_pictures: int = 400
     max_side: int = 1280
+    length: float | None = None
 
 
 class Thumb(msgspec.Struct, frozen=True, tag="thumb"):
@@ -76,7 +78,10 @@ class Picture(msgspec.Struct, frozen=True, tag="picture"):
 
 
 class Sound(msgspec.Struct, frozen=True, tag="sound"):
-    """About a second of mono sound: float32 little endian, `SAMPLE_RATE`; `time` is that of the first sample."""
+    """Up to a second of mono sound: float32 little endian, `SAMPLE_RATE`; `time` is that of the first sample.
+
+    Chunks touch: where sound is missing for up to ten minutes, silence stands in.
+    """
 
     time: float
     samples: bytes

@@ -1,0 +1,169 @@
+"""Turns one pass over a video into thumbs, chosen pictures and sound, in bounded memory whatever its length."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+from av.audio.frame import AudioFrame
+from av.error import FFmpegError
+from av.packet import Packet
+from av.video.frame import VideoFrame
+
+from kinoscribe.contract.errors import VideoFileBroken
+from kinoscribe.media.audio import Listener, clip
+from kinoscribe.media.frames import Painter, luma, shape_of
+from kinoscribe.media.pieces import Piece, Read, ReadPlan
+from kinoscribe.media.sampling import Chooser, Metronome, pace
+from kinoscribe.media.video_file import VideoFile, open_video, packets
+
+THUMB_GAP = 0.08
+_MOST_THREADS = 4
+_UNKNOWN_LENGTH = 1800.0
+_INTERLEAVING = 5.0
+"""Seconds by which one track may run ahead of the other in a file."""
+_SEEKABLE = ("mov", "matroska")
+_LEAD = 2.0
+
+
+def read(path: Path, plan: ReadPlan, max_pixels: int) -> Iterator[Piece]:
+    """Decodes the file once, front to back; the last piece is a `Read`. Raises `VideoFileBroken`."""
+    with open_video(path, max_pixels, sound=plan.sound) as video:
+        yield from _Pass(video, plan).pieces()
+
+
+class _Pass:
+    def __init__(self, video: VideoFile, plan: ReadPlan) -> None:
+        self._video = video
+        self._plan = plan
+        self._looks = plan.pictures or plan.thumbs
+        self._pace = pace(plan.min_gap, plan.max_gap, plan.most_pictures, _length(video, plan))
+        self._chooser = Chooser(self._pace)
+        self._even = Metronome(self._pace.min_gap)
+        self._often = Metronome(THUMB_GAP)
+        self._painter = Painter(video.picture.sample_aspect_ratio, plan.max_side)
+        self._listener = Listener()
+        self._last: float | None = None
+        self._end_of_pictures: float | None = None
+        self._frames = 0
+        self._damaged = 0
+        self._past_end: set[int] = set()
+
+    def pieces(self) -> Iterator[Piece]:
+        broken_off = False
+        self._prepare()
+        source = packets(self._video)
+        while True:
+            try:
+                packet = next(source)
+            except StopIteration as stop:
+                broken_off = bool(stop.value)
+                break
+            if self._is_over(packet):
+                break
+            yield from self._decode(packet)
+        source.close()
+        for sound in self._listener.finish():
+            heard = clip(sound, self._plan.start, self._plan.end)
+            if heard is not None:
+                yield heard
+        if self._looks and self._frames == 0 and not self._past_end and self._plan.start is None:
+            raise VideoFileBroken(reason="None of its pictures can be decoded.")
+        warnings = tuple(self._warnings(broken_off))
+        yield Read(self._end_of_pictures, self._listener.end, self._frames, warnings)
+
+    def _prepare(self) -> None:
+        codec = self._video.picture.codec_context
+        codec.thread_type = "AUTO"
+        codec.thread_count = min(_MOST_THREADS, os.cpu_count() or 1)
+        container, start = self._video.container, self._plan.start
+        if start is None or container.format.name.partition(",")[0] not in _SEEKABLE:
+            return
+        try:
+            container.seek(max(0, round((start - _LEAD) * av.time_base)))
+        except FFmpegError:
+            container.seek(0)
+
+    def _is_over(self, packet: Packet[Any]) -> bool:
+        """Whether every track has gone past the end of the window."""
+        end = self._plan.end
+        if end is None or packet.pts is None:
+            return False
+        at = float(packet.pts * packet.time_base)
+        if at >= end + _INTERLEAVING:
+            return True
+        if at >= end and packet.is_keyframe:
+            self._past_end.add(packet.stream_index)
+        tracks = {s.index for s in (self._video.picture, self._video.sound) if s is not None}
+        return self._past_end >= tracks
+
+    def _decode(self, packet: Packet[Any]) -> Iterator[Piece]:
+        is_picture = packet.stream_index == self._video.picture.index
+        if is_picture and not self._looks:
+            return
+        try:
+            frames = packet.decode()
+        except av.error.MemoryError as error:
+            raise MemoryError(str(error)) from error
+        except FFmpegError:
+            self._damaged += 1
+            return
+        for frame in frames:
+            match frame:
+                case VideoFrame():
+                    yield from self._see(frame)
+                case AudioFrame():
+                    for sound in self._listener.hear(frame, frame.time):
+                        heard = clip(sound, self._plan.start, self._plan.end)
+                        if heard is not None:
+                            yield heard
+
+    def _see(self, frame: VideoFrame) -> Iterator[Piece]:
+        base = float(frame.time_base or 0)
+        length = (frame.duration or 0) * base
+        due = 0.0 if self._last is None else self._last
+        time = due if frame.pts is None else frame.pts * base
+        if self._last is not None and time < self._last:
+            return
+        plan = self._plan
+        self._last = time
+        if (plan.start is not None and time < plan.start) or (plan.end is not None and time >= plan.end):
+            return
+        self._frames += 1
+        self._end_of_pictures = time + length
+        if plan.pictures and self._pace.even and self._even.strikes(time):
+            yield self._painter.picture(frame, time, time)
+        if not plan.thumbs and self._pace.even:
+            return
+        if self._often.strikes(time):
+            yield from self._look_closely(frame, time)
+
+    def _look_closely(self, frame: VideoFrame, time: float) -> Iterator[Piece]:
+        grid = self._painter.grid(frame)
+        if self._plan.thumbs:
+            turns = shape_of(frame, None).turns
+            yield self._painter.thumb(grid, time, turns)
+        if self._plan.pictures and not self._pace.even:
+            since = self._chooser.look(time, luma(grid))
+            if since is not None:
+                yield self._painter.picture(frame, time, since)
+
+    def _warnings(self, broken_off: bool) -> Iterator[str]:
+        if broken_off:
+            yield "The file breaks off; what came before was used."
+        if self._damaged:
+            yield f"{self._damaged} damaged packets could not be decoded."
+        if self._video.timeline.jumps:
+            yield "Its time stamps jump; the parts were set one after another."
+
+
+def _length(video: VideoFile, plan: ReadPlan) -> float:
+    if plan.length is not None:
+        return plan.length
+    if plan.start is not None and plan.end is not None:
+        return plan.end - plan.start
+    claimed = (video.container.duration or 0) / av.time_base
+    return claimed if 0 < claimed < 24 * 3600 else _UNKNOWN_LENGTH
