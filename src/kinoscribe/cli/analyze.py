@@ -20,8 +20,9 @@ from kinoscribe.cli.receipt import print_receipt
 from kinoscribe.cli.settings import read_settings
 from kinoscribe.cli.stages import Stages, stages
 from kinoscribe.cli.weights_wanted import bring_weights
-from kinoscribe.contract.analyze import AnalyzeRequest, default_model_for, read_analyze
+from kinoscribe.contract.analyze import AnalyzeRequest, read_analyze
 from kinoscribe.contract.events import Ended, Progress, TextPart, answer_body
+from kinoscribe.contract.limits import MODELS
 from kinoscribe.settings import Settings
 from kinoscribe.sources.resolve import LocalFile
 from kinoscribe.storage.api_key_rows import DEFAULT_ACCOUNT
@@ -148,10 +149,8 @@ def _stream(job: Job, tools: Tools, shown: Stages, *, quiet: bool) -> tuple[Ende
 
 def _request(body: dict[str, Any], settings: Settings) -> AnalyzeRequest:
     """The body is read by the reader of the wire, so that a question is refused here as it is there."""
-    pinned = None if settings.default_model == "auto" else settings.default_model
-    return read_analyze(
-        json.dumps(body).encode(), default_model=default_model_for({}, pinned), count_tokens=count_tokens
-    )
+    model = MODELS[-1] if settings.default_model == "auto" else settings.default_model
+    return read_analyze(json.dumps(body).encode(), default_model=model, count_tokens=count_tokens)
 
 
 def _is_url(video: str) -> bool:

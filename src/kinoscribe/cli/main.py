@@ -58,3 +58,7 @@ def _every_command(
     ] = False,
 ) -> None:
     pass
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,194 @@
+"""Turns what the code says about itself into the generated parts of docs/: `make docs` writes them.
+
+A generated part stands between `<!-- generated: NAME -->` and `<!-- end -->`; around it people write.
+"""
+
+import ast
+import re
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from kinoscribe.api.routes import LEFT_OUT, ROUTES
+from kinoscribe.cli.exits import MEANINGS
+from kinoscribe.cli.main import app
+from kinoscribe.contract import limits
+from kinoscribe.contract.errors import ApiError
+from kinoscribe.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src" / "kinoscribe"
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PART = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def main() -> None:
+    for page in PAGES:
+        page.write_text(regenerated(page.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def regenerated(text: str) -> str:
+    """The page with every generated part made anew."""
+    return PART.sub(lambda found: found[1] + PARTS[found[2]]().strip("\n") + "\n" + found[3], text)
+
+
+def table(head: tuple[str, ...], rows: Iterator[tuple[object, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join(
+        "| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines
+    )
+
+
+def settings_table() -> str:
+    return table(("Setting", "Variable", "Default", "Meaning"), _settings())
+
+
+def _settings() -> Iterator[tuple[object, ...]]:
+    for name, field in Settings.model_fields.items():
+        default = "`~/.local/share/kinoscribe`" if name == "data_dir" else _default(field.default)
+        yield f"`{name}`", f"`KINOSCRIBE_{name.upper()}`", default, field.description
+
+
+def _default(value: object) -> str:
+    match value:
+        case None | ():
+            return ""
+        case bool():
+            return f"`{str(value).lower()}`"
+        case tuple():
+            return f"`{','.join(str(part) for part in value)}`"
+        case _:
+            return f"`{value}`"
+
+
+def errors_table() -> str:
+    kinds = sorted(_subclasses(ApiError), key=lambda kind: (kind.status, kind.code, kind.__name__))
+    rows = dict.fromkeys((f"`{kind.code}`", kind.status, kind.sentence) for kind in kinds)
+    return table(("Code", "Status", "Sentence"), iter(rows))
+
+
+def _subclasses(kind: type[ApiError]) -> Iterator[type[ApiError]]:
+    yield kind
+    for below in kind.__subclasses__():
+        yield from _subclasses(below)
+
+
+def routes_table() -> str:
+    return table(("Method", "Path", "What it does"), ((r.method, f"`{r.path}`", r.summary) for r in ROUTES))
+
+
+def left_out_list() -> str:
+    return "\n".join(f"- `{path}`" for path in LEFT_OUT)
+
+
+def exits_table() -> str:
+    return table(("Code", "Meaning"), iter(MEANINGS.items()))
+
+
+def commands_text() -> str:
+    group: Any = typer.main.get_command(app)
+    return "\n\n".join(_command("kinoscribe", name, command) for name, command in _leaves(group))
+
+
+def _leaves(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _leaves(command, f"{before}{name} ")
+        else:
+            yield before + name, command
+
+
+def _command(program: str, name: str, command: Any) -> str:
+    arguments = [p for p in command.params if p.param_type_name == "argument"]
+    options = [p for p in command.params if p.param_type_name == "option" and p.name != "help"]
+    usage = " ".join([program, name, *(["[OPTIONS]"] if options else []), *(_argument(a) for a in arguments)])
+    text = f"## {program} {name}\n\n    {usage}\n\n{_words(command.help)}"
+    rows = [(f"`{_argument(a)}`", _words(a.help)) for a in arguments]
+    rows += [(f"`{_option(o)}`", _words(o.help)) for o in options]
+    return text + ("\n\n" + table(("Option", "Meaning"), iter(rows)) if rows else "")
+
+
+def _argument(argument: Any) -> str:
+    name = argument.metavar or argument.name.upper()
+    many = "..." if argument.nargs == -1 else ""
+    return f"{name}{many}" if argument.required else f"[{name}]{many}"
+
+
+def _option(option: Any) -> str:
+    names = ", ".join([*option.opts, *option.secondary_opts])
+    return names if option.is_flag else f"{names} {option.metavar or option.name.upper()}"
+
+
+def _words(text: str | None) -> str:
+    return " ".join((text or "").split())
+
+
+def limits_table() -> str:
+    rows = (
+        (
+            f"`{name}`",
+            _tokens(rules.general),
+            rules.prompt_tokens or "what fits",
+            f"{rules.window_tokens:,}",
+            f"{rules.shortest:g} s",
+            f"{limits.LONGEST_VIDEO['sync'] / 60:g} min",
+            "yes" if rules.windows else "no",
+        )
+        for name, rules in limits.RULES.items()
+    )
+    head = (
+        *("Model name", "`max_tokens`", "Prompt, tokens", "All tokens", "Shortest video"),
+        *("Longest video", "`start_time`, `end_time`"),
+    )
+    return table(head, rows)
+
+
+def _tokens(tokens: limits.TokenRange) -> str:
+    return f"{tokens.least:,} to {tokens.most:,}; {tokens.default:,} when left out"
+
+
+def modules_text() -> str:
+    """Every module with the sentence it opens with, in the order of the layers, highest first."""
+    layers = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ][0]
+    order = [name.strip() for row in layers["layers"] for name in row.split("|")]
+    return "\n\n".join(f"## {name}\n\n{_modules(name)}" for name in order)
+
+
+def _modules(name: str) -> str:
+    folder = SOURCE / name
+    files = sorted(folder.rglob("*.py")) if folder.is_dir() else [SOURCE / f"{name}.py"]
+    return "\n".join(
+        _module(file) for file in files if first_sentence(file) and "migrations" not in file.parts
+    )
+
+
+def _module(file: Path) -> str:
+    path = file.relative_to(SOURCE)
+    name = path.parent.as_posix() + "/" if path.name == "__init__.py" else path.with_suffix("").as_posix()
+    return f"- `{name}`: {first_sentence(file)}"
+
+
+def first_sentence(file: Path) -> str:
+    """The first paragraph of the module's docstring, on one line; empty when there is none."""
+    words = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
+    return " ".join(words.split("\n\n")[0].split())
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "commands": commands_text,
+    "errors": errors_table,
+    "exits": exits_table,
+    "left-out": left_out_list,
+    "limits": limits_table,
+    "modules": modules_text,
+    "routes": routes_table,
+    "settings": settings_table,
+}
+
+if __name__ == "__main__":
+    main()
