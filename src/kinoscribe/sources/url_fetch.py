@@ -100,7 +100,7 @@ class UrlFetcher:
         timeouts = {"connect": self._limits.connect, "read": self._limits.idle, "write": self._limits.connect}
         with (
             _our_errors(),
-            httpcore2.ConnectionPool(ssl_context=self._tls, network_backend=backend) as pool,
+            httpcore2.ConnectionPool(ssl_context=self.tls, network_backend=backend) as pool,
             pool.stream("GET", url, headers=headers, extensions={"timeout": timeouts}) as response,
         ):
             said = {
@@ -128,7 +128,8 @@ class UrlFetcher:
             raise _too_large(self._limits.bytes, int(length))
 
     @cached_property
-    def _tls(self) -> ssl.SSLContext:
+    def tls(self) -> ssl.SSLContext:
+        """Certificates are checked against those that the machine trusts."""
         return httpcore2.default_ssl_context()
 
 

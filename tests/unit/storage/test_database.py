@@ -96,12 +96,9 @@ def test_writers_in_many_threads_wait_for_each_other(tmp_path: Path) -> None:
 def test_a_transaction_that_raises_leaves_nothing(tmp_path: Path) -> None:
     database = Database(url(tmp_path))
     database.migrate()
-    with pytest.raises(RuntimeError), database.writing() as db:
-        db.execute(
-            receipts.insert(),
-            {"generation_id": "g", "account": "a", "body": {}, "created_at": datetime.now(UTC)},
-        )
-        raise RuntimeError
+    row = {"generation_id": "g", "account": "a", "body": {}, "created_at": datetime.now(UTC)}
+    with pytest.raises(IntegrityError), database.writing() as db:
+        db.execute(receipts.insert(), [row, row])
     with database.reading() as db:
         assert db.execute(select(receipts.c.generation_id)).all() == []
     database.close()
@@ -110,14 +107,11 @@ def test_a_transaction_that_raises_leaves_nothing(tmp_path: Path) -> None:
 def test_a_database_that_cannot_grow_says_that_the_disk_is_full(tmp_path: Path) -> None:
     database = Database(url(tmp_path))
     database.migrate()
-    row = {
-        "generation_id": "g",
-        "account": "a",
-        "body": {"x": "y" * 500_000},
-        "created_at": datetime.now(UTC),
-    }
+    body = {"x": "y" * 500_000}
+    row = {"generation_id": "g", "account": "a", "body": body, "created_at": datetime.now(UTC)}
+    with database.writing() as db:
+        db.exec_driver_sql("PRAGMA max_page_count = 20")  # of the one connection that the pool has
     with pytest.raises(StorageFull), database.writing() as db:
-        db.exec_driver_sql("PRAGMA max_page_count = 20")
         db.execute(receipts.insert(), row)
     database.close()
 

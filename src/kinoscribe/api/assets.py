@@ -1,0 +1,156 @@
+"""Turns calls about assets into rows and files, and rows into the asset objects of the wire (contract 12)."""
+
+import asyncio
+import mimetypes
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit
+
+from anyio import to_thread
+from starlette.responses import JSONResponse, Response
+
+from kinoscribe.api.door import Call
+from kinoscribe.api.request_body import read_json_body
+from kinoscribe.api.uploads import Form, harmless_name, read_form
+from kinoscribe.contract.assets import (
+    AssetForm,
+    asset_object,
+    merged,
+    read_asset_form,
+    read_asset_query,
+    read_flag,
+    read_metadata_change,
+)
+from kinoscribe.contract.errors import ParameterNotProvided, ResourceNotExist
+from kinoscribe.contract.paging import page_info, read_page
+from kinoscribe.contract.sources import check_asset_id
+from kinoscribe.storage.asset_rows import Asset, AssetFilter, Metadata
+
+# How long an upload waits for its verdict, so that clients that do not poll see `ready` at once.
+_VERDICT_SECONDS = 1.0
+_METADATA_BYTES = 1024 * 1024
+
+Result = TypeVar("Result")
+
+
+async def create(call: Call) -> Response:
+    """`POST /assets`: 201 with the asset, `ready` when that is known at once and else `processing`."""
+    intake = call.house.intake
+    if call.request.headers.get("content-length") == "0":
+        raise ParameterNotProvided(p="method")
+    most = call.house.tools.settings.max_upload_bytes
+    with await read_form(call.request, intake.blobs.begin, most=most, limiter=call.house.uploads) as form:
+        wanted = read_asset_form(form.fields, has_file=form.file is not None)
+        asset = await to_thread.run_sync(partial(_add, call, wanted, form), limiter=call.house.uploads)
+    if wanted.method == "direct":
+        decided = asyncio.wrap_future(intake.take(asset))
+        await asyncio.wait({decided}, timeout=_VERDICT_SECONDS)
+        verdict = decided.result() if decided.done() else None
+        if verdict is not None and verdict.status == "ready":
+            asset = verdict
+    else:
+        intake.take(asset)
+    return JSONResponse(shown(asset), status_code=201)
+
+
+async def find(call: Call) -> Response:
+    """`GET /assets`: one page, newest first."""
+    wanted = read_asset_query(call.request.query_params.multi_items())
+    page = read_page(call.request.query_params)
+    narrowed = AssetFilter(wanted.asset_ids, wanted.asset_types, wanted.filename)
+    rows = call.house.intake.assets
+    assets, total = await _small(
+        call, lambda: rows.page(call.account.name, narrowed, page=page.page, limit=page.limit)
+    )
+    return JSONResponse({"data": [shown(asset) for asset in assets], "page_info": page_info(page, total)})
+
+
+async def retrieve(call: Call) -> Response:
+    """`GET /assets/{asset_id}`."""
+    asset_id, rows = _named(call), call.house.intake.assets
+    asset = await _small(call, lambda: rows.get(call.account.name, asset_id))
+    return JSONResponse(shown(_there(asset, asset_id)))
+
+
+async def delete(call: Call) -> Response:
+    """`DELETE /assets/{asset_id}`. Nothing refers to assets yet, so `force` changes nothing."""
+    asset_id, rows = _named(call), call.house.intake.assets
+    read_flag(call.request.query_params.get("force"), "force")
+    if not await _small(call, lambda: rows.remove(call.account.name, asset_id)):
+        raise ResourceNotExist(id=asset_id, collection="assets")
+    return Response(status_code=204)
+
+
+async def merge_metadata(call: Call) -> Response:
+    """`PATCH /assets/{asset_id}/user-metadata`: null deletes a key."""
+    asset_id = _named(call)
+    change = read_metadata_change(await read_json_body(call.request, _METADATA_BYTES))
+    return await _change(call, asset_id, lambda old: merged(old, change))
+
+
+async def replace_metadata(call: Call) -> Response:
+    """`PUT /assets/{asset_id}/user-metadata`."""
+    asset_id = _named(call)
+    change = read_metadata_change(await read_json_body(call.request, _METADATA_BYTES))
+    return await _change(call, asset_id, lambda _old: merged({}, change))
+
+
+async def clear_metadata(call: Call) -> Response:
+    """`DELETE /assets/{asset_id}/user-metadata`."""
+    return await _change(call, _named(call), lambda _old: {})
+
+
+def shown(asset: Asset) -> dict[str, Any]:
+    """The asset as clients see it."""
+    return asset_object(
+        asset_id=asset.id,
+        method=asset.method,
+        status=asset.status,
+        filename=asset.filename,
+        file_type=asset.file_type,
+        created_at=asset.created_at,
+        user_metadata=asset.user_metadata,
+        size=asset.size,
+        duration=asset.duration,
+        technical=asset.technical,
+        error=asset.error,
+    )
+
+
+def _add(call: Call, wanted: AssetForm, form: Form) -> Asset:
+    """The row of a new asset, with its file when there is one."""
+    name = wanted.filename or form.filename
+    if wanted.url is not None and not name:
+        name = unquote(urlsplit(wanted.url).path)
+    filename = harmless_name(name or "")
+    return call.house.intake.assets.add(
+        call.account.name,
+        method=wanted.method,
+        filename=filename,
+        file_type=mimetypes.guess_type(filename)[0] or "application/octet-stream",
+        user_metadata=dict(wanted.user_metadata),
+        stored=form.stored(),
+        url=wanted.url,
+    )
+
+
+async def _change(call: Call, asset_id: str, change: Callable[[Metadata], Metadata]) -> Response:
+    rows = call.house.intake.assets
+    _there(await _small(call, lambda: rows.change_metadata(call.account.name, asset_id, change)), asset_id)
+    return Response(status_code=204)
+
+
+async def _small(call: Call, work: Callable[[], Result]) -> Result:
+    return await to_thread.run_sync(work, limiter=call.house.small)
+
+
+def _named(call: Call) -> str:
+    asset_id: str = call.request.path_params["asset_id"]
+    return check_asset_id(asset_id, "asset_id")
+
+
+def _there(asset: Asset | None, asset_id: str) -> Asset:
+    if asset is None:
+        raise ResourceNotExist(id=asset_id, collection="assets")
+    return asset
