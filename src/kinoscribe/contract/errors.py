@@ -69,6 +69,12 @@ class TokenLimitExceeded(ApiError):
     )
 
 
+class SchemaInvalid(ParameterInvalid):
+    """A place in a JSON schema that breaks a rule of contract 8; worded as upstream words it."""
+
+    sentence = "{p}: {reason}"
+
+
 class SchemaNotSupported(ParameterInvalid):
     """A JSON schema that uses a word outside the dialect (contract 8). No source names a code for this status."""
 

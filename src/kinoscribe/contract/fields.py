@@ -33,11 +33,9 @@ class Fields:
 
     def refuse_unknown(self, known: Iterable[str]) -> None:
         """Raises `ParameterUnknown` for the first key with a value that is not among the known ones."""
-        unknown = [name for name in self._given if name not in known and self.has(name)]
-        if unknown:
-            raise ParameterUnknown(
-                p=self.at(unknown[0] if _PLAIN_NAME.fullmatch(unknown[0]) else show(unknown[0]))
-            )
+        unknown = next((name for name in self._given if name not in known and self.has(name)), None)
+        if unknown is not None:
+            raise ParameterUnknown(p=self.at(unknown if _PLAIN_NAME.fullmatch(unknown) else show(unknown)))
 
     def required(self, name: str) -> None:
         """Raises `ParameterNotProvided` when the field is absent."""

@@ -101,6 +101,15 @@ BASE64_VIDEO_BYTES = 36 * MB
 BASE64_IMAGE_BYTES = 32 * MB
 MEDIA_SOURCES = 4
 
+# No source bounds a schema; these keep one request from costing more than its answer.
+SCHEMA_DEPTH = 16
+SCHEMA_PROPERTIES = 2_000
+SCHEMA_NAME = 256
+SCHEMA_VALUES = 4_000
+SCHEMA_CHARACTERS = 400_000
+# Whole numbers beyond this are not kept exactly by the readers of JSON that clients are written in.
+LARGEST_INTEGER = 2**53 - 1
+
 PAGE_LIMIT = 50
 DEFAULT_PAGE_LIMIT = 10
 
