@@ -16,10 +16,9 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.frame import VideoFrame
 
-from kinoscribe.contract.errors import VideoFileBroken
 from kinoscribe.contract.video import VideoFacts
 from kinoscribe.media.frames import Shape, shape_of
-from kinoscribe.media.video_file import VideoFile, open_video, packets
+from kinoscribe.media.video_file import Unreadable, VideoFile, open_video, packets
 
 LARGE = 256 * 1024 * 1024
 """From this size on, the middle of a file that has an index is not read."""
@@ -79,7 +78,7 @@ class _Seen:
 
 
 def probe(path: Path, max_pixels: int) -> VideoFacts:
-    """What the video is. Decodes the first picture and the first sound; raises `VideoFileBroken`."""
+    """What the video is. Decodes the first picture and the first sound; raises `Unreadable`."""
     with open_video(path, max_pixels) as video:
         if video.bytes < LARGE or not _has_index(video):
             return _facts(video, _see(video, packets(video)))
@@ -159,16 +158,16 @@ def _decode_first(video: VideoFile, packet: Packet[Any], track: _Track, seen: _S
 def _facts(video: VideoFile, seen: _Seen) -> VideoFacts:
     picture, sound = seen.picture, seen.sound
     if picture.packets == 0 or picture.start is None or picture.end is None:
-        raise VideoFileBroken(reason="It has a picture track without a single picture in it.")
+        raise Unreadable("It has a picture track without a single picture in it.")
     if seen.shape is None:
-        raise VideoFileBroken(reason="None of its pictures can be decoded.")
+        raise Unreadable("None of its pictures can be decoded.")
     end = picture.end + _last_length(picture, video)
     if (
         picture.packets == 1
         and end - picture.start < _CLOCK_NOISE
         and video.signature.mime_type == "image/gif"
     ):
-        raise VideoFileBroken(reason="It is a still picture.")
+        raise Unreadable("It is a still picture.")
     heard = sound if sound is not None and sound.decoded and sound.end is not None else None
     start = picture.start
     if heard is not None and heard.end is not None and heard.start is not None:

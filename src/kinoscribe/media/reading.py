@@ -13,12 +13,11 @@ from av.error import FFmpegError
 from av.packet import Packet
 from av.video.frame import VideoFrame
 
-from kinoscribe.contract.errors import VideoFileBroken
 from kinoscribe.media.audio import Listener, clip
 from kinoscribe.media.frames import Painter, luma, shape_of
 from kinoscribe.media.pieces import Piece, Read, ReadPlan
 from kinoscribe.media.sampling import Chooser, Metronome, pace
-from kinoscribe.media.video_file import VideoFile, open_video, packets
+from kinoscribe.media.video_file import Unreadable, VideoFile, open_video, packets
 
 THUMB_GAP = 0.08
 _MOST_THREADS = 4
@@ -30,7 +29,7 @@ _LEAD = 2.0
 
 
 def read(path: Path, plan: ReadPlan, max_pixels: int) -> Iterator[Piece]:
-    """Decodes the file once, front to back; the last piece is a `Read`. Raises `VideoFileBroken`."""
+    """Decodes the file once, front to back; the last piece is a `Read`. Raises `Unreadable`."""
     with open_video(path, max_pixels, sound=plan.sound) as video:
         yield from _Pass(video, plan).pieces()
 
@@ -71,7 +70,7 @@ class _Pass:
             if heard is not None:
                 yield heard
         if self._looks and self._frames == 0 and not self._past_end and self._plan.start is None:
-            raise VideoFileBroken(reason="None of its pictures can be decoded.")
+            raise Unreadable("None of its pictures can be decoded.")
         warnings = tuple(self._warnings(broken_off))
         yield Read(self._end_of_pictures, self._listener.end, self._frames, warnings)
 

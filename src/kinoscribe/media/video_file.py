@@ -18,7 +18,6 @@ from av.packet import Packet
 from av.stream import Discard, Disposition, Stream
 from av.video.stream import VideoStream
 
-from kinoscribe.contract.errors import VideoFileBroken
 from kinoscribe.media.signature import HEAD, Signature, signature
 from kinoscribe.media.timeline import Timeline
 
@@ -26,6 +25,14 @@ _BUFFER = 256 * 1024
 _STILL = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
 _JOINED = ("mpegts", "mpeg")
 _FAMILIES = {"image": "a still picture", "audio": "a sound file", "other": "no video format we know"}
+
+
+class Unreadable(Exception):
+    """The file is not what it was opened as. `reason` is a sentence for whoever sent it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +49,15 @@ class VideoFile:
 
 @contextmanager
 def open_video(path: Path, max_pixels: int, *, sound: bool = True) -> Iterator[VideoFile]:
-    """Opens a video and chooses its tracks. Raises `VideoFileBroken` when there is none to be found."""
+    """Opens a video and chooses its tracks. Raises `Unreadable` when there is none to be found."""
     with open_file(path) as file:
         claim = signature(file.head)
         if claim.family in ("image", "other") or claim.demuxer is None:
-            raise VideoFileBroken(reason=_no_video(file.length, claim))
+            raise Unreadable(_no_video(file.length, claim))
         with open_container(file, claim.demuxer, max_pixels) as container:
             picture = _picture_track(container, max_pixels)
             if picture is None:
-                raise VideoFileBroken(reason="The file holds no moving pictures.")
+                raise Unreadable("The file holds no moving pictures.")
             picture.codec_context.options = {"max_pixels": str(max_pixels)}
             heard = _sound_track(container) if sound else None
             _ignore_others(container, picture, heard)
@@ -60,7 +67,7 @@ def open_video(path: Path, max_pixels: int, *, sound: bool = True) -> Iterator[V
 
 @contextmanager
 def open_container(file: OneFile, demuxer: str, max_pixels: int) -> Iterator[InputContainer]:
-    """Lets one named demuxer read one open file. Raises `VideoFileBroken`."""
+    """Lets one named demuxer read one open file. Raises `Unreadable`."""
     options = {
         "format_whitelist": demuxer,
         "protocol_whitelist": "none",
@@ -81,7 +88,7 @@ def open_container(file: OneFile, demuxer: str, max_pixels: int) -> Iterator[Inp
     except av.error.MemoryError as error:
         raise MemoryError(str(error)) from error
     except (FFmpegError, ValueError) as error:
-        raise VideoFileBroken(reason=f"Its container cannot be read ({describe(error)}).") from error
+        raise Unreadable(f"Its container cannot be read, the file may be cut off ({describe(error)}).") from error
     with container:
         yield container
 
@@ -118,11 +125,11 @@ class OneFile:
                 os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb", buffering=0
             )
         except OSError as error:
-            raise VideoFileBroken(reason=f"The file cannot be opened ({error.strerror}).") from error
+            raise Unreadable(f"The file cannot be opened ({error.strerror}).") from error
         facts = os.fstat(self._file.fileno())
         if not stat.S_ISREG(facts.st_mode):
             self._file.close()
-            raise VideoFileBroken(reason="It is not a regular file.")
+            raise Unreadable("It is not a regular file.")
         self.length = facts.st_size
         self.head = self._file.read(HEAD)
         self._file.seek(0)
@@ -136,7 +143,7 @@ class OneFile:
 
 @contextmanager
 def open_file(path: Path) -> Iterator[OneFile]:
-    """Opens one regular file and closes it again. Raises `VideoFileBroken`."""
+    """Opens one regular file and closes it again. Raises `Unreadable`."""
     file = OneFile(path)
     try:
         yield file
@@ -172,7 +179,7 @@ def _picture_track(container: InputContainer, max_pixels: int) -> VideoStream | 
         moving, key=lambda s: (bool(s.disposition & Disposition.default), s.width * s.height), default=None
     )
     if best is not None and best.width * best.height > max_pixels:
-        raise VideoFileBroken(
+        raise Unreadable(
             reason=f"Its pictures are {best.width}x{best.height}; this server decodes up to {max_pixels} pixels."
         )
     return best

@@ -1,0 +1,86 @@
+"""Turns any uploaded file into what it is by its content: a video, a picture, a sound or something else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+from av.error import FFmpegError
+
+from kinoscribe.media.pictures import picture_facts
+from kinoscribe.media.pieces import FileKind
+from kinoscribe.media.probe import probe
+from kinoscribe.media.signature import Signature, signature
+from kinoscribe.media.video_file import OneFile, Unreadable, open_container, open_file
+
+_SOUND_IN = {
+    "video/mp4": "audio/mp4",
+    "video/quicktime": "audio/mp4",
+    "video/3gpp": "audio/3gpp",
+    "video/webm": "audio/webm",
+    "video/x-matroska": "audio/x-matroska",
+    "video/ogg": "audio/ogg",
+    "video/x-ms-wmv": "audio/x-ms-wma",
+    "video/mp2t": "audio/mp2t",
+    "video/mpeg": "audio/mpeg",
+}
+
+
+def kind(path: Path, max_pixels: int, max_picture_pixels: int) -> FileKind:
+    """What the file is. Never raises for its content: what cannot be used is `other`, with the reason."""
+    try:
+        with open_file(path) as file:
+            claim = signature(file.head)
+            if claim.demuxer is None:
+                return _picture(path, claim, max_picture_pixels)
+        return FileKind("video", claim.mime_type, facts=probe(path, max_pixels))
+    except Unreadable as error:
+        return _no_video(path, max_pixels, max_picture_pixels, error.reason)
+
+
+def _picture(path: Path, claim: Signature, most_pixels: int) -> FileKind:
+    if claim.family != "image":
+        return FileKind("other", claim.mime_type, reason="By its content it is no format we know.")
+    try:
+        return FileKind("image", claim.mime_type, picture=picture_facts(path, most_pixels))
+    except Unreadable as error:
+        return FileKind("other", claim.mime_type, reason=error.reason)
+
+
+def _no_video(path: Path, max_pixels: int, most_pixels: int, reason: str) -> FileKind:
+    """What claims to be a video but is none may still be a sound or, as a GIF, a picture."""
+    try:
+        with open_file(path) as file:
+            claim = signature(file.head)
+            if claim.mime_type == "image/gif":
+                return _picture(path, Signature("image", claim.mime_type), most_pixels)
+            if claim.demuxer is None:
+                return FileKind("other", claim.mime_type, reason=reason)
+            length = _sound_length(file, claim.demuxer, max_pixels)
+    except Unreadable:
+        return FileKind("other", "application/octet-stream", reason=reason)
+    if length is None:
+        return FileKind("other", claim.mime_type, reason=reason)
+    return FileKind("audio", _SOUND_IN.get(claim.mime_type, claim.mime_type), duration=length)
+
+
+def _sound_length(file: OneFile, demuxer: str, max_pixels: int) -> float | None:
+    """Seconds of sound by its packets, once a first one has been decoded; `None` when there is none."""
+    with open_container(file, demuxer, max_pixels) as container:
+        track = next((s for s in container.streams.audio if s.codec_context is not None), None)
+        if track is None or not track.time_base:
+            return None
+        heard, first, last = False, None, 0
+        try:
+            for packet in container.demux(track):
+                heard = heard or bool(packet.decode())
+                if packet.pts is not None:
+                    first = packet.pts if first is None else min(first, packet.pts)
+                    last = max(last, packet.pts + (packet.duration or 0))
+        except av.error.MemoryError as error:
+            raise MemoryError(str(error)) from error
+        except FFmpegError:
+            pass
+        if not heard or first is None:
+            return None
+        return round(float((last - first) * track.time_base), 3)

@@ -1,0 +1,114 @@
+"""Turns requests into facts and pieces inside a decode process: the only place where untrusted media is decoded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from kinoscribe.child import Handler
+from kinoscribe.contract.video import VideoFacts
+from kinoscribe.media.kind import kind
+from kinoscribe.media.pictures import picture, picture_facts
+from kinoscribe.media.pieces import FileKind, Picture, PictureFacts, Piece, Read, ReadPlan, Sound, Thumb
+from kinoscribe.media.probe import probe
+from kinoscribe.media.reading import read
+from kinoscribe.media.video_file import Unreadable
+
+_PARCEL = 256 * 1024
+"""Bytes of small pieces that are sent together."""
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What a decode process accepts, in pixels."""
+
+    max_pixels: int
+    max_picture_pixels: int
+
+
+class ProbeRequest(msgspec.Struct, frozen=True, tag="probe"):
+    path: bytes
+
+
+class KindRequest(msgspec.Struct, frozen=True, tag="kind"):
+    path: bytes
+
+
+class PictureRequest(msgspec.Struct, frozen=True, tag="picture"):
+    """`max_side` 0 asks for the facts alone."""
+
+    path: bytes
+    max_side: int = 0
+
+
+class ReadRequest(msgspec.Struct, frozen=True, tag="read"):
+    path: bytes
+    plan: ReadPlan
+
+
+Request = ProbeRequest | KindRequest | PictureRequest | ReadRequest
+
+
+class Facts(msgspec.Struct, frozen=True, tag="facts"):
+    facts: VideoFacts
+
+
+class Refusal(msgspec.Struct, frozen=True, tag="refusal"):
+    """The file is not what was asked for. `reason` is a sentence."""
+
+    reason: str
+
+
+Answer = Facts | FileKind | PictureFacts | Refusal | Piece
+
+encode = msgspec.msgpack.Encoder().encode
+read_request = msgspec.msgpack.Decoder(Request).decode
+read_answers = msgspec.msgpack.Decoder(
+    list[Facts | FileKind | PictureFacts | Refusal | Thumb | Picture | Sound | Read]
+).decode
+
+
+def serve(config: bytes) -> Handler:
+    """Makes the handler of a decode process, for `kinoscribe.child`."""
+    limits = msgspec.msgpack.decode(config, type=Limits)
+
+    def handle(body: bytes) -> Iterator[bytes]:
+        parcel: list[Answer] = []
+        weight = 0
+        for answer in _answers(read_request(body), limits):
+            parcel.append(answer)
+            weight += _weight(answer)
+            if weight >= _PARCEL:
+                yield encode(parcel)
+                parcel, weight = [], 0
+        yield encode(parcel)
+
+    return handle
+
+
+def _answers(request: Request, limits: Limits) -> Iterator[Answer]:
+    path = Path(os.fsdecode(request.path))
+    try:
+        match request:
+            case ProbeRequest():
+                yield Facts(probe(path, limits.max_pixels))
+            case KindRequest():
+                yield kind(path, limits.max_pixels, limits.max_picture_pixels)
+            case PictureRequest(max_side=0):
+                yield picture_facts(path, limits.max_picture_pixels)
+            case PictureRequest(max_side=side):
+                yield picture(path, side, limits.max_picture_pixels)
+            case ReadRequest(plan=plan):
+                yield from read(path, plan, limits.max_pixels)
+    except Unreadable as error:
+        yield Refusal(error.reason)
+
+
+def _weight(answer: Answer) -> int:
+    match answer:
+        case Thumb(pixels=load) | Picture(pixels=load) | Sound(samples=load):
+            return len(load)
+        case _:
+            return 0
