@@ -144,11 +144,17 @@ def python_sdk(request: pytest.FixtureRequest) -> Sdk:
     return request.param  # type: ignore[no-any-return]
 
 
-@pytest.fixture(params=[*PYTHON_SDKS, *JAVASCRIPT_SDKS], ids=repr)
+@pytest.fixture(params=[*PYTHON_SDKS, JAVASCRIPT_SDKS[-1]], ids=repr)
 def sdk(request: pytest.FixtureRequest) -> Sdk:
     return request.param  # type: ignore[no-any-return]
 
 
-@pytest.fixture(params=[PYTHON_SDKS[-1], *JAVASCRIPT_SDKS], ids=repr)
+@pytest.fixture(params=[*PYTHON_SDKS, *JAVASCRIPT_SDKS], ids=repr)
+def any_sdk(request: pytest.FixtureRequest) -> Sdk:
+    """Also the older JavaScript SDK, for whole programs."""
+    return request.param  # type: ignore[no-any-return]
+
+
+@pytest.fixture(params=[PYTHON_SDKS[-1], JAVASCRIPT_SDKS[-1]], ids=repr)
 def newest_sdk(request: pytest.FixtureRequest) -> Sdk:
     return request.param  # type: ignore[no-any-return]

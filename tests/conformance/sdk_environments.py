@@ -16,7 +16,7 @@ HERE = Path(__file__).resolve().parent
 KEPT = ROOT / ".cache" / "sdk"
 
 PYTHON_VERSIONS = ("1.2.4", "1.3.6")
-JAVASCRIPT_VERSIONS = ("1.3.4",)
+JAVASCRIPT_VERSIONS = ("1.2.4", "1.3.4")
 
 SETUP_SECONDS = 300
 JOB_SECONDS = 120

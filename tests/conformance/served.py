@@ -64,13 +64,18 @@ class Served:
 
 
 def serve(data: Path, **settings: object) -> Served:
-    """A server on `data` with the scripted engine, unless `settings` say otherwise. It is ready when this returns."""
+    """A server on `data` with the scripted engine, unless `settings` say otherwise. It is ready when this returns.
+
+    A setting that is None is left to its default.
+    """
     data.mkdir(parents=True, exist_ok=True)
     key = f"conformance-{secrets.token_hex(16)}"
     port = _free_port()
     chosen = {"engine": "scripted", "api_key": key, "log_level": "info", "log_format": "json", **settings}
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KINOSCRIBE_")}
-    environment |= {f"KINOSCRIBE_{name.upper()}": str(value) for name, value in chosen.items()}
+    environment |= {
+        f"KINOSCRIBE_{name.upper()}": str(value) for name, value in chosen.items() if value is not None
+    }
     environment |= {"KINOSCRIBE_DATA_DIR": str(data), "PYTHONWARNINGS": "default"}
     log = data / "server.log"
     with log.open("wb") as sink:

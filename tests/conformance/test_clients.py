@@ -26,8 +26,9 @@ def named(sdk: Sdk, name: str) -> str:
 @pytest.mark.rule("C199", "C201")
 @pytest.mark.parametrize("path", ["/v1.3", ""])
 def test_a_program_uploads_asks_reads_and_clears_up(
-    served: Served, files: FileServer, sdk: Sdk, path: str
+    served: Served, files: FileServer, any_sdk: Sdk, path: str
 ) -> None:
+    sdk = any_sdk
     steps: list[dict[str, Any]] = [
         {"do": "create_asset", "method": "url", "url": files.url("plain.mp4"), "filename": "mine.mp4"},
         {"do": "create_asset", "method": "direct", "path": str(clip("plain.mp4"))},
