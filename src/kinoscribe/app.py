@@ -1,5 +1,7 @@
 """Puts the parts together; the only place that picks concrete classes."""
 
+import os
+
 from anyio import CapacityLimiter, to_thread
 from starlette.types import ASGIApp
 
@@ -7,11 +9,14 @@ from kinoscribe.analysis.tools import Tools
 from kinoscribe.api.application import make_application
 from kinoscribe.api.auth import Keys
 from kinoscribe.api.door import House, Slots
+from kinoscribe.child import Children, ChildSpec
 from kinoscribe.engines.embedded.engine import EmbeddedEngine
 from kinoscribe.engines.engine import Engine
 from kinoscribe.engines.scripted import ScriptedEngine
 from kinoscribe.evidence.facts import KnownFacts
 from kinoscribe.evidence.gather import Gatherer
+from kinoscribe.evidence.record import perception_config
+from kinoscribe.evidence.versions import versions
 from kinoscribe.media.decoders import Decoders
 from kinoscribe.settings import Settings
 from kinoscribe.sources.intake import Intake
@@ -24,6 +29,8 @@ from kinoscribe.storage.blobs import Blobs
 from kinoscribe.storage.data_folder import DataFolder
 from kinoscribe.storage.database import Database
 from kinoscribe.storage.receipt_rows import ReceiptRows
+from kinoscribe.weights.check import Weights
+from kinoscribe.weights.registry import needed
 
 
 def build_tools(settings: Settings) -> Tools:
@@ -98,4 +105,30 @@ def build_asgi(tools: Tools) -> ASGIApp:
 
 
 def _gatherer(settings: Settings, folder: DataFolder) -> Gatherer:
-    raise AssertionError(settings, folder)
+    collectors = settings.active_collectors
+    needs = needed(collectors, speech_model=settings.speech_model)
+    weights = Weights(settings.weights_dir)
+    config = perception_config(
+        collectors=collectors,
+        weights=settings.weights_dir,
+        speech_model=settings.speech_model,
+        decode_memory=settings.decode_memory_bytes,
+        decode_seconds=settings.decode_seconds,
+        max_pixels=settings.max_pixels,
+        threads=max(1, (os.cpu_count() or 1) // settings.evidence_processes),
+    )
+
+    def missing() -> list[str]:
+        return [
+            f"The weights {name} are missing: run `kinoscribe models get`." for name in weights.missing(needs)
+        ]
+
+    spec = ChildSpec(
+        target="kinoscribe.evidence.worker:serve", config=config, silence=settings.decode_seconds
+    )
+    return Gatherer(
+        folder.path / "evidence",
+        Children(spec, most=settings.evidence_processes),
+        versions(collectors, settings.speech_model),
+        missing,
+    )

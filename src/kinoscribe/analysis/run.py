@@ -31,8 +31,8 @@ def prepare(
     stopwatch = Stopwatch()
     source = source or request.video
     state = tools.engine.state()
-    if not state.ready:
-        raise ServiceUnavailable(reason=state.reason)
+    for reason in ([] if state.ready else [state.reason]) + tools.gatherer.missing():
+        raise ServiceUnavailable(reason=reason)
     with ExitStack() as held:
         content = held.enter_context(tools.resolver.resolve(source, account, cancel))
         stopwatch.lap("fetch")
