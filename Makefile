@@ -23,7 +23,7 @@ help:  ## what there is
 setup: $(VENV)/.installed  ## a virtual environment with what Kinoscribe needs, by hash
 setup-dev: $(VENV)/.installed-dev  ## the same and what its tests and checks need
 
-models: setup  ## fetch and verify the weights of the embedded engine (about 390 MB, once)
+models: setup  ## fetch and verify the weights of the embedded engine (about 300 MB, once)
 	@$(BIN)/kinoscribe models get
 
 demo: models  ## analyse the bundled clip and stream the answer to this terminal
@@ -50,7 +50,7 @@ integration: setup-dev models  ## only the tests that run whole processes and fi
 	$(BIN)/pytest tests/integration
 
 bench: setup-dev models  ## how fast, how much memory; a quarter of an hour
-	$(BIN)/python tests/bench/run.py
+	$(BIN)/python -m tests.bench.run
 
 docs: setup-dev  ## write the generated parts of docs/ again
 	$(BIN)/python tests/docs/generate.py

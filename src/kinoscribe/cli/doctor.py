@@ -12,12 +12,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from kinoscribe import __version__
-from kinoscribe.child import ChildDied
 from kinoscribe.cli import machine
 from kinoscribe.cli.exits import FAILED, Exit
 from kinoscribe.cli.machine import Finding
 from kinoscribe.cli.settings import read_settings, unknown_variables
 from kinoscribe.cli.weights_wanted import wanted_weights
+from kinoscribe.contract.errors import ApiError
 from kinoscribe.media.decoders import Decoders
 from kinoscribe.settings import Settings
 from kinoscribe.weights.check import Weights
@@ -88,11 +88,11 @@ def decoding(settings: Settings) -> Finding:
     decoders = Decoders(memory=settings.decode_memory_bytes, seconds=settings.decode_seconds)
     try:
         decoders.warm()
-    except ChildDied as error:
+    except ApiError as error:
         return Finding(
             "wrong",
             "Decoding",
-            f"The decoding process {error.reason}.",
+            error.message,
             "Raise KINOSCRIBE_DECODE_MEMORY_BYTES.",
         )
     finally:

@@ -1,0 +1,118 @@
+"""Prints how fast and how large Kinoscribe is, as ratios taken in one run, and keeps them in `figures/`.
+
+`make bench` runs all; `python -m tests.bench.run wire decode` runs parts: decode, analysis, memory, wire.
+Without `memory` it takes about ten minutes on two cores; an hour of video more than ten further ones.
+"""
+
+import json
+import platform
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.bench import decoding, footage, questions, wire
+
+from kinoscribe import log
+from kinoscribe.cli.machine import matrix_speed, usable_cores
+
+FIGURES = Path(__file__).parent / "figures"
+MADE = ("news", "lecture", "ad", "sports", "silent", "voice_only", "bilingual")
+MIB = 1024 * 1024
+
+
+def decode() -> dict[str, Any]:
+    found = decoding.sampled_decode(footage.lasting(2, footage.at_720p()))
+    _say("sampled decode / bare PyAV loop", f"{found['ratio']:.2f}", "at least 0.90", found["ratio"] >= 0.9)
+    return found
+
+
+def analysis() -> dict[str, Any]:
+    clips = [footage.CLIPS / f"{name}.mp4" for name in MADE if (footage.CLIPS / f"{name}.mp4").is_file()]
+    clips += [footage.BUNDLED, footage.lasting(10, footage.at_720p())]
+    return {clip.stem: _one(clip) for clip in clips}
+
+
+def _one(clip: Path) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as data:
+        first = questions.ask(clip, Path(data))
+        second = questions.ask(clip, Path(data), "Which keywords describe it?")
+    video = first.receipt["video"]
+    length = video["end"] - video["start"]
+    times, again = length / first.seconds, second.without_engine / first.without_engine
+    _say(f"{clip.stem} ({length:.0f} s): times real time", f"{times:.1f}", "above 1, aim 3", times > 1)
+    _say(f"{clip.stem}: second question / first, no engine", f"{again:.3f}", "at most 0.1", again <= 0.1)
+    stages = {**first.stages, **{f"collector {name}": s for name, s in first.collectors.items()}}
+    print("    seconds: " + ", ".join(f"{name} {seconds:.1f}" for name, seconds in stages.items()))
+    return {
+        "length_s": length,
+        "first_s": first.seconds,
+        "times_real_time": times,
+        "stages_s": stages,
+        "second_s": second.seconds,
+        "second_to_first": again,
+        "peak_mib": first.peak / MIB,
+    }
+
+
+def memory() -> dict[str, Any]:
+    peaks = {}
+    for minutes in (1, 10, 60):
+        with tempfile.TemporaryDirectory() as data:
+            answered = questions.ask(footage.lasting(minutes, footage.base_clip()), Path(data))
+        peaks[minutes] = answered.peak / MIB
+        flat = peaks[minutes] / peaks[1]
+        _say(
+            f"peak memory, {minutes} min ({peaks[minutes]:.0f} MiB) / 1 min",
+            f"{flat:.2f}",
+            "at most 1.10",
+            flat <= 1.1,
+        )
+    return {f"{minutes}_min_mib": peak for minutes, peak in peaks.items()}
+
+
+def server() -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as data:
+        body = wire.large_body(Path(data) / "a")
+        delay = wire.first_byte(footage.BUNDLED, Path(data) / "b")
+    _say(
+        "30 MB body to its first check, own time",
+        f"{body['own_s'] * 1000:.0f} ms",
+        "at most 150 ms",
+        body["own_s"] <= 0.15,
+    )
+    _say("engine's first token to the client", f"{delay * 1000:.1f} ms", "at most 10 ms", delay <= 0.01)
+    return {"large_body": body, "first_byte_s": delay}
+
+
+PARTS: dict[str, Callable[[], dict[str, Any]]] = {
+    "decode": decode,
+    "wire": server,
+    "analysis": analysis,
+    "memory": memory,
+}
+
+
+def main(wanted: list[str]) -> None:
+    log.set_up("error", as_json=False)
+    file = FIGURES / "latest.json"
+    figures = json.loads(file.read_text()) if file.exists() else {}
+    speed = matrix_speed()
+    figures["machine"] = {
+        "cores": usable_cores(),
+        "billion_operations_s": round(speed),
+        "python": platform.python_version(),
+    }
+    for name in wanted or PARTS:
+        figures[name] = PARTS[name]()
+        FIGURES.mkdir(exist_ok=True)
+        file.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+def _say(what: str, value: str, wanted: str, reached: bool) -> None:
+    print(f"{'ok  ' if reached else 'MISS'}  {what:<62} {value:>9}   {wanted}", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
