@@ -13,6 +13,7 @@ import httpx2
 import psutil
 
 START_SECONDS = 60
+PROGRAM = (sys.executable, "-m", "kinoscribe.cli.main")
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Served:
     def command(self, *arguments: str) -> str:
         """What a `kinoscribe` command with this server's settings prints."""
         done = subprocess.run(
-            [sys.executable, "-m", "kinoscribe.cli.main", *arguments],
+            [*PROGRAM, *arguments],
             env=self.environment,
             cwd=self.data,
             capture_output=True,
@@ -80,16 +81,7 @@ def serve(data: Path, **settings: object) -> Served:
     log = data / "server.log"
     with log.open("wb") as sink:
         process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "kinoscribe.cli.main",
-                "serve",
-                "--host",
-                "127.0.0.1",
-                "--port",
-                str(port),
-            ],
+            [*PROGRAM, "serve", "--host", "127.0.0.1", "--port", str(port)],
             env=environment,
             cwd=data,
             stdin=subprocess.DEVNULL,
