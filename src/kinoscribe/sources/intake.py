@@ -91,9 +91,10 @@ class Intake:
                 decided.set_result(None)
 
     def _examine(self, asset_id: str, content: str, decided: Decided) -> None:
-        with self._failing(asset_id, decided), self.blobs.borrow(content) as path:
-            found = self._looks.kind(path, self._cancel)
-            verdict = examined(found, path.stat().st_size)
+        with self._failing(asset_id, decided):
+            with self.blobs.borrow(content) as path:
+                found = self._looks.kind(path, self._cancel)
+                verdict = examined(found, path.stat().st_size)
             if isinstance(verdict, str):
                 decided.set_result(self.assets.failed(asset_id, verdict))
                 return

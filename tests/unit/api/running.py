@@ -1,0 +1,120 @@
+"""A real server on 127.0.0.1 in this process, with everything but the analysis: doors, keys, assets, disk."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import httpx2
+import uvicorn
+from anyio import CapacityLimiter
+
+from kinoscribe.api.application import make_application
+from kinoscribe.api.auth import Keys
+from kinoscribe.api.door import House, Slots
+from kinoscribe.cancel import Cancel
+from kinoscribe.contract.video import VideoFacts
+from kinoscribe.media.pieces import FileKind
+from kinoscribe.settings import Settings
+from kinoscribe.sources.intake import Intake
+from kinoscribe.sources.url_fetch import FetchLimits, UrlFetcher
+from kinoscribe.sources.url_guard import make_gate
+from kinoscribe.storage.api_key_rows import ApiKeyRows
+from kinoscribe.storage.asset_rows import AssetRows
+from kinoscribe.storage.blobs import Blobs
+from kinoscribe.storage.database import Database
+
+FACTS = VideoFacts(0.0, 8.0, 640, 360, 25.0, 0, "mov,mp4", "video/mp4", "h264", "aac", 44100, 2, 1, 1, 4)
+
+
+class Looks:
+    """Takes a file for a video when it begins with `VIDEO`, after an optional wait."""
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+        self.go.set()
+
+    def kind(self, path: Path, cancel: Cancel | None = None) -> FileKind:
+        while not self.go.wait(0.05):
+            if cancel is not None:
+                cancel.check()
+        with path.open("rb") as file:
+            if file.read(5) == b"VIDEO":
+                return FileKind("video", "video/mp4", facts=FACTS)
+        return FileKind("other", "text/plain", reason="It is a text.")
+
+
+@dataclass
+class Running:
+    folder: Path
+    port: int
+    blobs: Blobs
+    rows: AssetRows
+    keys: ApiKeyRows
+    looks: Looks
+    key: str
+
+    def client(self, key: str | None = None) -> httpx2.Client:
+        return httpx2.Client(
+            base_url=f"http://127.0.0.1:{self.port}/v1.3/",
+            headers={"x-api-key": self.key if key is None else key},
+            timeout=30,
+            trust_env=False,
+        )
+
+    def incoming(self) -> list[Path]:
+        """Files that are not kept: there must be none when nothing is going on."""
+        return [p for p in (self.folder / "incoming").rglob("*") if p.is_file() and "lock" not in p.name]
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), 10)
+
+    def settled(self, condition: Callable[[], bool], seconds: float = 5.0) -> bool:
+        until = time.monotonic() + seconds
+        while not condition() and time.monotonic() < until:
+            time.sleep(0.02)
+        return condition()
+
+
+@contextmanager
+def running(folder: Path, **settings: Any) -> Iterator[Running]:
+    database = Database(f"sqlite:///{folder / 'rows.db'}")
+    database.migrate()
+    blobs = Blobs(folder)
+    rows = AssetRows(database, blobs)
+    keys = ApiKeyRows(database, b"pepper")
+    looks = Looks()
+    fetcher = UrlFetcher(make_gate(["127.0.0.1"], [0]), FetchLimits(10_000_000, 10, idle=2))
+    intake = Intake(rows, blobs, fetcher, looks)
+    tools: Any = SimpleNamespace(settings=Settings(data_dir=folder, **settings))
+    house = House(tools=tools, keys=Keys(keys), intake=intake, slots=Slots(2), analyses=CapacityLimiter(2))
+
+    async def nothing() -> None:
+        return None
+
+    app = make_application(house, nothing, nothing)
+    server = uvicorn.Server(
+        uvicorn.Config(app, "127.0.0.1", 0, log_level="warning", timeout_graceful_shutdown=5, ws="none")
+    )
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield Running(folder, port, blobs, rows, keys, looks, keys.create("a")[0])
+    finally:
+        looks.go.set()
+        server.should_exit = True
+        thread.join()
+        intake.close()
+        blobs.close()
+        database.close()
