@@ -1,0 +1,255 @@
+"""Holds the models of a perception process, and puts together the collectors for one video."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinoscribe import clock
+from kinoscribe.evidence.lines import Line, Work
+from kinoscribe.evidence.looks import LookKeeper
+from kinoscribe.evidence.record import Collected, PerceptionConfig, Stage, Wanted
+from kinoscribe.evidence.screen_text import ScreenReader
+from kinoscribe.evidence.shots import ShotFinder
+from kinoscribe.evidence.speech import Ear, Listener
+from kinoscribe.evidence.thumbs import planes
+from kinoscribe.evidence.versions import VERSIONS
+from kinoscribe.evidence.visual_tags import TagKeeper
+from kinoscribe.media import pieces as media
+from kinoscribe.notes import CollectorReport, Notes
+from kinoscribe.weights.check import Weights
+
+if TYPE_CHECKING:
+    from kinoscribe.evidence.detector import Detector
+    from kinoscribe.evidence.reader import Reader
+
+_SOUND_QUEUE = 60
+_PICTURE_QUEUE = 4
+# Whoever has asked this process to stop ends it long before.
+_PATIENCE = 600.0
+
+
+class Perception:
+    """Loads each model when it is first needed and keeps it."""
+
+    def __init__(self, config: PerceptionConfig) -> None:
+        self.config = config
+        self._weights = Weights(Path(config.weights))
+        self._ear: Ear | None = None
+        self._reader: Reader | None = None
+        self._detector: Detector | None = None
+
+    @contextmanager
+    def of(self, wanted: Wanted) -> Iterator[Collecting]:
+        """The collectors for one video; what still runs when the block is left is abandoned."""
+        collecting = Collecting(wanted, self)
+        try:
+            yield collecting
+        finally:
+            collecting.abandon()
+
+    def ear(self) -> Ear:
+        """The speech recogniser."""
+        if self._ear is None:
+            from kinoscribe.evidence.recogniser import Recogniser
+
+            folder = self._weights.genuine(f"whisper-{self.config.speech_model}")
+            self._ear = Recogniser(folder, self.config.threads)
+        return self._ear
+
+    def reader(self) -> Reader:
+        """The reader of text in pictures."""
+        if self._reader is None:
+            from kinoscribe.evidence.reader import Reader
+
+            self._reader = Reader(self._weights.genuine("rapidocr"), self.config.threads)
+        return self._reader
+
+    def detector(self) -> Detector:
+        """The finder of things in pictures."""
+        if self._detector is None:
+            from kinoscribe.evidence.detector import Detector
+
+            self._detector = Detector(self._weights.genuine("ssd-mobilenet-v2"))
+        return self._detector
+
+
+class Collecting:
+    """All collectors of one video: takes pieces in order, says how far it is, and makes the notes."""
+
+    def __init__(self, wanted: Wanted, perception: Perception) -> None:
+        self._wanted = wanted
+        self._wants = frozenset(perception.config.collectors)
+        self._shots = ShotFinder()
+        self._looks = LookKeeper()
+        self._looking = 0.0
+        self._read: media.Read | None = None
+        self._pictures: list[float] = []
+        self._at = dict.fromkeys(("look", "speech", "screen_text", "visual_tags"), wanted.facts.start)
+        self._lines: dict[str, Line[Any, Any]] = {}
+        if wanted.facts.has_audio:
+            self._add("speech", lambda: _listening(perception), _SOUND_QUEUE)
+        self._add("screen_text", lambda: _reading(perception), _PICTURE_QUEUE)
+        self._add("visual_tags", lambda: _tagging(perception), _PICTURE_QUEUE)
+        self._open = list(self._lines.values())
+        self._running = list(self._lines.values())
+        self._waiting: list[Line[Any, Any]] | None = None
+
+    @property
+    def plan(self) -> media.ReadPlan:
+        """What one pass over the video has to bring."""
+        return media.ReadPlan(
+            thumbs=bool(self._wants & {"shots", "looks"}),
+            pictures=bool(self._lines.keys() & {"screen_text", "visual_tags"}),
+            sound="speech" in self._lines,
+        )
+
+    def take(self, piece: media.Piece) -> bool:
+        """Hands a piece to whoever wants it; False when a queue was full and it has to be offered again."""
+        match piece:
+            case media.Thumb():
+                self._take_thumb(piece)
+                return True
+            case media.Picture():
+                if self._waiting is None:
+                    self._pictures.append(piece.time)
+                return self._offer(piece, ("screen_text", "visual_tags"))
+            case media.Sound():
+                return self._offer(piece, ("speech",))
+            case media.Read():
+                self._read = piece
+                return True
+
+    def stages(self) -> Iterator[Stage]:
+        """How far each collector is."""
+        facts = self._wanted.facts
+        for stage in ("look", *self._lines):
+            done = (self._at[stage] - facts.start) / max(facts.duration, 1e-3)
+            yield Stage(stage, round(min(max(done, 0.0), 0.99), 3))
+
+    def settled(self, seconds: float) -> bool:
+        """After the last piece: waits for the collectors to end, at most `seconds` for each."""
+        self._open = [line for line in self._open if not line.close()]
+        self._running = [line for line in self._running if not line.join(seconds)]
+        return not self._running
+
+    def abandon(self) -> None:
+        """Ends what still runs. Waits for it: two videos never share a model at the same time."""
+        for line in self._lines.values():
+            line.abandon()
+        for line in self._lines.values():
+            line.join(_PATIENCE)
+
+    def collected(self) -> Collected:
+        """The notes, once settled."""
+        facts = self._wanted.facts
+        end = facts.end
+        began = clock.steady()
+        shots_found = self._shots.finish(facts.start, end) if self._wants & {"shots", "looks"} else ()
+        looks_found = self._looks.finish(shots_found) if "looks" in self._wants else ()
+        self._looking += clock.steady() - began
+        heard, language = self._result("speech") or ((), None)
+        cuts = [shot.start for shot in shots_found[1:]]
+        reader, tagger = self._result("screen_text"), self._result("visual_tags")
+        texts = reader.finish(cuts, facts.start, end) if reader else ()
+        tags = tagger.finish(cuts, facts.start, end) if tagger else ()
+        found = {
+            "shots": shots_found,
+            "looks": looks_found,
+            "speech": heard,
+            "screen_text": texts,
+            "visual_tags": tags,
+        }
+        return Collected(
+            Notes(
+                content=self._wanted.content,
+                start=facts.start,
+                end=end,
+                has_sound=facts.has_audio,
+                language=language,
+                shots=shots_found if "shots" in self._wants else (),
+                looks=looks_found,
+                speech=heard,
+                screen_text=texts,
+                tags=tags,
+                reports=tuple(self._report(name, len(items)) for name, items in found.items()),
+                pictures_read=tuple(self._pictures),
+                warnings=self._read.warnings if self._read else (),
+            )
+        )
+
+    def _add(self, name: str, make: Callable[[], Work], size: int) -> None:
+        if name in self._wants:
+            self._lines[name] = Line(name, VERSIONS[name], make, size, self._reach)
+
+    def _reach(self, name: str, time: float) -> None:
+        self._at[name] = time
+
+    def _take_thumb(self, thumb: media.Thumb) -> None:
+        began = clock.steady()
+        tiny = planes(thumb.pixels)
+        self._shots.feed(thumb.time, tiny)
+        if "looks" in self._wants:
+            self._looks.feed(thumb.time, tiny)
+        self._at["look"] = thumb.time
+        self._looking += clock.steady() - began
+
+    def _offer(self, piece: media.Picture | media.Sound, names: tuple[str, ...]) -> bool:
+        if self._waiting is None:
+            self._waiting = [self._lines[name] for name in names if name in self._lines]
+        self._waiting = [line for line in self._waiting if not line.offer(piece)]
+        if self._waiting:
+            return False
+        self._waiting = None
+        return True
+
+    def _result(self, name: str) -> Any:
+        line = self._lines.get(name)
+        return None if line is None else line.result
+
+    def _report(self, name: str, items: int) -> CollectorReport:
+        line = self._lines.get(name)
+        if line is not None:
+            return line.report(items)
+        version = VERSIONS[name]
+        if name not in self._wants:
+            return CollectorReport(name, version, "off")
+        if name == "speech":
+            return CollectorReport(name, version, "nothing", reason="There is no sound.")
+        return CollectorReport(name, version, "done", round(self._looking, 3), items)
+
+
+def _listening(perception: Perception) -> Work:
+    listener = Listener(perception.ear())
+
+    def work(sound: media.Sound) -> None:
+        listener.feed(sound.time, np.frombuffer(sound.samples, dtype="<f4"))
+
+    return Work(work, listener.finish)
+
+
+def _reading(perception: Perception) -> Work:
+    reader, keeper = perception.reader(), ScreenReader()
+
+    def work(picture: media.Picture) -> None:
+        keeper.feed(picture.time, picture.since, reader.read(_array(picture)))
+
+    return Work(work, lambda: keeper)
+
+
+def _tagging(perception: Perception) -> Work:
+    detector, keeper = perception.detector(), TagKeeper()
+
+    def work(picture: media.Picture) -> None:
+        keeper.feed(picture.time, picture.since, detector.look(_array(picture)))
+
+    return Work(work, lambda: keeper)
+
+
+def _array(picture: media.Picture) -> NDArray[np.uint8]:
+    return np.frombuffer(picture.pixels, dtype=np.uint8).reshape(picture.height, picture.width, 3)

@@ -1,0 +1,53 @@
+"""Turns a wanted video into notes, inside a perception process: one decode pass, all collectors side by side."""
+
+import contextlib
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+from kinoscribe import clock
+from kinoscribe.child import Handler
+from kinoscribe.contract.errors import VideoFileBroken
+from kinoscribe.evidence.perception import Perception
+from kinoscribe.evidence.record import Piece, Stage, Unreadable, Wanted, pack, read_config, unpack_wanted
+from kinoscribe.media.decoders import Decoders
+
+_TELL_EVERY = 0.5
+
+
+def serve(config: bytes) -> Handler:
+    """The handler of a perception process. Models stay loaded from one video to the next."""
+    chosen = read_config(config)
+    decoders = Decoders(
+        most=1, memory=chosen.decode_memory, seconds=chosen.decode_seconds, max_pixels=chosen.max_pixels
+    )
+    perception = Perception(chosen)
+
+    def answer(body: bytes) -> Iterator[bytes]:
+        wanted = unpack_wanted(body)
+        with contextlib.closing(_perceive(wanted, perception, decoders)) as pieces:
+            for piece in pieces:
+                yield pack(piece)
+
+    return answer
+
+
+def _perceive(wanted: Wanted, perception: Perception, decoders: Decoders) -> Generator[Piece, None, None]:
+    with perception.of(wanted) as collecting:
+        pieces = decoders.read(Path(wanted.path), collecting.plan)
+        told = clock.steady()
+        try:
+            for piece in pieces:
+                while not collecting.take(piece):
+                    yield from collecting.stages()
+                if clock.steady() - told >= _TELL_EVERY:
+                    told = clock.steady()
+                    yield from collecting.stages()
+        except VideoFileBroken as error:
+            yield Unreadable(error.message)
+            return
+        finally:
+            pieces.close()
+        while not collecting.settled(_TELL_EVERY):
+            yield from collecting.stages()
+        yield Stage("look", 1.0)
+        yield collecting.collected()
