@@ -1,6 +1,5 @@
 """Turns a picture into the objects seen in it, with SSD-MobileNet v2 by OpenCV."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -9,20 +8,11 @@ from numpy.typing import NDArray
 
 from kinoscribe.evidence.colours import main_colour
 from kinoscribe.evidence.labels import COCO
+from kinoscribe.evidence.visual_tags import Seen
 from kinoscribe.notes import Box
 
 _SIZE = 300
 _LEAST_SCORE = 0.45
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """One object in one picture, and the colour that stands out in the middle of its box."""
-
-    label: str
-    score: float
-    box: Box
-    colour: str | None = None
 
 
 class Detector:

@@ -1,6 +1,5 @@
 """Turns a picture into the lines of text that stand in it, with PP-OCR by RapidOCR."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,21 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidocr import RapidOCR
 
+from kinoscribe.evidence.screen_text import Line
 from kinoscribe.notes import Box
 
 _SIDE = 736
 _FINE_SIDE = 1280
 _SMALL_LINE = 20.0
 _MANY_LINES = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of text in one picture."""
-
-    text: str
-    score: float
-    box: Box
 
 
 class Reader:

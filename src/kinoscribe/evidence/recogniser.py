@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from faster_whisper.audio import pad_or_trim
 from faster_whisper.vad import VadOptions, get_speech_timestamps
 from numpy.typing import NDArray
 
+from kinoscribe.evidence.speech import Heard
 from kinoscribe.notes import Word
 
 RATE = 16_000
@@ -39,15 +39,6 @@ _PHANTOMS = frozenset(
         "applause",
     }
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """Words with times in seconds from the start of the sound that was given, and how it went."""
-
-    words: tuple[Word, ...]
-    language: str
-    repeats: bool
 
 
 class Recogniser:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from kinoscribe.evidence.moments import Moments
-from kinoscribe.evidence.reader import Line
 from kinoscribe.notes import Box, ScreenText
 
 VERSION = "1"
@@ -20,6 +19,15 @@ _LOWER = 0.68
 _TALL_LINE = 0.075
 _MISSES = 2
 _GAP = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of text in one picture."""
+
+    text: str
+    score: float
+    box: Box
 
 
 @dataclass(slots=True)

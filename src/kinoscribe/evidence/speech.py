@@ -2,13 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
 from kinoscribe.evidence.chunks import LONGEST, RATE, Sound, Take, Voice, fits, merge, split
-from kinoscribe.evidence.recogniser import Heard
 from kinoscribe.evidence.sentences import sentences
 from kinoscribe.notes import Sentence, Word
 
@@ -20,6 +19,15 @@ _LONG_ENOUGH = 0.8
 _ONE_LANGUAGE = 0.8
 _CERTAIN = 0.75
 _PROBABLE = 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Words with times in seconds from the start of the sound that was given, and how it went."""
+
+    words: tuple[Word, ...]
+    language: str
+    repeats: bool
 
 
 class Ear(Protocol):

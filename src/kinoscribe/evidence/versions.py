@@ -1,4 +1,6 @@
-"""Names everything that decides what notes hold, so that notes of another version are never mistaken for these."""
+"""Names everything that makes notes what they are, so that other code or other weights mean other notes."""
+
+from collections.abc import Iterable
 
 from kinoscribe.evidence import looks, screen_text, shots, speech, visual_tags
 from kinoscribe.weights.registry import SETS, needed
@@ -12,12 +14,11 @@ VERSIONS = {
 }
 
 
-def versions(collectors: tuple[str, ...], speech_model: str) -> tuple[str, ...]:
-    """The collectors that run with their versions, and the hashes of the weights they use."""
-    named = [f"{name}:{VERSIONS[name]}" for name in sorted(collectors)]
-    weights = [
-        f"{file.name}:{file.sha256}"
-        for name in needed(sorted(collectors), speech_model=speech_model)
-        for file in SETS[name].files
-    ]
-    return (*named, *weights)
+def versions(collectors: Iterable[str], speech_model: str) -> tuple[str, ...]:
+    """The collectors with their versions and the SHA-256 of each file of their weights, in a fixed order."""
+    names = sorted(set(collectors))
+    weights = (SETS[name] for name in needed(names, speech_model=speech_model))
+    return (
+        *(f"{name} {VERSIONS[name]}" for name in names),
+        *(f"{item.name}/{file.name} {file.sha256}" for item in weights for file in item.files),
+    )

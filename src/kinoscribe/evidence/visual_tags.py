@@ -4,15 +4,24 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from kinoscribe.evidence.detector import Seen
 from kinoscribe.evidence.moments import Moments
-from kinoscribe.notes import Tag
+from kinoscribe.notes import Box, Tag
 
 VERSION = "1"
 
 _ONCE_SURE = 0.75
 _SURE = 0.5
 _MISSES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One object in one picture, and the colour that stands out in the middle of its box."""
+
+    label: str
+    score: float
+    box: Box
+    colour: str | None = None
 
 
 @dataclass(slots=True)
