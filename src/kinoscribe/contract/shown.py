@@ -20,13 +20,19 @@ def show(value: object) -> str:
         case None | bool():
             return json.dumps(value)
         case str() if len(value) > _LONGEST_VALUE:
-            return f'{json.dumps(value[: _LONGEST_VALUE - 3])[:-1]}..."'
+            return f'{_quoted(value[: _LONGEST_VALUE - 3])[:-1]}..."'
+        case str():
+            return _quoted(value)
         case int() if value.bit_length() > 4 * _LONGEST_VALUE:
             return "a number of very many digits"
-        case str() | int() | float():
+        case int() | float():
             return json.dumps(value)
         case list() | tuple():
             return "an array"
         case dict():
             return "an object"
     return "a value of another kind"
+
+
+def _quoted(text: str) -> str:
+    return harmless(json.dumps(text, ensure_ascii=False))

@@ -6,6 +6,9 @@ from fractions import Fraction
 from typing import Literal
 
 TimeStyle = Literal["seconds", "hh:mm:ss", "hh:mm:ss.fff"]
+# From here on every floating point number is a whole one.
+_ALL_WHOLE = 2.0**52
+
 TIME_STYLES: tuple[TimeStyle, ...] = ("seconds", "hh:mm:ss", "hh:mm:ss.fff")
 
 
@@ -30,6 +33,8 @@ def hh_mm_ss_fff(seconds: float) -> str:
 
 def seconds_number(seconds: float) -> int | float:
     """A JSON number with at most three decimals that `json.dumps` writes without an exponent."""
+    if abs(seconds) >= _ALL_WHOLE:
+        return int(seconds)
     rounded = math.copysign(_units(abs(seconds), 1000), seconds) / 1000
     return int(rounded) if rounded.is_integer() else rounded
 

@@ -21,7 +21,6 @@ from kinoscribe.contract.limits import (
     WIDEST_RATIO,
     Mode,
 )
-from kinoscribe.contract.times import clock_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,4 +152,4 @@ def _hours(seconds: float) -> str:
 
 
 def _told(seconds: float) -> str:
-    return clock_time(round(seconds, 2), "seconds")
+    return f"{round(seconds, 2):.12g}"
