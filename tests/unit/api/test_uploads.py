@@ -3,6 +3,7 @@ import os
 import tracemalloc
 import unicodedata
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
@@ -73,17 +74,12 @@ def test_a_form_is_read_alike_however_it_is_cut(
 @given(body=st.binary(max_size=400), sizes=st.lists(st.integers(1, 60), max_size=10))
 def test_any_bytes_are_read_or_refused(blobs: Blobs, body: bytes, sizes: list[int]) -> None:
     for whole in (body, b"--b0undary\r\n" + body, form(part(b"file", body))):
-        try:
+        with suppress(ParameterInvalid):
             reader = read(blobs, whole, sizes)
-        except ApiError as refusal:
-            assert refusal.status == 400
-            continue
-        try:
-            reader.finish()
-        except ApiError as refusal:
-            assert refusal.status == 400
-        finally:
-            reader.form.discard()
+            try:
+                reader.finish()
+            finally:
+                reader.form.discard()
 
 
 def test_a_form_without_its_end_is_refused(blobs: Blobs) -> None:
