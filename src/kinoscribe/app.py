@@ -30,7 +30,7 @@ from kinoscribe.storage.data_folder import DataFolder
 from kinoscribe.storage.database import Database
 from kinoscribe.storage.receipt_rows import ReceiptRows
 from kinoscribe.weights.check import Weights
-from kinoscribe.weights.registry import needed
+from kinoscribe.weights.registry import MINILM, needed
 
 
 def build_tools(settings: Settings) -> Tools:
@@ -72,7 +72,9 @@ def build_engine(settings: Settings) -> Engine:
     """The engine the operator chose."""
     if settings.engine == "scripted":
         return ScriptedEngine(settings.scripted_file)
-    return EmbeddedEngine(settings.weights_dir, processes=settings.composers)
+    weights = Weights(settings.weights_dir)
+    encoder = weights.genuine(MINILM.name) / "model.safetensors" if weights.have(MINILM.name) else None
+    return EmbeddedEngine(minilm=encoder, processes=settings.composers)
 
 
 def build_asgi(tools: Tools) -> ASGIApp:
