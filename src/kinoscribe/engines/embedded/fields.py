@@ -1,0 +1,419 @@
+"""Decides what a single field of a JSON answer holds, from its name, its description and its type."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from kinoscribe.engines.embedded import lists, objects
+from kinoscribe.engines.embedded.chapters import chapters
+from kinoscribe.engines.embedded.describe import description
+from kinoscribe.engines.embedded.facts import answer
+from kinoscribe.engines.embedded.finding import Finding
+from kinoscribe.engines.embedded.keywords import hashtag, keywords
+from kinoscribe.engines.embedded.material import Material
+from kinoscribe.engines.embedded.numbers import numbers
+from kinoscribe.engines.embedded.people import people
+from kinoscribe.engines.embedded.presence import find_presence
+from kinoscribe.engines.embedded.question import read_question, split_question
+from kinoscribe.engines.embedded.request import count_in, intent_of
+from kinoscribe.engines.embedded.summary import central, genre_scores, lead_line, summary, title
+from kinoscribe.engines.embedded.things import thing_asked
+from kinoscribe.engines.embedded.transcript import screen_lines, spoken_words
+from kinoscribe.engines.embedded.video_facts import about_video, answer_about, main_colours, speech_finding
+from kinoscribe.engines.embedded.words import content_words, fold, stem
+
+_NONE_WORDS = (
+    "unknown",
+    "none",
+    "other",
+    "n/a",
+    "not applicable",
+    "unclear",
+    "neutral",
+    "undetermined",
+    "not_sure",
+    "unsure",
+    "misc",
+    "general",
+)
+_EMPTY = "not said or shown"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A place to fill: its name in words, what the schema or the prompt says about it, and the prompt."""
+
+    name: str
+    text: str
+    prompt: str
+
+    @property
+    def asks(self) -> str:
+        return self.text or self.name
+
+
+def words_of(name: str) -> str:
+    """`peopleOnScreen` and `people_on_screen` are `people on screen`."""
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
+    return " ".join(re.split(r"[\W_]+", spaced)).strip().lower()
+
+
+def text_value(field: Field, material: Material, room: int) -> str:
+    """The text of a string field."""
+    role = role_of(field)
+    match role:
+        case "title":
+            return title(material) or "Untitled"
+        case "summary":
+            wanted = count_in(field.asks) if "sentence" in field.asks.lower() else None
+            return " ".join(summary(material, wanted or 5)[: wanted or 12])
+        case "describe":
+            return " ".join(part.strip() for part in description(material, min(room, 600)))
+        case "keywords" | "hashtags":
+            found = [k.text for k in keywords(material.index, most=count_in(field.asks) or 6)]
+            return " ".join(hashtag(k) for k in found) if role == "hashtags" else ", ".join(found)
+        case "transcript":
+            return "".join(spoken_words(material.notes))
+        case "screen_text":
+            return "\n".join(u.text for u in screen_lines(material.index))
+        case "genre":
+            return _genre(material)
+        case "people":
+            return ", ".join(p.name for p in people(material.index)) or _EMPTY
+        case "quotes" | "points" | "highlights" | "post":
+            chosen = central(
+                material.index, list(material.index.speech) or list(screen_lines(material.index)), 1
+            )
+            return chosen[0].text if chosen else lead_line(material)
+        case "chapters":
+            return "; ".join(c.title for c in chapters(material))
+        case "about":
+            about = find_presence(thing_asked(field.asks, "about") or field.name, material)
+            return " ".join(u.text for u in (about.said or about.written)[:4]) or _EMPTY
+    return short_answer(field, material)
+
+
+def role_of(field: Field) -> str:
+    """What sort of text a field wants; `question` when its description is to be answered as a question."""
+    asked = field.asks.strip()
+    if _is_question(asked):
+        intent = intent_of(asked)
+        return intent if intent in ("transcript", "about") else "question"
+    intent = intent_of(asked)
+    if intent in ("when", "objects", "steps", "shots", "mood", "translate", "title_summary"):
+        return "question"
+    if intent == "question" and field.text:
+        by_name = intent_of(field.name)
+        return (
+            by_name
+            if by_name in ("title", "summary", "keywords", "hashtags", "transcript", "genre", "describe")
+            and not re.search(r"\bof the\b", field.text)
+            else "question"
+        )
+    if field.name == "description" or re.fullmatch(
+        r"(?:the |a |short |brief |video |overall )*(?:description|caption|plot|content|what happens|overview)",
+        asked.lower(),
+    ):
+        return "summary"
+    if re.fullmatch(r"(?:main )?(?:people|persons|speakers?|names|participants|cast)", asked.lower()):
+        return "people"
+    return intent
+
+
+def _is_question(text: str) -> bool:
+    return text.endswith("?") or bool(
+        re.match(
+            r"(?i)^(?:who|whom|whose|what|which|when|where|why|how|is|are|was|were|does|do|did|has|have|in which|on which|at which|by how|name the|list the|to whom)\b",
+            text,
+        )
+    )
+
+
+def short_answer(field: Field, material: Material) -> str:
+    """The shortest answers to the questions of a field, joined."""
+    said: list[str] = []
+    for question in split_question(_as_question(field)):
+        finding = answer(question, material)
+        if finding.short:
+            said.append(finding.short)
+        elif finding.units and finding.sentence.startswith("The evidence does not say"):
+            said.append(_EMPTY)
+        elif finding.sentence and question.yes_no:
+            said.append("not known from the evidence")
+        elif finding.units and not finding.sentence:
+            said.append(f"{_EMPTY}; nearest: {finding.units[0].text}")
+        else:
+            said.append(_EMPTY)
+    kept = [s for s in said if s != _EMPTY] or said[:1]
+    return "; ".join(dict.fromkeys(kept))
+
+
+def _as_question(field: Field) -> str:
+    asked = field.asks.strip()
+    if _is_question(asked):
+        return asked
+    name = asked.lower()
+    if re.search(
+        r"\b(?:name|speaker|host|author|presenter|anchor|brand|company|channel|winner|score|price|cost|colou?r|date|day|year|city|town|country|location|place|language|duration|length|website|email)\b",
+        name,
+    ):
+        if re.search(r"\b(?:location|place)\b", name):
+            return f"Where? {asked}"
+        if re.search(r"\b(?:speaker|host|author|presenter|anchor)\b", name) and "name" not in name:
+            return f"Who is the {asked}?"
+        if re.search(r"\bdate\b", name):
+            return f"When? {asked}"
+        return f"What is the {asked}?"
+    return asked
+
+
+def _genre(material: Material) -> str:
+    ranked = genre_scores(material)
+    best = max(ranked, key=lambda n: (ranked[n], n))
+    return best if ranked[best] >= 1.0 else "unknown"
+
+
+def yes_value(field: Field, material: Material) -> bool:
+    """The truth of a boolean field; what is not known is false."""
+    asked = field.asks.strip()
+    low = f"{field.name} {asked}".lower()
+    if re.search(r"\b(?:speech|spoken|dialogue|narration|voice|talking|speaks?)\b", low) and not re.search(
+        r"\babout\b", low
+    ):
+        return bool(speech_finding(material.notes).polarity)
+    if re.search(r"\b(?:sound|audio)\b", low) and "music" not in low:
+        return material.notes.has_sound
+    if re.search(r"\b(?:on ?screen text|has text|text|captions?|subtitles?)\b", low) and not re.search(
+        r"\bmention", low
+    ):
+        return bool(material.index.texts)
+    about = about_video(asked.lower())
+    if about in ("colour", "text", "speech", "sound"):
+        return bool(answer_about(about, asked.lower(), material.index, material.facts).polarity)
+    if re.search(r"\b(?:black and white|monochrome|gr[ae]yscale)\b", low):
+        return bool(material.notes.looks) and all(look.monochrome for look in material.notes.looks)
+    if re.match(r"(?:appears|present|found|visible|shown|mentioned|occurs)$", field.name) and not field.text:
+        rows = thing_asked(field.prompt, "when") or _thing_in(field.prompt)
+        return bool(rows) and not find_presence(rows, material).empty
+    if _is_question(asked):
+        return answer(read_question(asked), material).polarity is True
+    thing = re.sub(
+        r"^(?:true if|whether|if|indicates? (?:if|whether)|has|have|is|are|contains?|includes?|shows?|mentions?|features?)\b\s*",
+        "",
+        (field.text or field.name).lower(),
+    )
+    thing = re.sub(
+        r"^(?:the (?:video|clip) |there (?:is|are) |it )?(?:has |is |are |contains? |includes? |shows? |mentions? )?(?:an? |any |the )?",
+        "",
+        thing,
+    )
+    thing = re.sub(
+        r"\b(?:is|are) (?:shown|visible|mentioned|present|seen|said)$|\b(?:visible|present|shown|mentioned|appears?|in (?:the )?(?:video|frame|shot))$",
+        "",
+        thing,
+    ).strip(" .")
+    return bool(thing) and not find_presence(thing, material).empty
+
+
+def _thing_in(prompt: str) -> str:
+    found = re.search(
+        r"\b(?:does|do|is|are)\s+(?:there\s+)?(?:an?\s+|the\s+|any\s+)?(.+?)\s+(?:appear|visible|shown|seen|present|mentioned|in the)\b",
+        prompt,
+        re.I,
+    )
+    return found.group(1) if found else ""
+
+
+def number_value(field: Field, material: Material) -> float | None:
+    """The number of a numeric field, or None when the evidence gives none."""
+    low = f"{field.name} {field.text}".lower()
+    notes = material.notes
+    if re.search(r"\bconfidence\b|\bprobability\b|\bcertainty\b", low):
+        return 0.5
+    if re.search(
+        r"\bduration\b|\b(?:video|clip) length\b|\blength (?:of the video|in seconds)\b", low
+    ) and not _is_question(field.asks):
+        length = notes.end - notes.start
+        return round(length / 60 if "minute" in low else length, 3)
+    for pattern, value in _COUNTS:
+        if re.search(pattern, low) and not re.search(r"\b(?:with|about|where|that)\b", field.text.lower()):
+            return value(material)
+    asked = (
+        field.asks
+        if _is_question(field.asks)
+        else f"How many {_plain_count(field.asks)}?"
+        if re.search(r"\b(?:count|number|how many|total|num|people|persons|s\b)", low)
+        else _as_question(field)
+    )
+    finding = answer(read_question(asked), material)
+    if finding.number is not None:
+        return finding.number
+    found = number_in(finding.short)
+    if found is None and not _is_question(field.asks):
+        found = number_in(answer(read_question(f"How many {_plain_count(field.asks)}?"), material).short)
+    return found
+
+
+def _plain_count(text: str) -> str:
+    text = re.sub(
+        r"\b(?:the |total )?(?:number|count|amount|total|num) (?:of )?|\b(?:count|total|num)$|\bthe\b",
+        "",
+        text.lower(),
+    ).strip()
+    return text or "things"
+
+
+def _most_people(material: Material) -> float | None:
+    found = objects.seen(material.notes, "person")
+    return float(found[0].most) if found else 0.0
+
+
+_COUNTS: tuple[tuple[str, Callable[[Material], float | None]], ...] = (
+    (
+        r"\bpeople on screen\b|\bpeople (?:visible|count|seen)\b|\b(?:number of|num) people\b|\bpersons? (?:visible|count)\b",
+        _most_people,
+    ),
+    (
+        r"\bshots?(?: count)?$|\b(?:number of|num) (?:shots|scenes)\b|\b(?:shot|scene) count\b",
+        lambda m: float(len(m.notes.shots)),
+    ),
+    (r"\bcut count\b|\b(?:number of|num) cuts\b", lambda m: float(max(0, len(m.notes.shots) - 1))),
+    (
+        r"\bword count\b|\b(?:number of|num) words\b",
+        lambda m: float(sum(len(u.text.split()) for u in m.index.speech)),
+    ),
+    (r"\bwidth\b", lambda m: float(m.facts.width)),
+    (r"\bheight\b(?! of)", lambda m: float(m.facts.height)),
+    (r"\bfps\b|\bframe rate\b", lambda m: m.facts.fps),
+)
+
+
+def number_in(text: str) -> float | None:
+    """The first number in a short answer."""
+    from kinoscribe.engines.embedded.words import tokens
+
+    found = numbers(tokens(text))
+    return found[0].value if found else None
+
+
+def choice(options: list[Any], field: Field, material: Material, hint: str = "") -> Any:
+    """The member of an enum that the evidence speaks for."""
+    texts = [o for o in options if isinstance(o, str)]
+    if not texts:
+        return _number_choice(options, field, material)
+    folded = {o: f" {fold(o.replace('_', ' '))} " for o in texts}
+    finding = _finding_for(field, material) if not hint else Finding(hint)
+    if finding.polarity is not None or {fold(o) for o in texts} <= {
+        "yes",
+        "no",
+        "unknown",
+        "true",
+        "false",
+        "unclear",
+    }:
+        word = {True: ("yes", "true"), False: ("no", "false"), None: _NONE_WORDS}[finding.polarity]
+        match = next((o for o in texts if fold(o) in word), None)
+        if match is not None:
+            return match
+    short = f" {fold(finding.short)} "
+    named = [o for o in texts if folded[o].strip() and folded[o] in short]
+    if named:
+        return named[0]
+    ranked = {o: _support(o, field, material) for o in texts if fold(o) not in {fold(w) for w in _NONE_WORDS}}
+    best = max(ranked, key=lambda o: (ranked[o], -texts.index(o)), default=None)
+    if best is not None and ranked[best] >= 1.0:
+        return best
+    neutral = next((o for o in texts if fold(o) in {fold(w) for w in _NONE_WORDS}), None)
+    if neutral is not None:
+        return neutral
+    return best if best is not None else texts[0]
+
+
+def _finding_for(field: Field, material: Material) -> Finding:
+    asked = field.asks.strip()
+    if not _is_question(asked) and intent_of(asked) == "genre":
+        return Finding("")
+    return answer(read_question(_as_question(field)), material)
+
+
+_GENRES = {
+    "advertisement": "ad ads advert advertisement commercial promo promotion marketing product", "lecture": "lecture lesson education educational course presentation class talk",
+    "news": "news report newscast journalism broadcast", "sports": "sport sports game match", "cooking": "cooking food recipe",
+    "tutorial": "tutorial how to howto screencast screen recording software demo instruction", "interview": "interview conversation dialogue podcast",
+    "radio": "radio podcast audio voice", "travel": "travel vlog tourism", "music": "music concert song", "surveillance": "surveillance cctv security footage", "gaming": "gaming gameplay",
+}  # fmt: skip
+
+
+def _support(option: str, field: Field, material: Material) -> float:
+    words = content_words(option.replace("_", " "), "en") or [option.lower()]
+    low = f"{field.name} {field.text}".lower()
+    score = 0.0
+    if re.search(r"\b(?:genre|category|type|kind|format)\b", low):
+        ranked = genre_scores(material)
+        for genre, names in _GENRES.items():
+            if any(stem(w) in {stem(n) for n in names.split()} for w in words):
+                score = max(score, ranked[genre])
+        if score:
+            return score
+    if re.search(r"\bcolou?r\b", low):
+        colours = main_colours(material.notes)
+        return 3.0 - colours.index(option.lower()) if option.lower() in colours else 0.0
+    found = find_presence(" ".join(words), material)
+    score += 0.5 * min(4, len(found.said)) + 0.7 * min(3, len(found.written)) + 0.6 * bool(found.seen)
+    if not score and material.meaning is not None and material.index.units:
+        pool = [u.text for u in central(material.index, list(material.index.units), 6)] or [
+            u.text for u in material.index.units[:6]
+        ]
+        near = material.meaning.likeness(option.replace("_", " "), pool)
+        score = max(near) * 1.5 if near else 0.0
+    return score
+
+
+def _number_choice(options: list[Any], field: Field, material: Material) -> Any:
+    if all(isinstance(o, bool) for o in options):
+        truth = yes_value(field, material)
+        return truth if truth in options else options[0]
+    value = number_value(field, material)
+    plain = [o for o in options if isinstance(o, int | float) and not isinstance(o, bool)]
+    if value is None or not plain:
+        return None if None in options else options[0]
+    return min(plain, key=lambda o: (abs(o - value), o))
+
+
+def items_of(field: Field, material: Material, prompt_count: int | None) -> list[str]:
+    """The texts of an array of strings."""
+    most = count_in(field.asks) or prompt_count or 8
+    low = f"{field.name} {field.text}".lower()
+    match role_of(field):
+        case "keywords":
+            return [k.text for k in keywords(material.index, most=most)]
+        case "hashtags":
+            return [hashtag(k.text) for k in keywords(material.index, most=most)]
+        case "chapters":
+            return [c.title for c in chapters(material, count_in(field.asks))]
+        case "screen_text":
+            return [u.text for u in screen_lines(material.index)]
+        case "transcript":
+            return [u.text for u in material.index.speech]
+        case "quotes" | "points" | "highlights" | "summary":
+            return [
+                u.text
+                for u in central(
+                    material.index, list(material.index.speech) or list(screen_lines(material.index)), most
+                )
+            ]
+        case "title":
+            return list(dict.fromkeys([title(material), *(c.title for c in chapters(material))]))[:most]
+    kind = lists.list_kind(low if not _is_question(field.asks) else field.asks.lower())
+    if kind:
+        finding = lists.listing(kind, read_question(field.asks), material)
+        return list(finding.items)[:200] if finding is not None else []
+    if re.search(r"\bon ?screen\b|\btexts?\b|\bcaptions?\b", low):
+        return [u.text for u in screen_lines(material.index)]
+    found = [
+        answer(q, material)
+        for q in split_question(field.asks if _is_question(field.asks) else f"List the {field.asks}")
+    ]
+    items = [i for f in found for i in (f.items or ((f.short,) if f.short else ()))]
+    return items[:200]

@@ -1,0 +1,297 @@
+"""Answers questions for names: who, where, which brand, which channel."""
+
+import re
+from collections import Counter
+
+from kinoscribe.engines.embedded import lexicon as lex
+from kinoscribe.engines.embedded import spans
+from kinoscribe.engines.embedded.finding import Finding
+from kinoscribe.engines.embedded.index import Match, Unit
+from kinoscribe.engines.embedded.material import Material
+from kinoscribe.engines.embedded.people import Person, people
+from kinoscribe.engines.embedded.question import Question
+from kinoscribe.engines.embedded.slides import distinct
+from kinoscribe.engines.embedded.words import fold, is_stop, stem, tokens
+
+_CHANNEL = re.compile(
+    r"\b(?:news|tv|channel|radio|sports?|live|today|report|broadcast\w*|media|network|times|show|weather)\b",
+    re.I,
+)
+_ADDRESSED = re.compile(
+    r"\b(?:my fellow|fellow|dear|ladies and|hello|hi|welcome|good (?:morning|evening|afternoon)),?\s+((?:and\s+)?[\w'’-]+)",
+    re.I,
+)
+_PLACE_NOUNS = "town city village country place location street region state room building island river harbour harbor port area district continent venue destination"
+
+
+def person(question: Question, material: Material) -> Finding | None:
+    """Who: a named person near the words of the question, else the subject of the best sentence."""
+    low = question.text.lower()
+    known = people(material.index)
+    if re.search(
+        r"\b(?:to whom|whom .*\b(?:speak|talk|address)|who is (?:being )?addressed|who .* (?:speak|talk)(?:s|ing)? to)\b",
+        low,
+    ):
+        return _addressed(material)
+    general = not question.terms or set(question.terms) <= {
+        "speaker",
+        "person",
+        "people",
+        "described",
+        "presenter",
+        "narrator",
+        "host",
+        "speaks",
+        "talks",
+        "video",
+        "appears",
+        "describe",
+        "character",
+        "main",
+    }
+    if general or (
+        re.search(r"\b(?:host|presenter|anchor|speaker|narrator|instructor|teacher|lecturer)s?\b", low)
+        and not _holds_role(material, low)
+    ):
+        return _most_present(question, material, known)
+    matches = material.search(question)
+    if not matches or matches[0].score < 0.3:
+        return None
+    found: list[tuple[float, str, Unit]] = []
+    for match in matches[:12]:
+        found += _names_in(question, match, known, material)
+    if not found:
+        return _subject(matches[0], material, question)
+    subject = _subject(matches[0], material, question)
+    best = max(found, key=lambda f: (f[0], -f[2].place))
+    if subject is not None and matches[0].own > 0.6 and best[2] is not matches[0].unit:
+        return subject
+    return Finding(best[1], (best[2],), sure=best[0] > 0.6)
+
+
+def _holds_role(material: Material, low: str) -> bool:
+    return any(
+        re.search(rf"\b{role}\b", low) and any(role in u.text.lower() for u in material.index.units)
+        for role in (
+            "host",
+            "presenter",
+            "anchor",
+            "speaker",
+            "narrator",
+            "instructor",
+            "teacher",
+            "lecturer",
+        )
+    )
+
+
+def _most_present(question: Question, material: Material, known: list[Person]) -> Finding | None:
+    if known:
+        ranked = sorted(
+            known, key=lambda p: (-(p.weight + 0.4 * len(p.units) + p.introduces), p.units[0].start)
+        )
+        if (
+            re.search(r"\bwho (?:all )?(?:appears?|are|speaks?|talks?)\b|\bpeople\b", question.text.lower())
+            and len(known) > 1
+        ):
+            all_names = tuple(p.name for p in known[:12])
+            return Finding(", ".join(all_names), tuple(p.units[0] for p in known[:6]), items=all_names)
+        return Finding(ranked[0].name, ranked[0].units[:2], sure=ranked[0].weight >= 2)
+    names = Counter(s.text for u in material.index.speech for s in spans.find(u.text, "proper"))
+    if names:
+        name = max(names, key=lambda n: (names[n], len(n.split()), n))
+        unit = next(u for u in material.index.speech if name in u.text)
+        return Finding(name, (unit,), sure=False)
+    return None
+
+
+def _addressed(material: Material) -> Finding | None:
+    for unit in material.index.speech:
+        match = _ADDRESSED.search(unit.text)
+        if match:
+            return Finding(match.group().strip(), (unit,))
+    for unit in material.index.speech:
+        names = spans.find(unit.text, "proper")
+        if names:
+            return Finding(names[0].text, (unit,), sure=False)
+    return None
+
+
+def _names_in(
+    question: Question, match: Match, known: list[Person], material: Material
+) -> list[tuple[float, str, Unit]]:
+    asked = {w for w in fold(question.text).split() if not is_stop(w, "en")}
+    found = []
+    for one in known:
+        if match.unit in one.units and not set(fold(one.name).split()) & asked:
+            found.append((match.score + 0.3 * match.own + 0.1, one.name, match.unit))
+    if not found:
+        for span in spans.find(match.unit.text, "proper"):
+            if not set(fold(span.text).split()) & asked and span.text.lower() not in lex.COLOURS:
+                found.append((match.score + 0.3 * match.own - 0.1, span.text, match.unit))
+    return found
+
+
+def _subject(match: Match, material: Material, question: Question) -> Finding | None:
+    """The words before the verb of the best sentence: `Growers`, `A librarian`, `Engineers`."""
+    unit = match.unit
+    if match.own < 0.3:
+        return None
+    words = tokens(unit.text)
+    passive = re.search(r"\bby\s+((?:the |a |an )?[\w'’-]+(?:\s[\w'’-]+)?)", unit.text)
+    if passive and re.search(r"\b(?:is|was|were|are|been)\b", unit.text):
+        return Finding(passive.group(1), (unit,), sure=False)
+    asked = {form for t in question.terms for form in material.index.forms(t)}
+    for at, word in enumerate(words):
+        hit = stem(word.low, unit.language) in asked
+        if hit and at == 0:
+            return None
+        if (hit and at <= 6) or (word.low in lex.FUNCTION_VERBS and at):
+            phrase = unit.text[words[0].start : words[at - 1].end]
+            content = [w for w in words[:at] if not is_stop(w.low, "en") and w.low not in lex.FUNCTION_VERBS]
+            if content:
+                return Finding(phrase[0].upper() + phrase[1:], (unit,), sure=False)
+            return None
+    return None
+
+
+def place_name(question: Question, material: Material) -> Finding | None:
+    """Where: a place phrase near the words of the question; for `which town` a name."""
+    low = question.text.lower()
+    by_name = bool(
+        re.search(
+            rf"\b(?:which|what) (?:{_PLACE_NOUNS.replace(' ', '|')})\b|\bname of the (?:{_PLACE_NOUNS.replace(' ', '|')})\b",
+            low,
+        )
+    )
+    toward = bool(
+        re.search(
+            r"\b(?:go|goes|going|travel\w*|leave|leaves|head\w*|fly|flies|drive|drives|move|moves|sail\w*|lead|leads)\b|\bwhere to\b|\bto (?:which|what)\b",
+            low,
+        )
+    )
+    away = bool(
+        re.search(
+            r"\bfrom (?:which|where)\b|\b(?:come|comes|came|coming) from\b|\bfrom\s*\?|\bborn\b|\borigin", low
+        )
+    )
+    best: tuple[float, str, Unit] | None = None
+    asked = set(fold(question.text).split())
+    for match in material.search(question)[:60]:
+        for span in spans.find(match.unit.text, "where"):
+            words = span.text.split()
+            inner = [
+                w for w in fold(span.text).split() if not is_stop(w, "en") and w not in lex.PLACE_PREPOSITIONS
+            ]
+            if not inner or set(inner) <= asked:
+                continue
+            first = words[0].lower()
+            named = any(w[0].isupper() for w in words[1:])
+            score = match.score + 0.3 * match.own + 0.2 * named
+            score += (
+                0.3
+                if (toward and first in ("to", "into", "toward", "towards"))
+                or (away and first in ("from", "out", "off"))
+                else 0.0
+            )
+            score += 0.1 if first in ("in", "at", "near", "behind", "under") else 0.0
+            score -= 0.3 if first in ("over", "above", "against") else 0.0
+            if by_name and not named:
+                score -= 0.5
+            if best is None or score > best[0] + 1e-9:
+                best = (score, span.text, match.unit)
+    if by_name:
+        captioned = _captioned_place(question, material, best)
+        if captioned is not None:
+            return captioned
+    if best is None or best[0] < 0.35:
+        return None
+    text = re.sub(r"^(?:in|at|from|to|into)\s+(?:the\s+)?", "", best[1]) if by_name else best[1]
+    return Finding(text, (best[2],), sure=best[0] > 0.6)
+
+
+def _captioned_place(
+    question: Question, material: Material, best: tuple[float, str, Unit] | None
+) -> Finding | None:
+    """A single name on the screen that is also said near the words of the question, or stands alone."""
+    if best is not None and best[0] > 0.6:
+        return None
+    for match in material.search(question)[:10]:
+        for span in spans.find(match.unit.text, "proper"):
+            if (
+                not set(fold(span.text).split()) & set(fold(question.text).split())
+                and span.text.split()[0].lower() not in lex.GIVEN_NAMES
+            ):
+                return Finding(span.text, (match.unit,), sure=False)
+    return None
+
+
+def channel(material: Material) -> Finding | None:
+    """The name of the channel or programme: a line that comes back, best one that speaks of news or television."""
+    lines = Counter(fold(u.text) for u in material.index.texts if len(u.text) < 40)
+    best: tuple[float, Unit] | None = None
+    length = max(1e-6, material.notes.end - material.notes.start)
+    for unit in distinct(list(material.index.texts)):
+        if len(unit.text) >= 40 or not any(c.isalpha() for c in unit.text):
+            continue
+        score = 0.6 * (lines[fold(unit.text)] - 1) + 1.5 * bool(_CHANNEL.search(unit.text))
+        score += (
+            0.5 * (unit.start < material.notes.start + 0.1 * length)
+            + 0.5 * unit.text.isupper()
+            + (unit.end - unit.start) / length
+        )
+        score -= 0.8 * (len(unit.text.split()) > 3)
+        if best is None or score > best[0]:
+            best = (score, unit)
+    if best is None or best[0] < 1.0:
+        for unit in material.index.speech:
+            spoken = re.search(
+                r"\b(?:welcome to|this is|from|on|watching|listening to)\s+((?:the\s+)?(?:[A-Z][\w'’]*|night|morning|evening)(?:\s+(?:[A-Z]?[\w'’]*))?\s*(?:[Nn]ews|[Rr]adio|TV|[Cc]hannel|[Ss]how|[Pp]odcast)[\w ]{0,10})",
+                unit.text,
+            )
+            if spoken:
+                return Finding(spoken.group(1).strip(), (unit,))
+        return None
+    return Finding(best[1].text, (best[1],), sure=best[0] > 1.5)
+
+
+def brand(question: Question, material: Material) -> Finding | None:
+    """The brand: a name that stands alone on the screen, comes back, ends the video, or is also said."""
+    said = Counter(t.low for u in material.index.speech for t in tokens(u.text))
+    shown = Counter(t.low for u in material.index.texts for t in tokens(u.text))
+    best: tuple[float, str, Unit] | None = None
+    matches = {m.unit.place: m.score for m in material.search(question)} if question.terms else {}
+    for unit in material.index.texts:
+        words = tokens(unit.text)
+        content = [w for w in words if not is_stop(w.low, "en") and not w.text[0].isdigit()]
+        if not content or len(words) > 4:
+            continue
+        name = content[0] if len(content) > 2 else None
+        text = name.text if name else unit.text
+        score = 0.8 * min(2, said[content[0].low]) + 0.3 * min(3, shown[content[0].low] - 1)
+        score += (
+            0.7 * (len(words) == 1) + 0.4 * unit.text.isupper() + 0.4 * (unit.end > material.notes.end - 1.0)
+        )
+        score += 0.4 * content[0].text[0].isupper() + matches.get(unit.place, 0.0)
+        score += 1.0 * bool(re.search(r"technolog|inc\b|corp|ltd|gmbh|electronics|™|®", unit.text, re.I))
+        score -= 1.0 * bool(
+            re.search(
+                r"^(?:only|new|now|up|off|sale|buy|price|fresh|open|close|apply|ok|cancel|settings?|file|edit|view|help)\b",
+                unit.text,
+                re.I,
+            )
+        )
+        if best is None or score > best[0]:
+            best = (score, text, unit)
+    if best is not None and best[0] >= 1.2:
+        return Finding(best[1], (best[2],), sure=best[0] > 2)
+    names = Counter(
+        s.text
+        for u in material.index.speech
+        for s in spans.find(u.text, "proper")
+        if tokens(s.text)[0].low not in lex.GIVEN_NAMES
+    )
+    if names:
+        often = max(names, key=lambda n: (names[n], n))
+        return Finding(often, (next(u for u in material.index.speech if often in u.text),), sure=False)
+    return Finding(best[1], (best[2],), sure=False) if best is not None else None

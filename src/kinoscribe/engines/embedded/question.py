@@ -1,0 +1,443 @@
+"""Reads a question: what kind of answer it wants, about which words, in which part of the video."""
+
+import re
+from dataclasses import dataclass, replace
+
+from kinoscribe.engines.embedded.numbers import ORDINALS, numbers
+from kinoscribe.engines.embedded.rules import Rules
+from kinoscribe.engines.embedded.words import content_words, is_stop, stem, tokens
+
+_KINDS = Rules("question")
+
+_YES_NO = re.compile(
+    r"^(?:so |and |but |then )?(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should|may|might|isn't|aren't|wasn't|doesn't|didn't)\b"
+)
+_NAME_LIST = re.compile(
+    r"^(?:please )?(?:name|list|enumerate|mention|give(?: me)?|tell me|identify|state|write down|find|show(?: me)?)\b"
+)
+_TARGET = re.compile(
+    r"\b(?:which|what|how many|how much)\s+((?:different |other |kinds? of |types? of |sorts? of |make of |brand of |pieces? of )?[^\W\d_]+(?:[ -][^\W\d_]+)?)"
+)
+_QUESTION_WORDS = frozenset(
+    [
+        "who",
+        "whom",
+        "whose",
+        "what",
+        "which",
+        "when",
+        "where",
+        "why",
+        "how",
+        "name",
+        "list",
+        "give",
+        "tell",
+        "mention",
+        "identify",
+        "state",
+        "please",
+        "many",
+        "much",
+        "long",
+        "far",
+        "old",
+        "often",
+        "day",
+        "days",
+        "date",
+        "year",
+        "time",
+        "week",
+        "colour",
+        "color",
+        "colours",
+        "colors",
+        "name",
+        "names",
+        "called",
+        "named",
+        "video",
+        "clip",
+        "film",
+        "movie",
+        "footage",
+        "recording",
+        "shown",
+        "show",
+        "shows",
+        "showing",
+        "see",
+        "seen",
+        "appear",
+        "appears",
+        "appearing",
+        "said",
+        "say",
+        "says",
+        "mentioned",
+        "mentions",
+        "mention",
+        "mentioned",
+        "talk",
+        "talks",
+        "according",
+        "part",
+        "kind",
+        "kinds",
+        "type",
+        "types",
+        "sort",
+        "different",
+        "total",
+        "anything",
+        "something",
+        "everything",
+        "visible",
+        "screen",
+        "answer",
+        "question",
+        "tell",
+        "describe",
+        "there",
+        "happen",
+        "happens",
+        "take",
+        "takes",
+        "word",
+        "words",
+        "exactly",
+        "reason",
+        "percentage",
+        "percent",
+        "amount",
+        "number",
+        "speaker",
+        "person",
+        "people",
+        "did",
+        "does",
+        "do",
+        "is",
+        "are",
+        "was",
+        "were",
+        "it",
+        "its",
+        "they",
+        "them",
+        "during",
+        "throughout",
+        "reach",
+        "will",
+    ]
+)
+_KEEP = frozenset(
+    ["speaker", "person", "people", "word", "words", "number", "day", "show", "take", "reach", "happen"]
+)
+_TYPE_WORDS = {
+    "weekday": "day weekday week", "year": "year slide", "clock": "time hour clock", "when": "date month deadline",
+    "colour": "colour color colours colors", "where": "town city village country place location street region",
+    "person": "person man woman", "named": "name names called named title", "money": "much price cost costs",
+    "score": "score result final", "age": "old age", "duration": "long", "url": "website link address",
+    "email": "email", "phone": "phone number", "percent": "percentage percent much",
+}  # fmt: skip
+_SCOPE_WORDS = frozenset(
+    [
+        "beginning",
+        "start",
+        "end",
+        "first",
+        "last",
+        "final",
+        "second",
+        "half",
+        "finally",
+        "begin",
+        "ends",
+        "opening",
+        "closing",
+    ]
+)
+_POSITIONS = (
+    (
+        "last",
+        re.compile(
+            r"\bat the (?:very )?end\b|\blast\b|\bfinal(?:ly)?\b|\bin the end\b|\bfinish\w*\b|\bcloses?\b|\bclosing\b"
+        ),
+    ),
+    (
+        "first",
+        re.compile(
+            r"\bat the (?:very )?(?:start|beginning)\b|\bfirst\b|\bopening\b|\binitial(?:ly)?\b|\bbegins? with\b|\bstarts? with\b"
+        ),
+    ),
+)
+_CLOCK = r"(\d{1,2}(?::\d{2}){1,2}(?:\.\d+)?)"
+_BETWEEN = re.compile(
+    rf"(?:between|from)\s+{_CLOCK}\s*(?:and|to|until|till|[-–])\s*{_CLOCK}|{_CLOCK}\s*[-–]\s*{_CLOCK}"
+)
+_AT = re.compile(rf"\b(?:at|around|about|@)\s+{_CLOCK}")
+_AFTER = re.compile(rf"\bafter\s+{_CLOCK}")
+_BEFORE = re.compile(rf"\b(?:before|until|till)\s+{_CLOCK}")
+_FIRST_SECONDS = re.compile(r"\b(first|last)\s+(\d+|[a-z]+)\s+(second|minute)s?\b")
+_LANGUAGE_PART = re.compile(
+    r"\b(?:the\s+)?(english|spanish|french|german|italian|portuguese|dutch)\b(?:\s+(?:part|speaker|section|sentence|text|voice|words|language))?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question as understood. `scope` is a span of seconds after the window's start, or None for all of it."""
+
+    text: str
+    kind: str
+    target: str
+    terms: tuple[str, ...]
+    wanted: int | None = None
+    position: str = ""
+    scope: tuple[float | None, float | None] | None = None
+    language: str = ""
+    yes_no: bool = False
+
+
+def read_question(text: str) -> Question:
+    """Understands one question or order."""
+    low = " ".join(text.lower().replace("’", "'").split())
+    kind = _KINDS.first(low)
+    yes_no = bool(_YES_NO.match(low)) and not re.search(r"\bor (?:is|are|was|were|do|does|did)\b", low)
+    target = _target(low, kind)
+    wanted = _wanted(low)
+    if not kind:
+        kind = "list" if _NAME_LIST.match(low) and not yes_no else "which" if target else "what"
+    if kind in ("person", "named") and wanted and wanted > 1:
+        kind = "people" if _about_people(low) else "list"
+    elif (
+        _NAME_LIST.match(low)
+        and kind in ("named", "person", "colour", "where", "when", "money")
+        and re.search(r"\ball\b|\bevery\b|names\b|s\b\.?$", low)
+    ):
+        kind = "people" if kind == "person" or _about_people(low) else kind
+    position = next((name for name, pattern in _POSITIONS if pattern.search(low)), "")
+    language = _LANGUAGE_PART.search(low)
+    return Question(
+        text=text.strip(),
+        kind=kind,
+        target=target,
+        terms=_terms(text, kind, position),
+        wanted=wanted,
+        position=position,
+        scope=_scope(low),
+        language=language.group(1)
+        if language and re.search(r"part|speaker|section|sentence|in |voice", low)
+        else "",
+        yes_no=yes_no,
+    )
+
+
+def split_question(text: str) -> list[Question]:
+    """The questions in one sentence: `Which vehicle came first, and what colour is it?` are two."""
+    parts = re.split(
+        r"(?<=\?)\s+|,?\s+(?:and|or|as well as)\s+(?=(?:who|whom|what|which|when|where|why|how)\b)|[,;]\s+(?=(?:who|what|which|when|where|why|how)\b)",
+        text.strip(),
+        flags=re.I,
+    )
+    parts = [part for part in parts if part.strip(" ?.,;")]
+    first = read_question(parts[0]) if parts else read_question(text)
+    found = [first]
+    for part in parts[1:6]:
+        more = read_question(part)
+        if _leans(part) and not (set(more.terms) - {more.target}):
+            more = replace(more, terms=tuple(dict.fromkeys((*first.terms, *more.terms))))
+        found.append(more)
+    return found
+
+
+def _leans(part: str) -> bool:
+    words = {t.low for t in tokens(part)}
+    return (
+        bool(
+            words
+            & {
+                "it",
+                "its",
+                "they",
+                "them",
+                "he",
+                "she",
+                "his",
+                "her",
+                "that",
+                "this",
+                "these",
+                "those",
+                "their",
+            }
+        )
+        or len(words) < 4
+    )
+
+
+def _target(low: str, kind: str) -> str:
+    found = _TARGET.search(low)
+    if found is None:
+        listed = re.match(
+            r"(?:please )?(?:name|list|enumerate|identify|mention|count|find|tell me|give(?: me)?|show(?: me)?)\s+(?:me\s+)?(?:(?:all|every|each|any|of|the|different|both|\d+|two|three|four|five|six|seven|eight|nine|ten)\s+)*([^\W\d_]+(?:[ -][^\W\d_]+)?)",
+            low,
+        )
+        if listed is None:
+            return ""
+        return _noun(listed.group(1))
+    phrase = re.sub(
+        r"^(?:different|other|(?:kinds?|types?|sorts?|make|brand|pieces?) of)\s+", "", found.group(1)
+    )
+    return _noun(phrase)
+
+
+def _noun(phrase: str) -> str:
+    words = re.split(r"[ -]", phrase)
+    if is_stop(words[0], "en"):
+        return ""
+    if len(words) > 1 and (is_stop(words[1], "en") or words[1].endswith("ed") or stem(words[1]) in _VERBS):
+        return words[0]
+    return phrase
+
+
+_VERBS = frozenset(
+    stem(w)
+    for w in [
+        "appear",
+        "come",
+        "go",
+        "see",
+        "say",
+        "show",
+        "happen",
+        "cross",
+        "win",
+        "lead",
+        "stand",
+        "drive",
+        "sit",
+        "play",
+        "move",
+        "use",
+        "make",
+        "give",
+        "mention",
+        "get",
+        "take",
+        "find",
+        "describe",
+        "visit",
+        "arrive",
+        "reach",
+        "start",
+        "open",
+        "blame",
+        "cause",
+        "wear",
+        "hold",
+        "drink",
+        "eat",
+        "confuse",
+        "recommend",
+        "advertise",
+        "belong",
+        "follow",
+        "name",
+        "sell",
+        "contain",
+        "need",
+        "sing",
+        "speak",
+        "live",
+        "work",
+        "lie",
+        "run",
+        "score",
+    ]
+)
+
+
+def _wanted(low: str) -> int | None:
+    words = tokens(low)
+    for number in numbers(words):
+        if 1 < number.value <= 30 and number.value == int(number.value) and number.clock is None:
+            before = words[number.first - 1].low if number.first else ""
+            if before in (
+                "the",
+                "name",
+                "list",
+                "give",
+                "me",
+                "top",
+                "exactly",
+                "all",
+                "which",
+                "what",
+                "are",
+                "mention",
+                "tell",
+                "of",
+                "about",
+                "identify",
+                "those",
+                "best",
+                "main",
+            ):
+                return int(number.value)
+    return None
+
+
+def _about_people(low: str) -> bool:
+    return bool(
+        re.search(
+            r"\b(?:people|persons?|anchors?|hosts?|presenters?|speakers?|guests?|players?|actors?|reporters?|experts?|men|women|authors?|founders?|participants?|interviewe\w+|who)\b",
+            low,
+        )
+    )
+
+
+def _terms(text: str, kind: str, position: str) -> tuple[str, ...]:
+    drop = set(_TYPE_WORDS.get(kind, "").split())
+    words = content_words(text, "en")
+    kept = [
+        w
+        for w in words
+        if w not in drop and (w not in _QUESTION_WORDS) and not (position and w in _SCOPE_WORDS)
+    ]
+    kept = [w for w in kept if w not in ORDINALS or not position]
+    if not kept:
+        kept = [w for w in words if w in _KEEP and w not in drop]
+    return tuple(dict.fromkeys(kept))[:24]
+
+
+def _scope(low: str) -> tuple[float | None, float | None] | None:
+    found = _BETWEEN.search(low)
+    if found:
+        groups = [g for g in found.groups() if g]
+        return _seconds(groups[0]), _seconds(groups[1])
+    for pattern, before, after in ((_AFTER, None, 0.0), (_BEFORE, 0.0, None)):
+        found = pattern.search(low)
+        if found:
+            time = _seconds(found.group(1))
+            return (time, None) if before is None else (None, time)
+    found = _AT.search(low)
+    if found:
+        time = _seconds(found.group(1))
+        return time - 2.0, time + 3.0
+    found = _FIRST_SECONDS.search(low)
+    if found:
+        count = numbers(tokens(found.group(2)))
+        if count:
+            length = count[0].value * (60 if found.group(3) == "minute" else 1)
+            return (0.0, -length) if found.group(1) == "first" else (-length, None)
+    return None
+
+
+def _seconds(clock: str) -> float:
+    total = 0.0
+    for part in clock.split(":"):
+        total = total * 60 + float(part)
+    return total

@@ -1,0 +1,189 @@
+"""Reads a prompt: what is asked for, part by part, and in which form."""
+
+import re
+from dataclasses import dataclass
+
+from kinoscribe.engines.embedded.numbers import numbers
+from kinoscribe.engines.embedded.rules import Rules
+from kinoscribe.engines.embedded.words import sentences, tokens
+
+_LONGEST = 12_000
+_MOST_PARTS = 40
+
+_INTENTS = Rules("request")
+_ARTEFACTS = (
+    "title",
+    "summary",
+    "hashtags",
+    "keywords",
+    "chapters",
+    "highlights",
+    "points",
+    "quotes",
+    "transcript",
+    "screen_text",
+    "genre",
+    "mood",
+)
+_FORM_ONLY = re.compile(
+    r"^(?:please )?(?:answer|reply|respond|use|write|keep|be|format|return|output|do not|don't|make sure|only|no|each|limit|start|end|avoid|put|include (?:the )?(?:time|start)|give (?:only|just)|without|separate|the answer|your (?:answer|response)|formatting|style|tone|if (?:nothing|there|you|it|no))\b"
+)
+_LABELLED = re.compile(
+    r"^\s*(?:[-*•]\s*|\(?\d{1,2}[.):]\s+|\(?[a-z][.)]\s+)?(?:\"?([A-Za-z][\w /-]{0,38}?)\"?\s*[:=]\s+)?(\S.*)$"
+)
+_LISTED = re.compile(
+    r"^\s*(?:[-*•]\s+|\(?\d{1,2}[.)]\s+|\(?[a-z][.)]\s+|\"?[A-Za-z][\w /-]{0,38}\"?\s*:\s+\S)"
+)
+_INLINE_NUMBERS = re.compile(r"(?:(?<=\s)|^)\(?([1-9])[.)]\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One thing a prompt asks for. `intent` is `question` when it is an ordinary question."""
+
+    intent: str
+    text: str
+    label: str = ""
+    count: int | None = None
+
+
+def read_parts(prompt: str) -> list[Part]:
+    """What a prompt asks for, in order; at least one part."""
+    text = prompt.strip()
+    if len(text) > _LONGEST:
+        text = text[: _LONGEST // 2] + "\n" + text[-_LONGEST // 2 :]
+    found = _from_list(text)
+    if not found:
+        found = _from_sentences(text)
+    return found[:_MOST_PARTS] or [Part("summary", text)]
+
+
+def intent_of(text: str) -> str:
+    """What one sentence asks for."""
+    low = " ".join(text.lower().replace("’", "'").split())
+    return _INTENTS.first(low) or "question"
+
+
+def _from_list(text: str) -> list[Part]:
+    """The parts of a prompt that lists them line by line, or `1) ... 2) ...` in one line."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    listed = [line for line in lines if _LISTED.match(line)]
+    if len(lines) < 2 or len(listed) < 2:
+        pieces = _INLINE_NUMBERS.split(text)
+        if len(pieces) < 5 or pieces[1] != "1":
+            return []
+        listed = [piece for piece in pieces[2::2] if piece.strip()]
+    found = []
+    for line in listed:
+        match = _LABELLED.match(line.strip())
+        if match is None:
+            continue
+        label, body = match.group(1) or "", match.group(2).strip()
+        found.append(_labelled(label, body))
+    return found
+
+
+def _labelled(label: str, body: str) -> Part:
+    """A line such as `Title: ...` or `q1: Who speaks?`; a body in brackets only says what is wanted."""
+    plain = body.strip(" .<>[](){}\"'…")
+    intent = intent_of(plain) if plain else "question"
+    if label and ((intent == "question" and not plain.endswith("?") and len(plain.split()) < 6) or not plain):
+        by_label = intent_of(label)
+        if by_label != "question":
+            return Part(by_label, f"{label} {plain}".strip(), label, count_in(plain))
+        plain = f"{label} {plain}".strip()
+    return Part(intent, plain or label, label, count_in(plain))
+
+
+def _from_sentences(text: str) -> list[Part]:
+    found: list[Part] = []
+    for sentence in _statements(text):
+        low = sentence.lower()
+        intent = intent_of(sentence)
+        if (
+            intent == "question"
+            and found
+            and not sentence.rstrip().endswith("?")
+            and (_FORM_ONLY.match(low) or not _asks(low))
+        ):
+            continue
+        if found and _FORM_ONLY.match(low) and not sentence.rstrip().endswith("?"):
+            continue
+        many = _several(sentence)
+        found += many or [Part(intent, sentence, "", count_in(sentence))]
+    if len(found) > 1:
+        asking = [p for p in found if p.intent != "question" or _asks(p.text.lower())]
+        found = asking or found
+    return found
+
+
+def _statements(text: str) -> list[str]:
+    found: list[str] = []
+    for line in text.splitlines():
+        found += sentences(line)
+    return [s for s in found if any(c.isalnum() for c in s)][:200]
+
+
+def _asks(low: str) -> bool:
+    return low.rstrip().endswith("?") or bool(
+        re.match(
+            r"^(?:please |and |also |then |now |can you |could you |would you |i (?:want|need|would like)(?: you to)? )*(?:who|whom|whose|what|which|when|where|why|how|is|are|was|were|do|does|did|has|have|can|could|will|name|list|give|tell|describe|find|count|show|write|identify|explain|state|mention|summari|create|generate|make|extract|provide|suggest|quote|translate|propose|return|enumerate|read|in which|on which|at which|by how|to whom|from where|for how)\b",
+            low,
+        )
+    )
+
+
+def _several(sentence: str) -> list[Part]:
+    """`Give me a title, a two-sentence summary and five hashtags` asks for three things."""
+    low = sentence.lower()
+    if low.rstrip().endswith("?") or not re.match(
+        r"^(?:please )?(?:give|write|create|generate|make|provide|suggest|propose|return|i (?:want|need)|produce|extract|list|tell|draft|compose|output)\b",
+        low,
+    ):
+        return []
+    body = re.sub(
+        r"^(?:please )?(?:give|write|create|generate|make|provide|suggest|propose|return|i (?:want|need)|produce|extract|list|tell|draft|compose|output)(?: me| us)?\b",
+        "",
+        sentence,
+        flags=re.I,
+    )
+    pieces = [
+        p
+        for p in re.split(
+            r",\s*(?:and\s+)?|\s+and\s+(?=(?:an?|the|\d+|one|two|three|four|five|six|seven|eight|nine|ten|some|its?)\b)|;\s*|\s+plus\s+",
+            body,
+        )
+        if p.strip()
+    ]
+    found = [
+        Part(intent_of(p), p.strip(), intent_of(p).replace("_", " ").capitalize(), count_in(p))
+        for p in pieces
+    ]
+    found = [p for p in found if p.intent in _ARTEFACTS]
+    return found if len(found) > 1 and len({p.intent for p in found}) == len(found) else []
+
+
+def count_in(text: str) -> int | None:
+    """How many items a sentence asks for: `five keywords`, `the top 3 moments`."""
+    words = tokens(text)
+    for number in numbers(words):
+        after = words[number.last + 1].low if number.last + 1 < len(words) else ""
+        if after in (
+            "sentence",
+            "sentences",
+            "word",
+            "words",
+            "characters",
+            "paragraph",
+            "paragraphs",
+            "second",
+            "seconds",
+            "minute",
+            "minutes",
+            "percent",
+            "lines",
+        ):
+            continue
+        if 1 <= number.value <= 100 and number.value == int(number.value) and number.clock is None:
+            return int(number.value)
+    return None

@@ -1,0 +1,352 @@
+"""Chooses the sentences that tell most of a video: central ones, few that repeat, in order of time."""
+
+from collections.abc import Iterable
+
+from kinoscribe.engines.embedded import objects
+from kinoscribe.engines.embedded.index import Index, Unit
+from kinoscribe.engines.embedded.keywords import keywords
+from kinoscribe.engines.embedded.lexicon import GIVEN_NAMES, ROLES
+from kinoscribe.engines.embedded.material import Material
+from kinoscribe.engines.embedded.numbers import numbers, say
+from kinoscribe.engines.embedded.people import people
+from kinoscribe.engines.embedded.scoreboard import scores
+from kinoscribe.engines.embedded.slides import distinct, slides
+from kinoscribe.engines.embedded.times import say_length
+from kinoscribe.engines.embedded.words import fold, is_stop, language_name, tokens
+
+_PHATIC = frozenset(
+    [
+        "good",
+        "evening",
+        "morning",
+        "afternoon",
+        "night",
+        "hello",
+        "hi",
+        "welcome",
+        "thanks",
+        "thank",
+        "goodbye",
+        "bye",
+        "everyone",
+    ]
+)
+
+
+def central(index: Index, units: list[Unit], most: int) -> list[Unit]:
+    """The most telling units of those given, in order of time (TextRank, then little repetition)."""
+    pool = [u for u in units if _telling(u)]
+    if len(pool) <= most:
+        return pool
+    if len(pool) > 400:  # every n-th of the richest keeps an hour of speech fast
+        richest = sorted(pool, key=lambda u: (-len(index.stems(u)), u.place))[:400]
+        pool = sorted(richest, key=lambda u: u.place)
+    rank = _rank(index, pool)
+    chosen: list[Unit] = []
+    left = list(range(len(pool)))
+    sets = [frozenset(index.stems(u)) for u in pool]
+    while left and len(chosen) < most:
+        best = max(
+            left,
+            key=lambda i: (
+                rank[i]
+                - 0.7 * max((_overlap(sets[i], frozenset(index.stems(c))) for c in chosen), default=0.0),
+                -i,
+            ),
+        )
+        left.remove(best)
+        chosen.append(pool[best])
+    return sorted(chosen, key=lambda u: (u.start, u.place))
+
+
+def _telling(unit: Unit) -> bool:
+    words = [t.low for t in tokens(unit.text)]
+    content = [w for w in words if not is_stop(w, unit.language) and w not in _PHATIC]
+    return len(words) >= 4 and len(content) >= 2
+
+
+def _rank(index: Index, pool: list[Unit]) -> list[float]:
+    sets = [frozenset(index.stems(u)) for u in pool]
+    holders: dict[str, list[int]] = {}
+    for i, have in enumerate(sets):
+        for word in sorted(have):
+            holders.setdefault(word, []).append(i)
+    links: list[dict[int, float]] = [{} for _ in pool]
+    for word, places in holders.items():
+        if len(places) > 60:
+            continue
+        weight = index.rarity(word)
+        for i in places:
+            for j in places:
+                if i != j:
+                    links[i][j] = links[i].get(j, 0.0) + weight
+    rank = [1.0] * len(pool)
+    for _ in range(20):
+        rank = (
+            [
+                0.15
+                + 0.85
+                * sum(weight / (sum(links[j].values()) or 1.0) * rank[j] for j, weight in links[i].items())
+                for i in range(len(pool))
+            ]
+            if len(pool) <= 120
+            else rank
+        )
+    longest = max(rank) or 1.0
+    result = []
+    for i, unit in enumerate(pool):
+        words = tokens(unit.text)
+        score = rank[i] / longest
+        score += (
+            0.25 * min(1.0, len(sets[i]) / 8)
+            + 0.15 * bool(numbers(words))
+            + 0.1 * any(w.text[0].isupper() for w in words[1:])
+        )
+        score += 0.25 * (i == 0) + 0.1 * (i == len(pool) - 1)
+        score -= 0.3 * unit.text.rstrip().endswith("?") + 0.2 * (len(words) > 45)
+        first = words[0].low if words else ""
+        score -= 0.15 * (first in ("it", "they", "he", "she", "this", "that", "and", "but", "so"))
+        result.append(score)
+    return result
+
+
+def _overlap(a: Iterable[str], b: Iterable[str]) -> float:
+    x, y = set(a), set(b)
+    return len(x & y) / (min(len(x), len(y)) or 1)
+
+
+def title(material: Material, units: list[Unit] | None = None) -> str:
+    """A title: the opening headline, else the words that weigh most; for a part of the video, of that part."""
+    index = material.index
+    pool = list(index.units) if units is None else units
+    heads = [u for u in pool if u.role == "headline"]
+    if heads:
+        first = heads[0]
+        if units is not None:
+            return _neat(first.text)
+        early = [u for u in heads if u.start <= first.start + 0.6]
+        best = max(early, key=lambda u: (u.height, -u.place))
+        if len(slides(index)) < 2 or best.start < material.notes.start + 0.25 * (
+            material.notes.end - material.notes.start
+        ):
+            return _neat(best.text)
+    captions = [
+        u for u in pool if u.role == "caption" and 2 <= len(u.text.split()) <= 8 and not _name_only(u)
+    ]
+    if units is not None and captions:
+        return _neat(captions[0].text)
+    words = [k.text for k in keywords(index, units, most=3)]
+    if words:
+        joined = ", ".join(words)
+        return joined[:1].upper() + joined[1:]
+    if captions:
+        return _neat(captions[0].text)
+    seen = objects.seen(material.notes)
+    if seen and units is None:
+        names = [objects.plural(s.label, s.most) for s in seen[:2]]
+        return " and ".join(names).capitalize()
+    for unit in pool:
+        return _neat(unit.text.rstrip("."))
+    return ""
+
+
+def _name_only(unit: Unit) -> bool:
+    words = tokens(unit.text)
+    return bool(words) and words[0].low in GIVEN_NAMES and len(words) <= 3
+
+
+def _neat(text: str) -> str:
+    text = text.strip().rstrip(".:")
+    return text.title() if text.isupper() and len(text) > 6 else text
+
+
+def kind_of_video(material: Material) -> str:
+    """What sort of video the evidence suggests: news, lecture, sports, ... ; empty when nothing does."""
+    ranked = genre_scores(material)
+    best = max(ranked, key=lambda name: (ranked[name], name))
+    return best if ranked[best] >= 2.0 else ""
+
+
+def genre_scores(material: Material) -> dict[str, float]:
+    """How much the evidence speaks for each sort of video."""
+    index = material.index
+    text = " " + " ".join(fold(u.text) for u in index.units)[:60_000] + " "
+    found = slides(index)
+    lengths = material.notes.end - material.notes.start
+    captions = [u for u in index.texts if u.role == "caption"]
+
+    def hits(words: str) -> int:
+        return sum(f" {w} " in text or f" {w}s " in text for w in words.split(","))
+
+    bullets = sum(len(s.lines) >= 1 for s in found)
+    scores_found = scores(index)
+    return {
+        "news": 1.2
+        * hits("news,good evening,tonight,reporter,weather,breaking,headlines,anchor,police,government")
+        + 0.2 * min(5, len(captions)),
+        "lecture": 0.9 * min(4, bullets)
+        + 0.8
+        * hits("lecture,lesson,course,chapter,summary,professor,students,definition,theorem,slide,today we")
+        - (1.0 if scores_found else 0.0),
+        "advertisement": (1.0 if lengths < 75 and len(index.speech) < 14 else 0.0)
+        + 1.1 * hits("only,buy,sale,offer,price,order now,new,free,discount,shop,fresh,off,available")
+        - (2.0 if lengths > 180 else 0.0)
+        - 0.5 * (not index.units),
+        "sports": (4.0 if scores_found else 0.0)
+        + 1.0 * hits("goal,score,match,team,player,referee,league,half time,kick,innings,race,penalty"),
+        "cooking": 1.0
+        * hits(
+            "recipe,oven,flour,butter,salt,pepper,cup,tablespoon,teaspoon,bake,stir,ingredients,cook,dough,sugar,minutes until"
+        ),
+        "tutorial": 1.0
+        * hits("click,button,menu,settings,select,screen,window,install,type,step,file,open the,how to"),
+        "interview": 1.0
+        * hits("interview,thank you for,tell us,my guest,welcome to the,question,joining us,how did you")
+        + 0.1 * sum(u.text.endswith("?") for u in index.speech),
+        "radio": (2.5 if index.speech and not index.texts and _dark(material) else 0.0)
+        + 1.2 * hits("radio,podcast,listeners,listening"),
+        "travel": 1.0 * hits("travel,island,beach,hotel,flight,city tour,journey,visit,museum,mountain,trip"),
+        "music": 1.0 * hits("song,music,album,lyrics,chorus,concert,band,guitar"),
+        "surveillance": (
+            2.5
+            if not index.speech
+            and not material.notes.has_sound
+            and len(material.notes.shots) == 1
+            and lengths > 20
+            and not found
+            else 0.0
+        )
+        + 1.5 * hits("cam,camera 1,cctv,rec"),
+        "gaming": 1.0 * hits("level,player 1,game over,score,boss,health,xp"),
+    }
+
+
+def _dark(material: Material) -> bool:
+    looks = material.notes.looks
+    return not looks or all(look.brightness < 0.12 for look in looks)
+
+
+def lead_line(material: Material) -> str:
+    """One sentence of facts: `A video of 1 minute 25 seconds in 13 shots, with speech in English and text on the screen.`"""
+    notes, index = material.notes, material.index
+    kind = kind_of_video(material)
+    noun = {
+        "news": "news video",
+        "lecture": "lecture or lesson",
+        "advertisement": "advertisement",
+        "sports": "sports video",
+        "cooking": "cooking video",
+        "tutorial": "tutorial",
+        "interview": "interview",
+        "radio": "recording of voices",
+        "travel": "travel video",
+        "music": "music video",
+    }.get(kind, "video")
+    article = "An" if noun[0] in "aeiou" else "A"
+    length = say_length(notes.end - notes.start)
+    shots = len(notes.shots)
+    in_shots = "" if shots == 0 else " in one shot" if shots == 1 else f" in {say(shots)} shots"
+    features = []
+    if index.speech:
+        spoken = list(dict.fromkeys(u.language for u in index.speech if len(u.text.split()) > 2)) or [
+            index.speech[0].language
+        ]
+        features.append("speech in " + _and([language_name(code) for code in spoken[:4]]))
+    if index.texts:
+        features.append("text on the screen")
+    missing = (
+        ""
+        if index.speech
+        else " without sound"
+        if not notes.has_sound
+        else " without speech"
+        if notes.worked("speech")
+        else ""
+    )
+    if _monochrome(material):
+        features.append("a picture in black and white")
+    with_what = f", with {_and(features)}" if features else ""
+    return f"{article} {noun} of {length}{in_shots}{missing}{with_what}."
+
+
+def _monochrome(material: Material) -> bool:
+    looks = material.notes.looks
+    return (
+        bool(looks)
+        and all(look.monochrome for look in looks)
+        and max(look.brightness for look in looks) > 0.12
+    )
+
+
+def _and(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
+
+
+def summary(material: Material, most: int = 5) -> list[str]:
+    """The summary as sentences: a lead line, then what is said, shown and recognised."""
+    index = material.index
+    lines = [lead_line(material)]
+    room = max(1, most - 1)
+    board = scores(index)
+    if board:
+        last = f"{board[-1].home_name} {board[-1].text} {board[-1].away_name}".strip()
+        lines.append(f"The scoreboard ends at {last}.")
+        room -= 1
+    heads = [s.title for s in slides(index)]
+    if len(heads) > 1 and room > 1 and index.speech:
+        lines.append(f"Headlines on the screen: {_listed(heads[:8])}.")
+        room -= 1
+    if index.speech:
+        named = [p.name for p in people(index) if p.weight >= 2]
+        if named and room > 2 and not any(role in fold(" ".join(named)) for role in ROLES):
+            lines.append(f"{_and(named[:4])} {'is' if len(named) == 1 else 'are'} named.")
+            room -= 1
+        lines += [_sentence(u.text) for u in central(index, list(index.speech), max(1, room))]
+    elif index.texts:
+        shown = [u.text for u in distinct(list(index.texts))]
+        lines.append(f"On the screen stands: {_listed(shown[: 4 + 2 * room])}.")
+    seen = objects.seen(material.notes)
+    if seen and (room > 2 or not index.units):
+        names = [objects.plural(s.label, s.most) for s in seen[:4]]
+        lines.append(f"Recognised in the pictures (a machine's guess): {_and(names)}.")
+    if not index.units and not seen:
+        lines.append(nothing_found(material))
+    return lines[: most + 1] if most < 3 else lines
+
+
+def nothing_found(material: Material) -> str:
+    """What to say when there is neither speech, text nor any recognised object."""
+    notes = material.notes
+    parts = []
+    for name, what in (
+        ("speech", "speech"),
+        ("screen_text", "text on the screen"),
+        ("visual_tags", "recognisable object"),
+    ):
+        if name == "speech" and not notes.has_sound:
+            parts.append("no sound")
+        elif notes.worked(name):
+            parts.append(f"no {what}")
+    failed = [
+        what
+        for name, what in (("speech", "speech"), ("screen_text", "screen text"), ("visual_tags", "objects"))
+        if not notes.worked(name) and not (name == "speech" and not notes.has_sound)
+    ]
+    found = f"The evidence holds {_and(parts)}." if parts else "No evidence was collected."
+    dark = (
+        " The picture is black or nearly black throughout."
+        if notes.looks and all(look.brightness < 0.06 for look in notes.looks)
+        else ""
+    )
+    unknown = f" Not examined: {_and(failed)}." if failed else ""
+    return found + dark + unknown
+
+
+def _listed(texts: list[str]) -> str:
+    return _and([f"“{t}”" for t in texts])
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    text = text[:1].upper() + text[1:]
+    return text if text[-1:] in ".!?…。！？" else text + "."

@@ -1,0 +1,56 @@
+"""Takes the thing out of a question that asks about it: `the cat` of `When does the cat appear?`."""
+
+import re
+
+_CUT = {
+    "about": (
+        re.compile(r"\b(?:about|regarding|concerning)\s+(.+)$", re.I),
+        re.compile(r"\b(?:said|say|says|claim|claims|think|thinks)\s+(?:of|on)\s+(.+)$", re.I),
+        re.compile(r"\bexplain\s+(.+)$", re.I),
+    ),
+    "when": (
+        re.compile(r"\b(?:talk(?:s|ed|ing)?|spoken|speak(?:s|ing)?|hear|heard)\s+(?:about|of)\s+(.+)$", re.I),
+        re.compile(r"\b(?:moments?|times?|timestamps?|timecodes?|parts?|scenes?)\s+(?:when|where|in which|with|of|that (?:show|have|contain)|at which)\s+(?:there (?:is|are)\s+)?(.+?)(?:\s+(?:is|are|was|were)\s+(?:seen|shown|visible|mentioned|said|displayed|on (?:the )?screen))?(?:\s+appears?)?$", re.I),
+        re.compile(r"\b(?:does|do|did|can)\s+(?:the (?:speaker|presenter|narrator|host|man|woman|video)|he|she|they|we|you|i|one|someone|somebody|anyone)\s+(?:first |last |ever )?(?:mention|say|see|hear|show|find|talk about|speak (?:of|about)|discuss|use the word|refer to)\s+(.+)$", re.I),
+        re.compile(r"\b(?:is|are|was|were|does|do|did|will|has|have)\s+(?:there\s+)?(.+?)\s+(?:first |last |ever |actually |also |being |be |been |to be )*(?:seen|shown|shows?|appears?|appeared|visible|mention(?:ed)?|said|spoken|on (?:the )?screen|displayed|come up|comes up|discussed|occur|heard|in (?:the )?(?:picture|frame|view|shot)|start|begin|happen|talked about|spoken about|show up)\b", re.I),
+        re.compile(r"\bsee\s+(.+)$", re.I),
+    ),
+    "summary": (re.compile(r"\b(?:of|about) (?:what (?:is|was) said (?:about|on) )(.+)$|\bsummari[sz]e (?:the )?(?:part|section|discussion|talk) (?:about|on) (.+)$", re.I),),
+}  # fmt: skip
+_TAIL = re.compile(
+    r"\s*(?:(?:in|during|throughout|from|within) (?:the|this|that) (?:\w+ )?(?:video|clip|film|movie|footage|recording|picture|lecture|talk|lesson|scene)|on (?:the )?screen|in (?:it|detail|total|full)|at all|exactly|please|and (?:when|what|why|who|how)\b.*|if (?:it|at) .*|for the (?:first|last) time|first|anywhere|[?.!,;:])+\s*$",
+    re.I,
+)
+_HEAD = re.compile(
+    r"^(?:the (?:word|words|term|topic|subject|name|text|phrase|object)s?\s+|there (?:is|are)\s+|any(?:thing about)?\s+|the|a|an|some|any|of|about|something like|his|her|their|its|our|my)\s+",
+    re.I,
+)
+
+
+def thing_asked(text: str, intent: str) -> str:
+    """The words for the thing, without articles and quotation marks; empty when the question names none."""
+    line = " ".join(text.replace("’", "'").split())[:400]
+    quoted = re.search(r"[\"“']([^\"”']{2,60})[\"”'](?!\w)", line)
+    if quoted and intent in ("about", "when"):
+        return quoted.group(1).strip()
+    line = _TAIL.sub("", line)
+    for pattern in _CUT.get(intent, ()):
+        found = pattern.search(line)
+        if found:
+            thing = next((g for g in found.groups() if g), "")
+            return _bare(thing)
+    return ""
+
+
+def _bare(thing: str) -> str:
+    thing = _TAIL.sub("", thing).strip(" \"“”'.,;:?!")
+    before = None
+    while before != thing:
+        before = thing
+        thing = _HEAD.sub("", thing).strip()
+    return (
+        thing
+        if thing.lower()
+        not in ("it", "this", "that", "them", "video", "the video", "everything", "this video")
+        else ""
+    )
