@@ -139,6 +139,13 @@ def whole_body(body: Json) -> Json:
     return {**body, "video": base64_video(clip("plain.mp4"))}
 
 
+@pytest.fixture(scope="session", autouse=True)
+def sdks_are_closed() -> Iterator[None]:
+    yield
+    for sdk in (*PYTHON_SDKS, *JAVASCRIPT_SDKS):
+        sdk.close()
+
+
 @pytest.fixture(params=PYTHON_SDKS, ids=repr)
 def python_sdk(request: pytest.FixtureRequest) -> Sdk:
     return request.param  # type: ignore[no-any-return]

@@ -1,7 +1,8 @@
-// Runs the official JavaScript SDK from the folder named as first argument: steps come on standard input, results go out.
+// Runs the official JavaScript SDK from the folder named as first argument: lines of steps come in, lines of results go out.
 import { createReadStream, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, join } from "node:path";
+import { createInterface } from "node:readline";
 
 const { TwelveLabs } = createRequire(join(process.argv[2], "package.json"))("twelvelabs-js");
 
@@ -82,14 +83,12 @@ function plain(body) {
     }
 }
 
-let input = "";
-for await (const part of process.stdin) {
-    input += part;
+for await (const line of createInterface({ input: process.stdin })) {
+    const job = JSON.parse(line);
+    const client = new TwelveLabs({ apiKey: job.api_key });
+    const results = [];
+    for (const step of job.steps) {
+        results.push(await result(client, step));
+    }
+    process.stdout.write(`${JSON.stringify(results)}\n`);
 }
-const job = JSON.parse(input);
-const client = new TwelveLabs({ apiKey: job.api_key });
-const results = [];
-for (const step of job.steps) {
-    results.push(await result(client, step));
-}
-process.stdout.write(JSON.stringify(results), () => process.exit(0));

@@ -1,4 +1,4 @@
-"""Runs inside an environment that has the official Python SDK: steps come on standard input, results go out."""
+"""Runs inside an environment that has the official Python SDK: lines of steps come in, lines of results go out."""
 
 import json
 import sys
@@ -11,9 +11,10 @@ from twelvelabs.types import VideoContext_AssetId, VideoContext_Base64String, Vi
 
 
 def main() -> None:
-    job = json.loads(sys.stdin.read())
-    client = TwelveLabs(api_key=job["api_key"])
-    json.dump([result(client, step) for step in job["steps"]], sys.stdout)
+    for line in sys.stdin:
+        job = json.loads(line)
+        client = TwelveLabs(api_key=job["api_key"])
+        print(json.dumps([result(client, step) for step in job["steps"]]), flush=True)
 
 
 def result(client: TwelveLabs, step: dict[str, Any]) -> dict[str, Any]:
