@@ -11,7 +11,7 @@ from typing import Protocol
 import structlog
 
 from kinoscribe.cancel import Cancel, Canceled
-from kinoscribe.contract.errors import ApiError
+from kinoscribe.contract.errors import ApiError, ServiceUnavailable
 from kinoscribe.contract.video import VideoFacts
 from kinoscribe.media.pieces import FileKind
 from kinoscribe.sources.technical import examined
@@ -22,6 +22,9 @@ from kinoscribe.storage.blobs import Blobs
 
 WhenReady = Callable[[Path, str, VideoFacts], None]
 Decided = Future[Asset | None]
+
+# Seconds between attempts to look into a file while no decoder can be started.
+_PAUSES = (1.0, 5.0, 25.0)
 
 _log = structlog.get_logger(__name__)
 
@@ -93,7 +96,7 @@ class Intake:
     def _examine(self, asset_id: str, content: str, decided: Decided) -> None:
         with self._failing(asset_id, decided):
             with self.blobs.borrow(content) as path:
-                found = self._looks.kind(path, self._cancel)
+                found = self._look(path)
                 verdict = examined(found, path.stat().st_size)
             if isinstance(verdict, str):
                 decided.set_result(self.assets.failed(asset_id, verdict))
@@ -102,6 +105,15 @@ class Intake:
             decided.set_result(asset)
             if asset is not None and found.facts is not None and self._when_ready is not None:
                 self._when_ready(self.blobs.path(content), content, found.facts)
+
+    def _look(self, path: Path) -> FileKind:
+        """A decoder that cannot be started now may be later: that is no fault of the file."""
+        for pause in _PAUSES:
+            try:
+                return self._looks.kind(path, self._cancel)
+            except ServiceUnavailable:
+                self._cancel.wait(pause)
+        return self._looks.kind(path, self._cancel)
 
     @contextmanager
     def _failing(self, asset_id: str, decided: Decided) -> Iterator[None]:

@@ -6,9 +6,10 @@ import pytest
 from tests.unit.sources.hostile import answer, hostile, says
 
 from kinoscribe.cancel import Cancel, Canceled
-from kinoscribe.contract.errors import ApiError, VideoFileBroken
+from kinoscribe.contract.errors import ApiError, ServiceUnavailable, VideoFileBroken
 from kinoscribe.contract.video import VideoFacts
 from kinoscribe.media.pieces import FileKind, PictureFacts
+from kinoscribe.sources import intake as intake_module
 from kinoscribe.sources.intake import Intake
 from kinoscribe.sources.url_fetch import FetchLimits, UrlFetcher
 from kinoscribe.sources.url_guard import Gate, make_gate
@@ -135,6 +136,24 @@ def test_what_cannot_be_read_fails_with_a_sentence(
     assert "secret" not in asset.error
     assert list(bench.blobs.kept()) == []
     assert bench.told == []
+
+
+def test_a_decoder_that_cannot_be_started_at_the_moment_is_no_fault_of_the_file(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake_module, "_PAUSES", (0.01, 0.01))
+    attempts: list[int] = []
+
+    def busy(_path: Path, _cancel: Cancel) -> FileKind:
+        attempts.append(1)
+        if len(attempts) < 3:
+            raise ServiceUnavailable(reason="No decoder.")
+        return VIDEO
+
+    bench.looks.found = busy
+    assert decided(bench.intake(), bench.upload()).status == "ready"
+    bench.looks.found = ServiceUnavailable(reason="No decoder.")
+    assert decided(bench.intakes[0], bench.upload()).error == "No decoder."
 
 
 def test_a_url_is_fetched_and_looked_into(bench: Bench) -> None:
