@@ -99,7 +99,7 @@ class Intake:
                 found = self._look(path)
                 verdict = examined(found, path.stat().st_size)
             if isinstance(verdict, str):
-                decided.set_result(self.assets.failed(asset_id, verdict))
+                decided.set_result(self.assets.failed(asset_id, verdict, found.mime_type))
                 return
             asset = self.assets.ready(asset_id, verdict)
             decided.set_result(asset)

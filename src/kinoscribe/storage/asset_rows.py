@@ -161,12 +161,17 @@ class AssetRows:
             row = db.execute(_left(asset_id).values(**values).returning(*_SHOWN)).one_or_none()
         return None if row is None else _asset(row)
 
-    def failed(self, asset_id: str, reason: str) -> Asset | None:
-        """From `processing` to `failed`; the file is not kept. `None` when the asset is gone or was decided before."""
+    def failed(self, asset_id: str, reason: str, file_type: str | None = None) -> Asset | None:
+        """From `processing` to `failed`; the file is not kept. `None` when the asset is gone or was decided before.
+
+        `file_type` is what the file was found to be, if it was found to be anything.
+        """
+        values = {"status": "failed", "error": reason, "content": None}
+        if file_type is not None:
+            values["file_type"] = file_type
         with self._database.writing() as db:
             row = db.execute(select(assets.c.content).where(assets.c.id == asset_id)).one_or_none()
-            gone = _left(asset_id).values(status="failed", error=reason, content=None).returning(*_SHOWN)
-            failed = db.execute(gone).one_or_none()
+            failed = db.execute(_left(asset_id).values(**values).returning(*_SHOWN)).one_or_none()
             if failed is not None and row is not None:
                 self._drop_unused(db, row.content)
         return None if failed is None else _asset(failed)

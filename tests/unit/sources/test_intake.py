@@ -136,6 +136,10 @@ def test_what_cannot_be_read_fails_with_a_sentence(
     assert "secret" not in asset.error
     assert list(bench.blobs.kept()) == []
     assert bench.told == []
+    known = isinstance(found, FileKind)
+    assert asset.file_type == ("text/plain" if known else "video/mp4"), (
+        "what it is, else what its name promises"
+    )
 
 
 def test_a_decoder_that_cannot_be_started_at_the_moment_is_no_fault_of_the_file(
