@@ -26,11 +26,17 @@ _LIVELY = 0.002
 """Share of moving cells from which a scene is lively."""
 _GAP_LIVELY, _GAP_PARTLY = 1.5, 2.0
 """Seconds between pictures for small changes in a lively scene, and for what began or ceased to move."""
+_COVERED = 1.5
+"""Seconds of movement in a cell that was at rest, from which what stood there is gone."""
 _FEW, _MANY, _WIDE = 4, 0.003, 0.05
 """Cells, and shares of all cells, that make a change: at rest before and after; in part; anywhere."""
-_AFTER_CUT = 0.2
-"""Seconds to let pass after a cut, so that no half-built picture is taken."""
+_AFTER_CUT, _LONG_CUT = 0.2, 1.2
+"""Seconds to let pass after a cut, so that no half-built picture is taken: at least, and when it is a dissolve."""
 _CUT_STEP, _CUT_AGAINST_MOTION, _CUT_SHARE = 10.0, 4.0, 0.25
+_SLIDE_SHARE, _SLIDE_AGAINST_MOTION = 0.02, 8.0
+"""What makes a cut of a moving scene, and of one as still as slides are."""
+_DRIFT = 1.0
+"""Seconds for which much must have been different before it counts: by then a dissolve is over."""
 _SLOW, _SLOWEST = 0.25, 0.9
 """Frames that come no closer than these: after a cut, or at all, there is nothing to wait for."""
 
@@ -85,10 +91,14 @@ class Chooser:
         self._before: deque[tuple[float, Cells]] = deque()
         self._moved_at: NDArray[np.float64] = np.zeros(0)
         self._jumped_at: NDArray[np.float64] = np.zeros(0)
+        self._rested_at: NDArray[np.float64] = np.zeros(0)
         self._kept: Cells = np.zeros(0, np.uint8)
         self._kept_rest: Mask = np.zeros(0, np.bool_)
-        self._motion = 0.0
+        self._mean, self._share = 0.0, 0.0
         self._cut_at: float | None = None
+        self._cut_mean = 0.0
+        self._over = False
+        self._wide_since: float | None = None
 
     def look(self, time: float, cells: Cells) -> float | None:
         """Takes the frame at `time` or leaves it; when taken, says since when its scene has stood."""
@@ -103,8 +113,9 @@ class Chooser:
         self._jumped_at[step > _STIR] = time
         self._watch_for_cut(time, step)
         self._remember(time, cells)
-        lively = bool(np.count_nonzero(stir) > _LIVELY * cells.size)
+        lively = waited < _SLOWEST and bool(np.count_nonzero(stir) > _LIVELY * cells.size)
         rest = self._rest(time, lively, waited)
+        self._rested_at[rest] = time
         since = self._why(time, cells, rest, waited, lively)
         if since is not None:
             self._take(time, since, cells, rest)
@@ -114,17 +125,21 @@ class Chooser:
         self._now = time
         self._moved_at = np.full(cells.shape, time)
         self._jumped_at = np.full(cells.shape, time)
+        self._rested_at = np.full(cells.shape, time)
         self._remember(time, cells)
         self._take(time, time, cells, np.ones(cells.shape, np.bool_))
         return time
 
     def _watch_for_cut(self, time: float, step: Cells) -> None:
-        mean = float(step.mean())
-        wide = np.count_nonzero(step > _STIR) > _CUT_SHARE * step.size
-        if wide and mean > max(_CUT_STEP, _CUT_AGAINST_MOTION * self._motion):
-            self._cut_at = time
-        else:
-            self._motion += 0.1 * (mean - self._motion)
+        """A cut changes much more at once than has been moving of late."""
+        mean, share = float(step.mean()), np.count_nonzero(step > _STIR) / step.size
+        whole = share > _CUT_SHARE and mean > max(_CUT_STEP, _CUT_AGAINST_MOTION * self._mean)
+        slide = share > max(_SLIDE_SHARE, _SLIDE_AGAINST_MOTION * self._share)
+        if (whole or slide) and self._cut_at is None:
+            self._cut_at, self._cut_mean = time, mean
+        self._over = time - (self._cut_at or time) >= _AFTER_CUT and mean < self._cut_mean / 2
+        self._mean += 0.1 * (mean - self._mean)
+        self._share += 0.1 * (share - self._share)
 
     def _remember(self, time: float, cells: Cells) -> None:
         self._before.append((time, cells))
@@ -142,19 +157,31 @@ class Chooser:
         if self._taken >= self._pace.most or self._tokens < 1.0 or gap < self._pace.min_gap:
             return None
         if self._cut_at is not None:
-            return self._cut_at if waited >= _SLOW or time - self._cut_at >= _AFTER_CUT else None
+            over = self._over or waited >= _SLOW or time - self._cut_at >= _LONG_CUT
+            return self._cut_at if over else None
         changed = _distance(cells, self._kept) > _CHANGE
         came = self._jumped_at if lively else self._moved_at
         fresh = changed & rest & self._kept_rest & (came > self._taken_at)
         if (not lively or gap >= _GAP_LIVELY) and np.count_nonzero(fresh) >= _FEW:
             return self._came_up(fresh)
-        partly = changed & (rest ^ self._kept_rest)
+        covered = self._kept_rest & (self._rested_at <= time - _COVERED)
+        partly = changed & ((rest & ~self._kept_rest) | covered)
         if gap >= _GAP_PARTLY and np.count_nonzero(partly) >= _MANY * cells.size:
             return self._came_up(partly)
-        spare = self._tokens >= self._pace.reserve
-        if gap >= self._pace.drift_gap and spare and changed.mean() >= _WIDE:
+        if (
+            self._drifted(time, changed)
+            and gap >= self._pace.drift_gap
+            and self._tokens >= self._pace.reserve
+        ):
             return time
         return self._since if gap >= self._pace.max_gap else None
+
+    def _drifted(self, time: float, changed: Mask) -> bool:
+        if np.count_nonzero(changed) < _WIDE * changed.size:
+            self._wide_since = None
+            return False
+        self._wide_since = self._wide_since or time
+        return time - self._wide_since >= _DRIFT
 
     def _came_up(self, changed: Mask) -> float:
         """When most of these cells became what they are: at a jump, or at the end of a fade."""
@@ -169,7 +196,7 @@ class Chooser:
         self._tokens -= 1.0
         self._taken_at, self._since = time, since
         self._kept, self._kept_rest = cells, rest
-        self._cut_at = None
+        self._cut_at = self._wide_since = None
 
 
 class Metronome:

@@ -88,7 +88,9 @@ def open_container(file: OneFile, demuxer: str, max_pixels: int) -> Iterator[Inp
     except av.error.MemoryError as error:
         raise MemoryError(str(error)) from error
     except (FFmpegError, ValueError) as error:
-        raise Unreadable(f"Its container cannot be read, the file may be cut off ({describe(error)}).") from error
+        raise Unreadable(
+            f"Its container cannot be read, the file may be cut off ({describe(error)})."
+        ) from error
     with container:
         yield container
 
