@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import re
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 from sqlalchemy import and_, insert, or_, select, update
 
 from kinoscribe import clock, ids
+from kinoscribe.contract.errors import StorageFull
 from kinoscribe.storage.data_folder import private_file
 from kinoscribe.storage.database import Database
 from kinoscribe.storage.tables import api_keys
@@ -138,7 +140,8 @@ class ApiKeyRows:
             return db.execute(query).first() is not None
 
     def _used(self, key_id: str, moment: datetime) -> None:
-        with self._database.writing() as db:
+        """Nobody is kept out because a full disk cannot take this note."""
+        with suppress(StorageFull), self._database.writing() as db:
             db.execute(update(api_keys).where(api_keys.c.id == key_id).values(last_used_at=moment))
 
     def _digest(self, key: str) -> str:

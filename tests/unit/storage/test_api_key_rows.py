@@ -1,14 +1,16 @@
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from kinoscribe import clock
+from kinoscribe.contract.errors import StorageFull
 from kinoscribe.storage.api_key_rows import Account, ApiKeyRows, is_account, pepper_of
 from kinoscribe.storage.database import Database
 from kinoscribe.storage.tables import api_keys
@@ -99,6 +101,18 @@ def test_the_last_use_is_written_at_most_every_ten_minutes(
         at(monkeypatch, NOON + timedelta(minutes=minutes))
         rows.account_of(key)
         assert rows.list()[0].last_used_at == NOON + timedelta(minutes=expected)
+
+
+def test_a_full_disk_keeps_nobody_out(rows: ApiKeyRows, monkeypatch: pytest.MonkeyPatch) -> None:
+    key, _ = rows.create("acme")
+
+    @contextmanager
+    def full(_database: Database) -> Iterator[Connection]:
+        raise StorageFull
+        yield
+
+    monkeypatch.setattr(Database, "writing", full)
+    assert rows.account_of(key) == Account("acme")
 
 
 def test_a_preset_key_is_valid_while_the_settings_name_it(database: Database) -> None:
