@@ -59,7 +59,10 @@ def list_(
     if as_json:
         typer.echo(json.dumps([_plain(key) for key in found], indent=2))
         return
-    table = Table("id", "account", "ends in", "created", "last used", "state", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("id", no_wrap=True, min_width=24)
+    for column in ("account", "ends in", "created", "last used", "state"):
+        table.add_column(column, overflow="fold")
     for key in found:
         table.add_row(
             key.id, key.account, key.ending, _day(key.created_at), _day(key.last_used_at), _state(key)

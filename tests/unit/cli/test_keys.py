@@ -31,6 +31,9 @@ def test_a_key_is_printed_once_alone_on_standard_output_and_works(tmp_path: Path
     assert "acme" in listed
     assert key not in listed
     assert key[-4:] in listed
+    (shown,) = json.loads(run(tmp_path, "list", "--json").stdout)
+    narrow = CliRunner().invoke(app, ["list", "--data-dir", str(tmp_path)], env={"COLUMNS": "40"}).stdout
+    assert shown["id"] in narrow, "whoever wants to revoke it needs the whole id"
 
 
 def test_the_account_is_default_unless_it_is_named(tmp_path: Path) -> None:
