@@ -87,6 +87,8 @@ def open_container(file: OneFile, demuxer: str, max_pixels: int) -> Iterator[Inp
         )
     except av.error.MemoryError as error:
         raise MemoryError(str(error)) from error
+    except PermissionError as error:
+        raise Unreadable("It points at another file or address, which is not followed.") from error
     except (FFmpegError, ValueError) as error:
         raise Unreadable(
             f"Its container cannot be read, the file may be cut off ({describe(error)})."
@@ -111,7 +113,7 @@ def packets(video: VideoFile) -> Generator[Packet[Any], None, bool]:
             yield packet
     except av.error.MemoryError as error:
         raise MemoryError(str(error)) from error
-    except FFmpegError:
+    except (FFmpegError, PermissionError):
         return True
     finally:
         source.close()  # type: ignore[attr-defined]
@@ -123,15 +125,14 @@ class OneFile:
 
     def __init__(self, path: Path) -> None:
         try:
-            self._file = os.fdopen(
-                os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb", buffering=0
-            )
-        except OSError as error:
-            raise Unreadable(f"The file cannot be opened ({error.strerror}).") from error
-        facts = os.fstat(self._file.fileno())
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except (OSError, ValueError) as error:
+            raise Unreadable(f"The file cannot be opened ({describe(error)}).") from error
+        facts = os.fstat(descriptor)
         if not stat.S_ISREG(facts.st_mode):
-            self._file.close()
+            os.close(descriptor)
             raise Unreadable("It is not a regular file.")
+        self._file = os.fdopen(descriptor, "rb", buffering=0)
         self.length = facts.st_size
         self.head = self._file.read(HEAD)
         self._file.seek(0)
