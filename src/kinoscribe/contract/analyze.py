@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -163,9 +164,11 @@ def _read_response_format(fields: Fields, model_name: str) -> dict[str, Any] | N
 def _read_max_tokens(fields: Fields, model_name: str) -> int:
     accepted = RULES[model_name].general
     given = fields.raw("max_tokens")
-    tokens = None if isinstance(given, str) else fields.integer("max_tokens")
     if given is None:
         return accepted.default
+    tokens = None
+    with suppress(ParameterInvalid):
+        tokens = fields.integer("max_tokens")
     if tokens is None or not accepted.least <= tokens <= accepted.most:
         reason = (
             f"{show(given)} was given; a whole number from {accepted.least} to {accepted.most} is accepted "

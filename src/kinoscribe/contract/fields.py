@@ -6,14 +6,17 @@ with sentences that name what was given.
 
 import math
 import re
+import secrets
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic_core import from_json
 
 from kinoscribe.contract.errors import BodyInvalid, ParameterInvalid, ParameterNotProvided, ParameterUnknown
+from kinoscribe.contract.limits import MOST_JSON_PARTS
 from kinoscribe.contract.shown import show
 
+_STRIDE = 61
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
@@ -130,6 +133,8 @@ def read_object(body: bytes) -> Fields:
 
     Of a key that is given twice the last value counts, as in nearly every other reader of JSON.
     """
+    if _is_mostly_structure(body):
+        raise BodyInvalid(reason=f"it holds more than {MOST_JSON_PARTS} values")
     try:
         value = from_json(body, allow_inf_nan=False, cache_strings="keys")
     except ValueError as error:
@@ -137,3 +142,14 @@ def read_object(body: bytes) -> Fields:
     if not isinstance(value, dict):
         raise BodyInvalid(reason=f"{show(value)} was given")
     return Fields(value)
+
+
+def _is_mostly_structure(body: bytes) -> bool:
+    """Whether a body would become many times larger once parsed: `[[],[],[]...` does, base64 text does not.
+
+    Judged by a sample, because counting takes longer than parsing; where it begins cannot be foreseen.
+    """
+    if len(body) <= MOST_JSON_PARTS:
+        return False
+    sample = body[secrets.randbelow(_STRIDE) :: _STRIDE]
+    return sum(map(sample.count, (b",", b"[", b"{"))) * _STRIDE > MOST_JSON_PARTS

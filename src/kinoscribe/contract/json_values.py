@@ -82,7 +82,7 @@ def type_of(values: list[Scalar]) -> str | None:
 def within_range(values: list[Scalar], bounds: Mapping[str, Any], path: str) -> list[Scalar]:
     """The values that keep to `minimum` and `maximum`. Raises `SchemaInvalid` when none does."""
     least, most = bounds.get("minimum", -math.inf), bounds.get("maximum", math.inf)
-    kept = [v for v in values if not isinstance(v, int | float) or isinstance(v, bool) or least <= v <= most]
+    kept = [v for v in values if not isinstance(v, int | float) or least <= v <= most]
     if not kept:
         raise SchemaInvalid(p=path, reason="No value of its enum or const lies within its bounds.")
     return kept

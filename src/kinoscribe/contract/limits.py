@@ -78,6 +78,8 @@ NEWER_DEFAULT_MODEL = "pegasus1.5"
 
 # A prompt of this many characters fits no window of any model; it is refused before its tokens are counted.
 LONGEST_PROMPT = 2_000_000
+# A parsed value takes some fifty times the room of the two bytes that may stand for it.
+MOST_JSON_PARTS = 1_000_000
 LONGEST_URL = 8_192
 
 TEMPERATURE = (0.0, 1.0)
@@ -93,7 +95,7 @@ LONGEST_VIDEO: dict[Mode, float] = {"sync": 3_600.0, "async": 7_200.0}
 END_TOLERANCE = 0.5
 # A video of four seconds may decode to a frame less, and its sound to a block less.
 LENGTH_TOLERANCE = 0.05
-# Differences of decimal seconds are a little off in binary: 12.3 - 8.3 is less than 4.
+# Differences of decimal seconds are a little off in binary: 4.1 - 0.1 is less than 4.
 ROUNDING = 1e-6
 
 # The pages say 30 MB; 36 MB (video) and 32 MB (picture) were seen to pass (contract 19.18, 10.3).

@@ -106,7 +106,7 @@ def choose_window(
     least = _least(model_name, shortest)
     length = end - max(start, facts.start - END_TOLERANCE)
     spare = LENGTH_TOLERANCE if start_time is None or end_time is None else ROUNDING
-    if length < least - spare or start >= end:
+    if length < least - spare:
         reason = (
             f"The window from {_told(start)} to {_told(end)} seconds is too short; "
             f"at least {_told(least)} seconds are accepted with model_name {model_name}. {inside}"

@@ -184,6 +184,12 @@ def test_the_ends_of_the_range_of_max_tokens_are_accepted(model_name: str, token
     assert read(model_name=model_name, max_tokens=tokens).max_tokens == tokens
 
 
+@pytest.mark.parametrize("tokens", [0, 5000, True, 1.5, "unlimited", [], {}])
+def test_the_refusal_of_max_tokens_gives_its_range(tokens: object) -> None:
+    with pytest.raises(ParameterInvalid, match=r"from 1 to 4096 is accepted with model_name pegasus1\.2"):
+        read(max_tokens=tokens)
+
+
 @pytest.mark.parametrize("temperature", [0, 1, 0.0, 1.0, 0.2])
 def test_the_ends_of_the_range_of_temperature_are_accepted(temperature: float) -> None:
     assert read(temperature=temperature).temperature == temperature

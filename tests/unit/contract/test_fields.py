@@ -1,4 +1,5 @@
 import contextlib
+import json
 
 import pytest
 from hypothesis import given
@@ -127,3 +128,15 @@ def test_inner_objects_know_their_path() -> None:
     assert listed is not None
     with pytest.raises(ParameterInvalid, match=r"a\.b\[0\]\.c"):
         listed[0].text("c")
+
+
+@pytest.mark.parametrize("part", [b"[],", b"0,", b'"",', b"{},", b"[[[]]],", b'{"a":[]},', b"           [],"])
+def test_a_body_that_would_grow_many_times_when_parsed_is_refused_unparsed(part: bytes) -> None:
+    body = b'{"a":[' + part * 2_500_000 + b"0]}"
+    with pytest.raises(BodyInvalid, match="more than 1000000 values"):
+        read_object(body)
+
+
+def test_a_long_text_is_no_structure() -> None:
+    text = "one, two, [three]. " * 100_000
+    assert read_object(json.dumps({"a": text}).encode()).text("a") == text
