@@ -50,23 +50,22 @@ def files() -> Iterator[FileServer]:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The server most tests share: clips by URL from this machine, prepared answers, a quick heartbeat."""
     folder = tmp_path_factory.mktemp("served")
-    started = serve(
+    with serve(
         folder / "data",
         scripted_file=write_scripts(folder),
         heartbeat_seconds=0.4,
         url_allow="127.0.0.1",
         url_ports=0,
         sync_slots=16,
-    )
-    yield started
-    started.stop()
+    ) as started:
+        yield started
 
 
 @pytest.fixture(scope="session")
 def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server that allows little: one analysis at once, small bodies, small files, short fetches."""
     folder = tmp_path_factory.mktemp("narrow")
-    started = serve(
+    with serve(
         folder / "data",
         scripted_file=write_scripts(folder),
         sync_slots=1,
@@ -77,9 +76,8 @@ def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         url_allow="127.0.0.1",
         url_ports=0,
         default_model="pegasus1.5",
-    )
-    yield started
-    started.stop()
+    ) as started:
+        yield started
 
 
 @pytest.fixture(scope="session")
@@ -97,10 +95,9 @@ def narrow_wire(narrow: Served) -> Iterator[httpx2.Client]:
 @pytest.fixture(scope="session")
 def closed_wire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx2.Client]:
     """A client of a server that fetches from public addresses only, as every server does unless told otherwise."""
-    started = serve(tmp_path_factory.mktemp("closed") / "data", url_ports=0)
-    with started.client() as client:
+    data = tmp_path_factory.mktemp("closed") / "data"
+    with serve(data, url_ports=0) as started, started.client() as client:
         yield client
-    started.stop()
 
 
 @pytest.fixture(scope="session")

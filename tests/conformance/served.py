@@ -8,6 +8,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import httpx2
 import psutil
@@ -53,6 +54,13 @@ class Served:
     def memory(self) -> int:
         """Bytes of resident memory of the process that takes the requests."""
         return int(psutil.Process(self.process.pid).memory_info().rss)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.stop()
 
     def stop(self) -> int:
         """Ends the server the polite way and tells its exit status."""

@@ -74,9 +74,8 @@ def test_a_revoked_key_is_401(served: Served) -> None:
     key = new_key(served, "short-lived")
     with served.client(key) as client:
         assert client.get("assets").status_code == 200
-        listed = served.command("keys", "list")
-        name = next(line for line in listed.splitlines() if "short-lived" in line).split()[0]
-        served.command("keys", "revoke", name)
+        (listed,) = json.loads(served.command("keys", "list", "--account", "short-lived", "--json"))
+        served.command("keys", "revoke", listed["id"])
         until = time.monotonic() + 10
         while client.get("assets").status_code == 200 and time.monotonic() < until:
             time.sleep(0.2)

@@ -129,5 +129,5 @@ def chunks(body: bytes) -> tuple[list[bytes], bool]:
 
 
 def new_key(served: Served, account: str) -> str:
-    """A key made by the operator's command; it is the longest word that is printed."""
-    return max(served.command("keys", "create", "--account", account).split(), key=len)
+    """A key made by the operator's command."""
+    return served.command("keys", "create", "--account", account).strip()
