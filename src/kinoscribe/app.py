@@ -1,16 +1,12 @@
 """Puts the parts together; the only place that picks concrete classes."""
 
-import os
+from __future__ import annotations
 
-from anyio import CapacityLimiter, to_thread
-from starlette.types import ASGIApp
+import os
+from typing import TYPE_CHECKING
 
 from kinoscribe.analysis.tools import Tools
-from kinoscribe.api.application import make_application
-from kinoscribe.api.auth import Keys
-from kinoscribe.api.door import House, Slots
 from kinoscribe.child import Children, ChildSpec
-from kinoscribe.engines.embedded.engine import EmbeddedEngine
 from kinoscribe.engines.engine import Engine
 from kinoscribe.engines.scripted import ScriptedEngine
 from kinoscribe.evidence.facts import KnownFacts
@@ -31,6 +27,9 @@ from kinoscribe.storage.database import Database
 from kinoscribe.storage.receipt_rows import ReceiptRows
 from kinoscribe.weights.check import Weights
 from kinoscribe.weights.registry import MINILM, needed
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
 
 
 def build_tools(settings: Settings) -> Tools:
@@ -72,13 +71,24 @@ def build_engine(settings: Settings) -> Engine:
     """The engine the operator chose."""
     if settings.engine == "scripted":
         return ScriptedEngine(settings.scripted_file)
+    from kinoscribe.engines.embedded.engine import EmbeddedEngine
+
     weights = Weights(settings.weights_dir)
     encoder = weights.genuine(MINILM.name) / "model.safetensors" if weights.have(MINILM.name) else None
     return EmbeddedEngine(minilm=encoder, processes=settings.composers)
 
 
 def build_asgi(tools: Tools) -> ASGIApp:
-    """The server's application. The tools are closed when it shuts down."""
+    """The server's application. The tools are closed when it shuts down.
+
+    The web framework is imported here: a command that serves nothing need not wait for it.
+    """
+    from anyio import CapacityLimiter, to_thread
+
+    from kinoscribe.api.application import make_application
+    from kinoscribe.api.auth import Keys
+    from kinoscribe.api.door import House, Slots
+
     settings = tools.settings
     early = settings.evidence_on_upload and settings.engine != "scripted"
     intake = Intake(
