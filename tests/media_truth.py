@@ -52,6 +52,10 @@ Painter = Callable[[float], Pixels]
 RED, GREEN, BLUE = (200, 30, 30), (30, 160, 40), (30, 40, 200)
 BLACK, GREY, WHITE = (0, 0, 0), (128, 128, 128), (255, 255, 255)
 _BITS = 12
+_QUICK = {
+    "libx264": {"preset": "ultrafast", "crf": "12"},
+    "libvpx": {"deadline": "realtime", "cpu-used": "16", "threads": "1"},
+}
 _BLOCK = 20
 
 
@@ -132,7 +136,7 @@ def make_video(
     """Writes a video whose truth is known: `paint(t)` is shown at `start + t`. `times` makes the rate uneven."""
     shown = times if times is not None else tuple(n / fps for n in range(round(seconds * fps)))
     height, width, _ = paint(0.0).shape
-    quick = {"preset": "ultrafast", "crf": "12"} if codec == "libx264" else {}
+    quick = _QUICK.get(codec, {})
     with av.open(str(path), "w", format=form, options=options or {}) as out:
         stream = out.add_stream(codec, rate=fps, options={**quick, **(codec_options or {})})
         stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt

@@ -28,13 +28,18 @@ _TAIL = 15.0
 _TRIES = 600
 _RATE_SAMPLE = 2000
 _CLOCK_NOISE = 0.1
+_HOLE = bytes(16)
 
 
 @dataclass(slots=True)
 class _Track:
-    """What was seen of one track; times are `None` until something was seen."""
+    """What was seen of one track; times are `None` until something was seen.
+
+    `packed` says that its data is coded, so that a run of zeros means nothing.
+    """
 
     base: float
+    packed: bool
     first: float | None = None
     begin: float | None = None
     end: float | None = None
@@ -49,7 +54,7 @@ class _Track:
     def see(self, packet: Packet[Any]) -> None:
         if packet.pts is None or packet.is_discard:
             return
-        if packet.is_corrupt:
+        if packet.is_corrupt or (self.packed and _never_written(packet)):
             self.damaged += 1
             return
         self.packets += 1
@@ -115,7 +120,7 @@ def _head(video: VideoFile) -> Iterator[Packet[Any]]:
 
 
 def _see(video: VideoFile, source: Iterator[Packet[Any]], seen: _Seen | None = None) -> _Seen:
-    tracks = {s.index: _Track(_base(s)) for s in (video.picture, video.sound) if s is not None}
+    tracks = {s.index: _Track(_base(s), _is_packed(s)) for s in (video.picture, video.sound) if s is not None}
     if seen is None:
         sound = tracks[video.sound.index] if video.sound is not None else None
         seen = _Seen(tracks[video.picture.index], sound, codec=_codec(video.picture))
@@ -162,11 +167,7 @@ def _facts(video: VideoFile, seen: _Seen) -> VideoFacts:
     if seen.shape is None:
         raise Unreadable("None of its pictures can be decoded.")
     end = picture.end + _last_length(picture, video)
-    if (
-        picture.packets == 1
-        and end - picture.start < _CLOCK_NOISE
-        and video.signature.mime_type == "image/gif"
-    ):
+    if picture.packets == 1 and video.signature.mime_type == "image/gif":
         raise Unreadable("It is a still picture.")
     heard = sound if sound is not None and sound.decoded and sound.end is not None else None
     start = picture.start
@@ -219,15 +220,26 @@ def _rate(picture: _Track) -> float | None:
 
 
 def _warnings(video: VideoFile, seen: _Seen, end: float) -> Iterator[str]:
-    if seen.broken_off or seen.picture.damaged:
-        yield "The file is damaged or cut; what can be decoded is used."
     claimed = (video.container.duration or 0) / av.time_base
-    if claimed > end + 1.0:
-        yield f"The header promises {claimed:.1f} s, but the file ends at {end:.1f} s."
     if video.timeline.jumps:
         yield "Its time stamps jump; the parts were set one after another."
+    elif seen.broken_off or seen.picture.damaged:
+        yield "The file is damaged or cut; what can be decoded is used."
+    if claimed > end + 1.0 and not video.timeline.jumps:
+        yield f"The header promises {claimed:.1f} s, but the file ends at {end:.1f} s."
     if seen.sound is not None and not seen.sound.decoded:
         yield "Its sound cannot be decoded."
+
+
+def _never_written(packet: Packet[Any]) -> bool:
+    """Downloads that broke off may have their full length, with zeros where nothing came."""
+    data = memoryview(packet)
+    return len(data) >= 2 * len(_HOLE) and data[: len(_HOLE)] == _HOLE and data[-len(_HOLE) :] == _HOLE
+
+
+def _is_packed(stream: Stream) -> bool:
+    name = stream.codec_context.name
+    return not name.startswith("pcm") and name != "rawvideo"
 
 
 def _base(stream: Stream) -> float:
