@@ -76,7 +76,7 @@ def _direct(part: Part, layout: Layout, material: Material, words: int) -> Itera
 
 def _words(material: Material, layout: Layout) -> Iterator[str]:
     nothing = True
-    for piece in spoken_words(material.notes):
+    for piece in spoken_words(material.index):
         nothing = False
         yield piece
     if nothing and not layout.bare:

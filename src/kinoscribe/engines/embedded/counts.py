@@ -66,14 +66,17 @@ def _stated(question: Question, head: str, material: Material) -> Finding | None
         for number in numbers(words):
             for ahead in range(number.last + 1, min(number.last + 4, len(words))):
                 if stem(words[ahead].low, unit.language) in heads and not number.year_like:
-                    score = coverage.get(unit.place, 0.0) - 0.05 * (ahead - number.last - 1)
+                    score = coverage.get(unit.place, 0.0 if question.terms else 0.5) - 0.05 * (
+                        ahead - number.last - 1
+                    )
                     phrase = unit.text[words[number.first].start : words[ahead].end]
                     if score > (best[0] if best else 0.3):
                         best = (score, unit, phrase, number.value)
     if best is None and len(question.terms) > 1:
-        for match in material.search(question)[:3]:
+        for match in material.search(question)[:4]:
             plain = [s for s in spans.find(match.unit.text, "count") if s.value is not None]
-            if plain and match.own > 0.6:
+            of_them = bool(re.search(r"\bof (?:them|these|those|it)\b", match.unit.text))
+            if plain and (match.own > 0.6 or (of_them and match.score > 0.4)):
                 return Finding(plain[0].text, (match.unit,), sure=False, number=plain[0].value)
     if best is None:
         return None

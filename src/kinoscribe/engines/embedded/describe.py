@@ -9,7 +9,7 @@ from kinoscribe.engines.embedded.scoreboard import changes, points_made, scores
 from kinoscribe.engines.embedded.slides import distinct, slides
 from kinoscribe.engines.embedded.summary import central, lead_line, nothing_found
 from kinoscribe.engines.embedded.times import span
-from kinoscribe.engines.embedded.video_facts import main_colours
+from kinoscribe.engines.embedded.video_facts import colourless, main_colours
 from kinoscribe.engines.embedded.words import fold
 from kinoscribe.notes import Look, Tag
 
@@ -36,7 +36,7 @@ def description(material: Material, words: int) -> Iterator[str]:
 def _looks(material: Material) -> Iterator[str]:
     colours = main_colours(material.notes)
     looks = material.notes.looks
-    if looks and all(look.monochrome for look in looks):
+    if looks and all(colourless(look) and look.brightness < 0.85 for look in looks):
         if all(look.brightness < 0.06 for look in looks):
             yield "The picture is black."
         else:
@@ -98,6 +98,10 @@ def _part(material: Material, start: float, end: float, allowed: set[int] | None
     seen = _seen(material, start, end)
     if seen:
         pieces.append(f"Recognised: {seen}.")
+    if (not seen or not lines) and len(material.notes.shots) > 1:
+        look = _main_look(material, start, end)
+        if look is not None:
+            pieces.append(f"The picture is {looks_of(look)}.")
     spoken = [
         u
         for u in index.speech
@@ -152,9 +156,15 @@ def _closing(material: Material) -> Iterator[str]:
         yield f"\nThere are {len(found)} slides or headlines: {', '.join('“' + s.title + '”' for s in found[:20])}."
 
 
+def _main_look(material: Material, start: float, end: float) -> Look | None:
+    inside = [look for look in material.notes.looks if look.start < end and look.end > start]
+    return max(inside, key=lambda look: min(look.end, end) - max(look.start, start), default=None)
+
+
 def looks_of(look: Look) -> str:
     """`mainly blue and white, dark`: how one shot looks."""
     colours = [c.name for c in look.colours[:2]]
     tone = ", dark" if look.brightness < 0.25 else ", bright" if look.brightness > 0.7 else ""
-    base = "black and white" if look.monochrome else " and ".join(colours)
-    return f"mainly {base}{tone}" if base else "unknown"
+    grey = colourless(look) and 0.12 < look.brightness < 0.85
+    base = "black and white" if grey else " and ".join(colours)
+    return ("" if grey else "mainly ") + f"{base}{tone}" if base else "without clear colours"

@@ -20,7 +20,13 @@ from kinoscribe.engines.embedded.request import count_in, intent_of
 from kinoscribe.engines.embedded.summary import central, genre_scores, lead_line, summary, title
 from kinoscribe.engines.embedded.things import thing_asked
 from kinoscribe.engines.embedded.transcript import screen_lines, spoken_words
-from kinoscribe.engines.embedded.video_facts import about_video, answer_about, main_colours, speech_finding
+from kinoscribe.engines.embedded.video_facts import (
+    about_video,
+    answer_about,
+    colourless,
+    main_colours,
+    speech_finding,
+)
 from kinoscribe.engines.embedded.words import content_words, fold, stem
 
 _NONE_WORDS = (
@@ -73,8 +79,10 @@ def text_value(field: Field, material: Material, room: int) -> str:
         case "keywords" | "hashtags":
             found = [k.text for k in keywords(material.index, most=count_in(field.asks) or 6)]
             return " ".join(hashtag(k) for k in found) if role == "hashtags" else ", ".join(found)
+        case "transcript" if not material.index.speech and _is_question(field.asks):
+            return "nothing is said"
         case "transcript":
-            return "".join(spoken_words(material.notes))
+            return "".join(spoken_words(material.index))
         case "screen_text":
             return "\n".join(u.text for u in screen_lines(material.index))
         case "genre":
@@ -99,7 +107,12 @@ def role_of(field: Field) -> str:
     asked = field.asks.strip()
     if _is_question(asked):
         intent = intent_of(asked)
-        return intent if intent in ("transcript", "about") else "question"
+        return (
+            intent
+            if intent in ("transcript", "about", "screen_text", "keywords", "hashtags", "chapters")
+            and not re.search(r"^how many", asked.lower())
+            else "question"
+        )
     intent = intent_of(asked)
     if intent in ("when", "objects", "steps", "shots", "mood", "translate", "title_summary"):
         return "question"
@@ -192,7 +205,7 @@ def yes_value(field: Field, material: Material) -> bool:
     if about in ("colour", "text", "speech", "sound"):
         return bool(answer_about(about, asked.lower(), material.index, material.facts).polarity)
     if re.search(r"\b(?:black and white|monochrome|gr[ae]yscale)\b", low):
-        return bool(material.notes.looks) and all(look.monochrome for look in material.notes.looks)
+        return bool(material.notes.looks) and all(colourless(look) for look in material.notes.looks)
     if re.match(r"(?:appears|present|found|visible|shown|mentioned|occurs)$", field.name) and not field.text:
         rows = thing_asked(field.prompt, "when") or _thing_in(field.prompt)
         return bool(rows) and not find_presence(rows, material).empty

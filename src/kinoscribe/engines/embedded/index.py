@@ -1,12 +1,14 @@
 """Turns notes into units of evidence (a spoken sentence, a line on the screen) that can be searched by words."""
 
 import math
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
 from kinoscribe.engines.embedded import lexicon
+from kinoscribe.engines.embedded.hearing import names_on_screen, respelled
 from kinoscribe.engines.embedded.words import (
     alike,
     fold,
@@ -19,12 +21,17 @@ from kinoscribe.engines.embedded.words import (
 )
 from kinoscribe.notes import Notes, ScreenText, Sentence
 
+_ANSWERS = {-1: 1.0, -2: 0.8}  # how much the sentences after a spoken question take over its words
+_BOARD = re.compile(r"\d\s*[-–:]\s*\d")
+_BELIEVED = 0.15
+_BULLETS = "●•▪■◦‣►▶○◆* \t"
 _NEAR = 25.0  # seconds between sentences that still explain one another
 _SYNONYMS: dict[str, frozenset[str]] = {}
 for _group in lexicon.SYNONYM_GROUPS:
     _stems = frozenset(stem(word) for word in _group.split())
     for _word in _stems:
         _SYNONYMS[_word] = _SYNONYMS.get(_word, frozenset()) | _stems
+_LIGHT = frozenset(stem(word) for word in lexicon.LIGHT_VERBS)
 _HYPONYMS = {
     stem(kind): frozenset(stem(word.replace("-", " ").split()[-1]) for word in members.split())
     for kind, members in lexicon.KINDS.items()
@@ -46,6 +53,11 @@ class Unit:
     height: float = 0.0
 
     @property
+    def asks(self) -> bool:
+        """Whether it is a question itself; what answers it comes after."""
+        return self.kind == "speech" and self.text.rstrip().endswith("?")
+
+    @property
     def middle(self) -> float:
         return (self.start + self.end) / 2
 
@@ -65,13 +77,16 @@ class Index:
     def __init__(self, notes: Notes) -> None:
         self.notes = notes
         language = language_code(notes.language)
+        names = names_on_screen(notes.screen_text)
+        written = frozenset(w.low for text in notes.screen_text for w in tokens(text.text))
         units: list[Unit] = []
-        for sentence in notes.speech:
-            units += _speech_units(sentence, language, len(units))
+        for sentence in heard(notes):
+            spelled = replace(sentence, text=respelled(sentence.text, names, written)) if names else sentence
+            units += _speech_units(spelled, language, len(units))
         self.speech = tuple(units)
         lines: list[Unit] = []
         for text in notes.screen_text:
-            if text.text.strip():
+            if text.text.strip(_BULLETS):
                 lines.append(_text_unit(text, language, len(units) + len(lines)))
         self.texts = tuple(lines)
         self.units = self.speech + self.texts
@@ -125,7 +140,9 @@ class Index:
         terms = [(word, self.forms(word)) for word in dict.fromkeys(words)]
         if not terms:
             return []
-        weights = [self._weight(word, forms) for word, forms in terms]
+        weights = [
+            self._weight(word, forms) * (0.35 if stem(word) in _LIGHT else 1.0) for word, forms in terms
+        ]
         total = sum(weights)
         own = [self._own(unit, terms) for unit in self.units]
         matches = []
@@ -140,6 +157,8 @@ class Index:
                         best = max(best, share * own[other][i])
                 covered += weight * best
             alone = sum(w * m for w, m in zip(weights, mine, strict=True))
+            if unit.asks:
+                covered, alone = covered * 0.6, alone * 0.6
             if covered > 0:
                 matches.append(Match(unit, alone / total, covered / total))
         matches.sort(key=lambda m: (-(m.score + 0.35 * m.own), m.unit.place))
@@ -169,9 +188,10 @@ class Index:
             for step, share in ((-1, 0.7), (-2, 0.45), (1, 0.45), (-3, 0.25), (2, 0.25)):
                 place = unit.place + step
                 if 0 <= place < len(self.speech) and abs(self.speech[place].start - unit.start) < _NEAR:
-                    found.append((place, share))
+                    asks = self.speech[place].asks
+                    found.append((place, _ANSWERS[step] if asks and step in _ANSWERS else share))
         for text in self._texts_at(unit.start, unit.end):
-            if text is not unit:
+            if text is not unit and not _BOARD.search(text.text):
                 found.append((text.place, 0.6))
         if unit.kind == "text":
             for said in self.speech:
@@ -197,6 +217,11 @@ class Index:
             if shot.start <= time < shot.end:
                 return shot.start, shot.end
         return self.notes.start, self.notes.end
+
+
+def heard(notes: Notes) -> list[Sentence]:
+    """The spoken sentences without those that the recogniser itself hardly believes."""
+    return [sentence for sentence in notes.speech if sentence.confidence >= _BELIEVED]
 
 
 def _close(plain: str, stems: Iterable[str], other: str) -> bool:
@@ -233,7 +258,9 @@ def _speech_units(sentence: Sentence, language: str, place: int) -> list[Unit]:
 def _text_unit(text: ScreenText, language: str, place: int) -> Unit:
     known = guess_language(text.text) or language
     box = text.box
-    return Unit(place, "text", text.start, text.end, text.text.strip(), known, text.role, box.top, box.height)
+    return Unit(
+        place, "text", text.start, text.end, text.text.strip(_BULLETS), known, text.role, box.top, box.height
+    )
 
 
 def _stems_of(unit: Unit) -> list[str]:

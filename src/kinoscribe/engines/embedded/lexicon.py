@@ -29,7 +29,7 @@ COLOURS = _words("colours")
 PLACE_PREPOSITIONS, NOT_PLACES = _words("place_prepositions"), _words("not_places")
 FUNCTION_VERBS = _words("function_verbs")
 TITLES, ROLES, GIVEN_NAMES = _words("titles"), _words("roles"), _words("given_names")
-DULL = _words("dull")
+DULL, LIGHT_VERBS = _words("dull"), _words("light_verbs")
 
 KINDS: dict[str, str] = _DATA["kinds"]
 SYNONYM_GROUPS = tuple(line for line in _DATA["synonyms"].splitlines() if line)

@@ -28,9 +28,13 @@ def members(question: Question, material: Material) -> Finding | None:
     if question.kind == "people":
         return everyone(question, material)
     if question.kind != "list" and not (question.wanted and question.kind in ("what", "which")):
-        if question.kind in ("which", "what"):
-            return _objects_of_kind(question, material)
-        return None
+        if question.kind not in ("which", "what"):
+            return None
+        if question.target.endswith("s") and not question.target.endswith("ss"):
+            under = _under_headline(question, material)
+            if under is not None:
+                return under
+        return _objects_of_kind(question, material)
     low = question.text.lower()
     under = _under_headline(question, material)
     if under is not None:
@@ -202,10 +206,7 @@ def _spoken_list(question: Question, material: Material) -> Finding | None:
     for match in matches[: (question.wanted or 6) * 2]:
         if match.score < 0.55 * matches[0].score:
             break
-        phrase = (
-            clean(new_part(match.unit.text, _known(match.unit, forms)))
-            or match.unit.text
-        )
+        phrase = clean(new_part(match.unit.text, _known(match.unit, forms))) or match.unit.text
         if phrase and not any(alike(fold(phrase), fold(i)) or fold(phrase) in fold(i) for i in items):
             items.append(phrase)
             used.append(match.unit)

@@ -10,7 +10,6 @@ from kinoscribe.engines.embedded.index import Match, Unit
 from kinoscribe.engines.embedded.material import Material
 from kinoscribe.engines.embedded.people import Person, people
 from kinoscribe.engines.embedded.question import Question
-from kinoscribe.engines.embedded.slides import distinct
 from kinoscribe.engines.embedded.words import fold, is_stop, stem, tokens
 
 _CHANNEL = re.compile(
@@ -48,6 +47,12 @@ def person(question: Question, material: Material) -> Finding | None:
         "describe",
         "character",
         "main",
+        "picture",
+        "image",
+        "scene",
+        "screen",
+        "frame",
+        "seen",
     }
     if general or (
         re.search(r"\b(?:host|presenter|anchor|speaker|narrator|instructor|teacher|lecturer)s?\b", low)
@@ -56,13 +61,18 @@ def person(question: Question, material: Material) -> Finding | None:
         return _most_present(question, material, known)
     matches = material.search(question)
     if not matches or matches[0].score < 0.3:
-        return None
+        return _presenter(question, material, known)
     found: list[tuple[float, str, Unit]] = []
     for match in matches[:12]:
         found += _names_in(question, match, known, material)
     if not found:
-        return _subject(matches[0], material, question)
+        subject = _subject(matches[0], material, question)
+        return subject or _presenter(question, material, known)
     subject = _subject(matches[0], material, question)
+    if matches[0].score < 0.55 and matches[0].own < 0.5:
+        presenter = _presenter(question, material, known)
+        if presenter is not None:
+            return presenter
     best = max(found, key=lambda f: (f[0], -f[2].place))
     if subject is not None and matches[0].own > 0.6 and best[2] is not matches[0].unit:
         return subject
@@ -105,6 +115,19 @@ def _most_present(question: Question, material: Material, known: list[Person]) -
     return None
 
 
+_PRESENTS = re.compile(
+    r"\bwho\b.{0,12}\b(?:gives?|presents?|hosts?|speaks?|talks?|teach(?:es)?|explains?|leads?|shows?|is|narrates?|makes?|runs?)\b"
+)
+
+
+def _presenter(question: Question, material: Material, known: list[Person]) -> Finding | None:
+    """Who speaks, for questions about what the speaker does: the one who tells a name."""
+    if not _PRESENTS.search(question.text.lower()):
+        return None
+    ranked = sorted((p for p in known if p.introduces), key=lambda p: p.units[0].start)
+    return Finding(ranked[0].name, ranked[0].units[:2], sure=False) if ranked else None
+
+
 def _addressed(material: Material) -> Finding | None:
     for unit in material.index.speech:
         match = _ADDRESSED.search(unit.text)
@@ -127,6 +150,10 @@ def _names_in(
             found.append((match.score + 0.3 * match.own + 0.1, one.name, match.unit))
     if not found:
         for span in spans.find(match.unit.text, "proper"):
+            before = match.unit.text[: span.start].split()
+            placed = bool(before) and before[-1].lower() in lex.PLACE_PREPOSITIONS - {"by"}
+            if placed:
+                continue
             if not set(fold(span.text).split()) & asked and span.text.lower() not in lex.COLOURS:
                 found.append((match.score + 0.3 * match.own - 0.1, span.text, match.unit))
     return found
@@ -144,7 +171,7 @@ def _subject(match: Match, material: Material, question: Question) -> Finding | 
     asked = {form for t in question.terms for form in material.index.forms(t)}
     for at, word in enumerate(words):
         hit = stem(word.low, unit.language) in asked
-        if hit and at == 0:
+        if (hit and at == 0) or words[0].low in lex.PLACE_PREPOSITIONS | {"after", "when", "if", "what"}:
             return None
         if (hit and at <= 6) or (word.low in lex.FUNCTION_VERBS and at):
             phrase = unit.text[words[0].start : words[at - 1].end]
@@ -205,7 +232,7 @@ def place_name(question: Question, material: Material) -> Finding | None:
         if captioned is not None:
             return captioned
     if best is None or best[0] < 0.35:
-        return None
+        return _most_named_place(material) if by_name else None
     text = re.sub(r"^(?:in|at|from|to|into)\s+(?:the\s+)?", "", best[1]) if by_name else best[1]
     return Finding(text, (best[2],), sure=best[0] > 0.6)
 
@@ -226,72 +253,25 @@ def _captioned_place(
     return None
 
 
-def channel(material: Material) -> Finding | None:
-    """The name of the channel or programme: a line that comes back, best one that speaks of news or television."""
-    lines = Counter(fold(u.text) for u in material.index.texts if len(u.text) < 40)
-    best: tuple[float, Unit] | None = None
-    length = max(1e-6, material.notes.end - material.notes.start)
-    for unit in distinct(list(material.index.texts)):
-        if len(unit.text) >= 40 or not any(c.isalpha() for c in unit.text):
-            continue
-        score = 0.6 * (lines[fold(unit.text)] - 1) + 1.5 * bool(_CHANNEL.search(unit.text))
-        score += (
-            0.5 * (unit.start < material.notes.start + 0.1 * length)
-            + 0.5 * unit.text.isupper()
-            + (unit.end - unit.start) / length
-        )
-        score -= 0.8 * (len(unit.text.split()) > 3)
-        if best is None or score > best[0]:
-            best = (score, unit)
-    if best is None or best[0] < 1.0:
-        for unit in material.index.speech:
-            spoken = re.search(
-                r"\b(?:welcome to|this is|from|on|watching|listening to)\s+((?:the\s+)?(?:[A-Z][\w'’]*|night|morning|evening)(?:\s+(?:[A-Z]?[\w'’]*))?\s*(?:[Nn]ews|[Rr]adio|TV|[Cc]hannel|[Ss]how|[Pp]odcast)[\w ]{0,10})",
-                unit.text,
-            )
-            if spoken:
-                return Finding(spoken.group(1).strip(), (unit,))
+def _most_named_place(material: Material) -> Finding | None:
+    """The place name that comes most often, when a question only asks which place it is."""
+    found: dict[str, list[Unit]] = {}
+    for unit in material.index.units:
+        for span in spans.find(unit.text, "where"):
+            name = re.sub(r"^\w+\s+(?:the\s+)?", "", span.text).strip()
+            if name[:1].isupper() and span.text.split()[0].lower() in (
+                "in",
+                "from",
+                "to",
+                "at",
+                "near",
+                "of",
+            ):
+                found.setdefault(fold(name), []).append(unit)
+    if not found:
         return None
-    return Finding(best[1].text, (best[1],), sure=best[0] > 1.5)
-
-
-def brand(question: Question, material: Material) -> Finding | None:
-    """The brand: a name that stands alone on the screen, comes back, ends the video, or is also said."""
-    said = Counter(t.low for u in material.index.speech for t in tokens(u.text))
-    shown = Counter(t.low for u in material.index.texts for t in tokens(u.text))
-    best: tuple[float, str, Unit] | None = None
-    matches = {m.unit.place: m.score for m in material.search(question)} if question.terms else {}
-    for unit in material.index.texts:
-        words = tokens(unit.text)
-        content = [w for w in words if not is_stop(w.low, "en") and not w.text[0].isdigit()]
-        if not content or len(words) > 4:
-            continue
-        name = content[0] if len(content) > 2 else None
-        text = name.text if name else unit.text
-        score = 0.8 * min(2, said[content[0].low]) + 0.3 * min(3, shown[content[0].low] - 1)
-        score += (
-            0.7 * (len(words) == 1) + 0.4 * unit.text.isupper() + 0.4 * (unit.end > material.notes.end - 1.0)
-        )
-        score += 0.4 * content[0].text[0].isupper() + matches.get(unit.place, 0.0)
-        score += 1.0 * bool(re.search(r"technolog|inc\b|corp|ltd|gmbh|electronics|™|®", unit.text, re.I))
-        score -= 1.0 * bool(
-            re.search(
-                r"^(?:only|new|now|up|off|sale|buy|price|fresh|open|close|apply|ok|cancel|settings?|file|edit|view|help)\b",
-                unit.text,
-                re.I,
-            )
-        )
-        if best is None or score > best[0]:
-            best = (score, text, unit)
-    if best is not None and best[0] >= 1.2:
-        return Finding(best[1], (best[2],), sure=best[0] > 2)
-    names = Counter(
-        s.text
-        for u in material.index.speech
-        for s in spans.find(u.text, "proper")
-        if tokens(s.text)[0].low not in lex.GIVEN_NAMES
-    )
-    if names:
-        often = max(names, key=lambda n: (names[n], n))
-        return Finding(often, (next(u for u in material.index.speech if often in u.text),), sure=False)
-    return Finding(best[1], (best[2],), sure=False) if best is not None else None
+    shown = {w for u in material.index.texts if u.role == "headline" for w in fold(u.text).split()}
+    best = max(found, key=lambda n: (len(found[n]) + 1.5 * (n in shown), -found[n][0].place))
+    unit = found[best][0]
+    spelled = next(s.text for s in spans.find(unit.text, "where") if best in fold(s.text))
+    return Finding(re.sub(r"^\w+\s+(?:the\s+)?", "", spelled), (unit,), sure=False)

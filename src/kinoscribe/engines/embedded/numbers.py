@@ -98,7 +98,7 @@ def _digits(words: list[Token], at: int) -> Number | None:
     last, clock = at, None
     if ":" in text:
         parts = text.split(":")
-        if len(parts) == 2 and int(parts[0][:9]) < 25 and len(parts[1]) == 2 and parts[1].isdigit():
+        if len(parts) in (2, 3) and int(parts[0][:9]) < 25 and all(len(part) == 2 for part in parts[1:]):
             clock = (int(parts[0]), int(parts[1]))
         value = 0.0
     else:
@@ -178,7 +178,7 @@ def _spoken(words: list[Token], at: int) -> Number | None:
             break
         place += 1
     year = len(groups) == 2 and not scaled and 10 <= groups[0] <= 21 and 10 <= groups[1] <= 99
-    year = year or (scaled and total + current in range(1900, 2100) and total + current > 1900)
+    year = year or (scaled and total + current in range(2001, 2100))
     clock = None
     if len(groups) == 2 and not scaled and 1 <= groups[0] <= 24 and groups[1] < 60 and groups[1] >= 5:
         clock = (groups[0], groups[1])

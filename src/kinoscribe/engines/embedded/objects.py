@@ -7,7 +7,8 @@ from kinoscribe.engines.embedded.words import stem
 from kinoscribe.notes import Notes, Tag
 
 _SINGULARS = {stem(label.split()[-1]): label for label in sorted(COCO)}
-_SURE = 0.5
+_SURE = {"person": 0.6}
+_SURE_ELSE = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,9 @@ def seen(notes: Notes, label: str | None = None) -> list[Sightings]:
     """The objects recognised, those on screen longest first. Weak single sightings are left out."""
     groups: dict[str, list[Tag]] = {}
     for tag in notes.tags:
-        if (label is None or tag.label == label) and (tag.sightings > 1 or tag.score >= _SURE):
+        if (label is None or tag.label == label) and (
+            tag.sightings > 1 or tag.score >= _SURE.get(tag.label, _SURE_ELSE)
+        ):
             groups.setdefault(tag.label, []).append(tag)
     found = [
         Sightings(name, tuple(sorted(tags, key=lambda t: (t.start, t.end)))) for name, tags in groups.items()

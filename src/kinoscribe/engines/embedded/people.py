@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from kinoscribe.engines.embedded import lexicon as lex
+from kinoscribe.engines.embedded.hearing import sounds_alike
 from kinoscribe.engines.embedded.index import Index, Unit
 from kinoscribe.engines.embedded.spans import proper
 from kinoscribe.engines.embedded.words import alike, fold, is_stop, tokens
@@ -153,17 +154,8 @@ def same_name(a: str, b: str) -> bool:
     short, long = (x, y) if len(x) <= len(y) else (y, x)
     if all(any(alike(w, v) for v in long) for w in short):
         return True
-    return len(x) == len(y) > 1 and (alike(x[0], y[0]) or _sounds(x[0], y[0])) and _sounds(x[-1], y[-1])
-
-
-def _sounds(a: str, b: str) -> bool:
-    """A coarse likeness of sound: the same consonants in the same order."""
-    return _skeleton(a) == _skeleton(b)
-
-
-def _skeleton(word: str) -> str:
-    swaps = str.maketrans({"c": "k", "q": "k", "z": "s", "v": "f", "j": "g", "y": "", "h": "", "w": ""})
-    plain = "".join(
-        c for c in word.lower().replace("ph", "f").replace("ck", "k").translate(swaps) if c not in "aeiou"
+    return (
+        len(x) == len(y) > 1
+        and (alike(x[0], y[0]) or sounds_alike(x[0], y[0]))
+        and sounds_alike(x[-1], y[-1])
     )
-    return re.sub(r"(.)\1+", r"\1", plain)

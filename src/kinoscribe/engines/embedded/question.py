@@ -409,7 +409,7 @@ def _terms(text: str, kind: str, position: str) -> tuple[str, ...]:
     ]
     kept = [w for w in kept if w not in ORDINALS or not position]
     if not kept:
-        kept = [w for w in words if w in _KEEP and w not in drop]
+        kept = [w for w in words if (w in _KEEP and w not in drop) or (position and w in ORDINALS)]
     return tuple(dict.fromkeys(kept))[:24]
 
 

@@ -4,16 +4,30 @@ import re
 from dataclasses import dataclass
 
 from kinoscribe.engines.embedded import lexicon as lex
-from kinoscribe.engines.embedded.numbers import Number, numbers
+from kinoscribe.engines.embedded.numbers import ORDINALS, Number, numbers
 from kinoscribe.engines.embedded.words import Token, is_stop, tokens
 
 _URL = re.compile(
-    r"\b(?:https?://\S+|www\.\S+|[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|org|net|io|dev|edu|gov|tv|info|eu|de|fr|uk|app|shop)\b(?:/\S*)?)",
+    r"\b(?:https?://\S+|www\.\S+|[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|org|net|io|dev|edu|gov|tv|info|eu|de|fr|uk|app|shop|example|co|ai|me|us|ca|au|nl|es|it|ch|at|jp|cn|in|br)\b(?:/\S*)?)",
     re.I,
+)
+_FILE = re.compile(
+    r"\b[\w-]+\.(?:pdf|docx?|xlsx?|pptx?|csv|txt|png|jpe?g|gif|svg|mp[34]|zip|py|js|html?|json|ya?ml|md)\b",
+    re.I,
+)
+_VERSION = re.compile(r"\bv?\d+(?:\.\d+)+\b", re.I)
+_DATE = re.compile(
+    r"\b(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})(?:[ T]+\d{1,2}:\d{2}(?::\d{2})?)?\b"
 )
 _EMAIL = re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _PHONE = re.compile(r"(?<![\w.])\+?\d[\d ()/-]{6,}\d(?![\w.])")
 _SCORE = re.compile(r"(?<![\d.:])(\d{1,3})\s*[-–—:]\s*(\d{1,3})(?![\d.:])")
+ORDINAL_WORDS = frozenset(
+    [
+        *ORDINALS,
+        *"thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth".split(),
+    ]
+)
 _APPROXIMATE = frozenset(
     ["about", "around", "almost", "nearly", "over", "under", "roughly", "approximately", "least", "most"]
 )
@@ -165,6 +179,14 @@ def moments(text: str, words: list[Token]) -> list[Span]:
             marks[at] = _calendar(words, at)
         elif low in lex.MONTHS and (word.text[0].isupper() or low not in ("march", "may")):
             marks[at] = low not in ("march", "may") or _dated(words, at, by_place)
+        elif (
+            low == "century"
+            and at
+            and (_low(words, at - 1) in ORDINAL_WORDS or words[at - 1].low in ("th", "st", "rd", "nd"))
+        ):
+            marks[at] = marks[at - 1] = True
+            if words[at - 1].low in ("th", "st", "rd", "nd") and at > 1:
+                marks[at - 2] = True
         elif low in ("week", "month", "year", "weekend", "century", "decade") and _low(words, at - 1) in (
             "next", "last", "this", "every", "each",
         ):  # fmt: skip
@@ -216,7 +238,9 @@ def moments(text: str, words: list[Token]) -> list[Span]:
             "each",
         ):
             linkers[at] = True
-    return _joined_marks(text, words, marks, linkers)
+    written = [Span("when", m.start(), m.end(), m.group()) for m in _DATE.finditer(text)]
+    spoken = _joined_marks(text, words, marks, linkers)
+    return written + [s for s in spoken if not any(w.start < s.end and s.start < w.end for w in written)]
 
 
 def _calendar(words: list[Token], at: int) -> bool:
@@ -334,7 +358,10 @@ def colours(text: str, words: list[Token]) -> list[Span]:
         while True:
             if _low(words, last + 1) in lex.COLOURS:
                 last += 1
-            elif _low(words, last + 1) == "and" and _low(words, last + 2) in lex.COLOURS:
+            elif (
+                _low(words, last + 1) in ("and", "or", "y", "et", "und")
+                and _low(words, last + 2) in lex.COLOURS
+            ):
                 last += 2
             else:
                 break
@@ -386,7 +413,23 @@ def places(text: str, words: list[Token]) -> list[Span]:
             n.first <= last and n.last > at for n in numbers(words[: last + 1]) if n.year_like or n.clock
         ):
             found.append(_phrase(text, words, at, last, "where"))
-    return found
+    return _chained(text, found)
+
+
+def _chained(text: str, found: list[Span]) -> list[Span]:
+    """`at a little place near the harbour` is one phrase."""
+    joined: list[Span] = []
+    for span in found:
+        if (
+            joined
+            and text[joined[-1].end : span.start].strip() == ""
+            and span.text.split()[0].lower() not in ("to", "from", "into", "by", "toward", "towards")
+        ):
+            first = joined.pop().start
+            joined.append(Span("where", first, span.end, text[first : span.end]))
+        else:
+            joined.append(span)
+    return joined
 
 
 def proper(text: str, words: list[Token], shouted: bool = False) -> list[Span]:
@@ -506,5 +549,7 @@ _FINDERS = {
     "url": _matches(_URL, "url"),
     "email": _matches(_EMAIL, "email"),
     "phone": _matches(_PHONE, "phone"),
+    "file": _matches(_FILE, "file"),
+    "version": _matches(_VERSION, "version"),
     "score": _matches(_SCORE, "score"),
 }

@@ -12,6 +12,7 @@ from kinoscribe.engines.embedded.people import people
 from kinoscribe.engines.embedded.scoreboard import scores
 from kinoscribe.engines.embedded.slides import distinct, slides
 from kinoscribe.engines.embedded.times import say_length
+from kinoscribe.engines.embedded.video_facts import colourless
 from kinoscribe.engines.embedded.words import fold, is_stop, language_name, tokens
 
 _PHATIC = frozenset(
@@ -266,16 +267,14 @@ def lead_line(material: Material) -> str:
     if _monochrome(material):
         features.append("a picture in black and white")
     with_what = f", with {_and(features)}" if features else ""
-    return f"{article} {noun} of {length}{in_shots}{missing}{with_what}."
+    silent = " Nothing is said." if missing else ""
+    return f"{article} {noun} of {length}{in_shots}{missing}{with_what}.{silent}"
 
 
 def _monochrome(material: Material) -> bool:
+    """Whether it is a black and white picture; white slides and a black screen are none."""
     looks = material.notes.looks
-    return (
-        bool(looks)
-        and all(look.monochrome for look in looks)
-        and max(look.brightness for look in looks) > 0.12
-    )
+    return bool(looks) and all(colourless(look) and 0.12 < look.brightness < 0.85 for look in looks)
 
 
 def _and(parts: list[str]) -> str:
@@ -312,6 +311,24 @@ def summary(material: Material, most: int = 5) -> list[str]:
     if not index.units and not seen:
         lines.append(nothing_found(material))
     return lines[: most + 1] if most < 3 else lines
+
+
+def gist(material: Material) -> str:
+    """What the whole is about in a line or two: the title, the weightiest words or sentence."""
+    index = material.index
+    name = title(material)
+    if index.speech:
+        telling = central(index, list(index.speech), 2)
+        text = " ".join(_sentence(u.text) for u in telling) or _sentence(index.speech[0].text)
+        return f"{name}: {text}" if name and fold(name) not in fold(text) else text
+    if index.texts:
+        shown = [u.text for u in distinct(list(index.texts))[:8]]
+        return "; ".join(shown)
+    seen = objects.seen(material.notes)
+    if seen:
+        what = _and([objects.plural(s.label, s.most) for s in seen[:4]])
+        return f"Seen by machine: {what}; nothing is said and no text is shown."
+    return nothing_found(material)
 
 
 def nothing_found(material: Material) -> str:

@@ -5,17 +5,12 @@ from collections.abc import Iterator
 from kinoscribe.engines.embedded.index import Index, Unit
 from kinoscribe.engines.embedded.slides import distinct
 from kinoscribe.engines.embedded.times import clock
-from kinoscribe.notes import Notes
 
 
-def spoken_words(notes: Notes) -> Iterator[str]:
+def spoken_words(index: Index) -> Iterator[str]:
     """Every word that is spoken, in order, sentence by sentence and nothing else."""
-    first = True
-    for sentence in notes.speech:
-        text = sentence.text.strip()
-        if text:
-            yield text if first else " " + text
-            first = False
+    for place, unit in enumerate(index.speech):
+        yield unit.text if place == 0 else " " + unit.text
 
 
 def timed_lines(index: Index) -> Iterator[str]:

@@ -10,7 +10,7 @@ from kinoscribe.engines.embedded.rules import Rules
 from kinoscribe.engines.embedded.slides import slides
 from kinoscribe.engines.embedded.times import say_length
 from kinoscribe.engines.embedded.words import language_name, tokens
-from kinoscribe.notes import Notes
+from kinoscribe.notes import Look, Notes
 
 _RULES = Rules("video")
 
@@ -185,7 +185,7 @@ def colour_finding(notes: Notes, low: str) -> Finding:
     if not notes.looks:
         return _unknown("The look of the pictures was not collected, so this is not known.")
     length = sum(look.end - look.start for look in notes.looks) or 1.0
-    share = sum(look.end - look.start for look in notes.looks if look.monochrome) / length
+    share = sum(look.end - look.start for look in notes.looks if colourless(look)) / length
     asks_colour = not re.search(r"black[ -](?:and|&)[ -]white|monochrome|gr[ae]yscale", low) or bool(
         re.search(r"in colou?r or", low)
     )
@@ -216,6 +216,11 @@ def colour_finding(notes: Notes, low: str) -> Finding:
         sentence=f"Partly: about {round(share * 100)} percent of it is black and white.",
         polarity=True,
     )
+
+
+def colourless(look: Look) -> bool:
+    """Whether a shot is really without colour: not even a small part of it has one."""
+    return look.monochrome and all(c.name in ("black", "white", "grey", "gray") for c in look.colours)
 
 
 def palette(notes: Notes) -> Finding:

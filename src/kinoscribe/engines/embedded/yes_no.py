@@ -4,6 +4,7 @@ import re
 
 from kinoscribe.engines.embedded import objects
 from kinoscribe.engines.embedded.finding import Finding
+from kinoscribe.engines.embedded.index import Unit
 from kinoscribe.engines.embedded.material import Material
 from kinoscribe.engines.embedded.numbers import numbers
 from kinoscribe.engines.embedded.presence import absence, find_presence
@@ -41,6 +42,10 @@ def answer_yes_no(question: Question, material: Material) -> Finding:
     if _EXISTS.search(low):
         return _exists(question, material)
     matches = material.search(question)
+    if matches and matches[0].score >= 0.4:
+        reply = _reply(matches[0].unit, material)
+        if reply is not None:
+            return reply
     if not question.terms or not matches or matches[0].score < 0.5:
         by_sight = _seen(question, material)
         if by_sight is not None:
@@ -67,6 +72,32 @@ def answer_yes_no(question: Question, material: Material) -> Finding:
     return Finding(
         "", (unit,), sure=False, sentence="The evidence does not say so in so many words; the nearest is:"
     )
+
+
+_YES = re.compile(
+    r"^(?:yes|yeah|yep|sure|of course|absolutely|definitely|certainly|indeed|it (?:is|was|does|did)|exactly|right)\b",
+    re.I,
+)
+_NO = re.compile(
+    r"^(?:no|not|never|nope|hardly|unfortunately not|it (?:isn't|wasn't|is not|was not|doesn't|didn't))\b",
+    re.I,
+)
+
+
+def _reply(unit: Unit, material: Material) -> Finding | None:
+    """The answer somebody gives in the video when the same is asked there."""
+    asked = unit if unit.asks else None
+    before = material.index.speech[unit.place - 1] if unit.kind == "speech" and unit.place else None
+    if asked is None and before is not None and before.asks:
+        asked = before
+    if asked is None or asked.place + 1 >= len(material.index.speech):
+        return None
+    said = material.index.speech[asked.place + 1]
+    if _NO.match(said.text):
+        return Finding("no", (said, asked), polarity=False, sentence="No, by the answer given in the video:")
+    if _YES.match(said.text):
+        return Finding("yes", (said, asked), polarity=True, sentence="Yes, by the answer given in the video:")
+    return None
 
 
 def _exists(question: Question, material: Material) -> Finding:

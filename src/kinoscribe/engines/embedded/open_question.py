@@ -1,0 +1,117 @@
+"""Answers what, which and how with the words of the best sentence that the question does not hold itself."""
+
+import re
+from collections.abc import Callable
+
+from kinoscribe.engines.embedded.finding import Finding
+from kinoscribe.engines.embedded.index import Match, Unit
+from kinoscribe.engines.embedded.lexicon import KINDS
+from kinoscribe.engines.embedded.material import Material
+from kinoscribe.engines.embedded.phrases import around, clean, new_part, noun_phrase
+from kinoscribe.engines.embedded.question import Question
+from kinoscribe.engines.embedded.words import content_words, stem
+
+_ENOUGH = 0.34
+_ORDER = re.compile(r"\b(after|before|following)\s+((?!that\b|this\b|all\b|\d)\w.{3,80}?)[?.!]*$", re.I)
+
+
+def open_answer(question: Question, material: Material) -> Finding:
+    """The phrase that answers, or an empty finding with the nearest unit."""
+    matches = material.search(question)
+    if not question.terms or not matches or matches[0].score < _ENOUGH:
+        scoped = _whole_scope(question, material)
+        return scoped or Finding("", tuple(m.unit for m in matches[:1] if m.score > 0.2), sure=False)
+    if question.position:
+        matches = _by_position(question, matches)
+    known = _known(question, material)
+    best = matches[0]
+    for match in matches[:4]:
+        if match.score + 0.35 * match.own < 0.75 * (best.score + 0.35 * best.own):
+            break
+        phrase = _answer_in(question, match.unit, known)
+        if phrase:
+            return Finding(phrase, (match.unit,), sure=best.score > 0.55)
+    follower = _next_speech(best.unit, material)
+    if follower is not None and best.own > 0.6:
+        return Finding(follower.text.rstrip("."), (follower, best.unit), sure=False)
+    return Finding(best.unit.text.rstrip("."), (best.unit,), sure=False)
+
+
+def in_order(question: Question, material: Material) -> Finding | None:
+    """`What is added after the butter is mixed?`: the sentence after, or before, the one that tells of it."""
+    found = _ORDER.search(question.text)
+    if found is None or question.kind not in ("what", "which", "person"):
+        return None
+    clause = content_words(found.group(2), "en")
+    if len(clause) < 2:
+        return None
+    speech = material.index.speech
+    anchors = material.index.search(clause, speech)
+    if not anchors or anchors[0].own < 0.5:
+        return None
+    at = anchors[0].unit.place
+    if found.group(1).lower() == "before":
+        near = speech[max(0, at - 2) : at][::-1]
+    else:
+        near = speech[at + 1 : at + 3]
+    asked = content_words(question.text[: found.start()], "en")
+    ranked = {m.unit.place: m.own for m in material.index.search(asked, near)} if asked else {}
+    if not near:
+        return None
+    best = max(near, key=lambda u: (ranked.get(u.place, 0.0), -abs(u.place - at)))
+    return Finding(best.text.rstrip("."), (best,), sure=False)
+
+
+def _known(question: Question, material: Material) -> Callable[[str], bool]:
+    forms = {form for t in question.terms for form in material.index.forms(t)}
+    return lambda word: any(stem(word, language) in forms for language in material.index.languages)
+
+
+def _whole_scope(question: Question, material: Material) -> Finding | None:
+    """When a question names a short part (`the Spanish part`) and nothing in it matches, that part itself."""
+    if not question.language and question.scope is None:
+        return None
+    units = material.units(question)
+    spoken = [u for u in units if u.kind == "speech"] or units
+    if not spoken or sum(len(u.text.split()) for u in spoken) > 30:
+        return None
+    return Finding(" ".join(u.text for u in spoken), tuple(spoken[:2]), sure=False)
+
+
+def _answer_in(question: Question, unit: Unit, known: Callable[[str], bool]) -> str:
+    if question.kind == "which" and question.target:
+        head = question.target.split()[-1]
+        kinds = _members(head)
+
+        def is_head(word: str) -> bool:
+            return stem(word) == stem(head) or stem(word) in kinds
+
+        phrase = around(unit.text, is_head)
+        if phrase:
+            return clean(phrase)
+        if kinds:
+            member = noun_phrase(unit.text, lambda word: stem(word) in kinds)
+            if member:
+                return clean(member)
+    if unit.kind == "text" and len(unit.text.split()) <= 4:
+        return unit.text
+    return clean(new_part(unit.text, known))
+
+
+def _members(head: str) -> frozenset[str]:
+    kind = next((name for name in KINDS if stem(name) == stem(head)), None)
+    return frozenset(stem(w.split("-")[-1]) for w in KINDS[kind].split()) if kind else frozenset()
+
+
+def _by_position(question: Question, matches: list[Match]) -> list[Match]:
+    top = matches[0].score
+    near = [m for m in matches if m.score > 0.8 * top]
+    near.sort(key=lambda m: m.unit.start, reverse=question.position == "last")
+    return near + [m for m in matches if m.score <= 0.8 * top]
+
+
+def _next_speech(unit: Unit, material: Material) -> Unit | None:
+    place = unit.place + 1
+    return (
+        material.index.speech[place] if unit.kind == "speech" and place < len(material.index.speech) else None
+    )

@@ -1,0 +1,209 @@
+"""Answers questions that want an amount, a time, a reason or another phrase of a known kind."""
+
+import re
+from dataclasses import dataclass
+
+from kinoscribe.engines.embedded import spans
+from kinoscribe.engines.embedded.finding import Finding
+from kinoscribe.engines.embedded.index import Match, Unit
+from kinoscribe.engines.embedded.material import Material
+from kinoscribe.engines.embedded.question import Question
+from kinoscribe.engines.embedded.words import is_stop, stem, tokens
+
+# Which phrases answer a kind of question, the best fitting first.
+_PHRASES: dict[str, tuple[str, ...]] = {
+    "money": ("money",),
+    "percent": ("percent", "quantity"),
+    "duration": ("duration", "with_long"),
+    "length": ("with_long", "length", "measure"),
+    "speed": ("speed", "measure", "duration"),
+    "weight": ("weight",),
+    "temperature": ("temperature", "bare_degrees"),
+    "age": ("duration", "count"),
+    "quantity": ("weight", "quantity"),
+    "weekday": ("weekday", "when"),
+    "year": ("year",),
+    "when": ("when",),
+    "clock": ("clock", "when"),
+    "reason": ("reason",),
+    "url": ("url",),
+    "email": ("email",),
+    "phone": ("phone",),
+    "version": ("version",),
+    "frequency": ("frequency",),
+}
+_ENOUGH = 0.34  # share of a question's words that evidence must hold before it is offered as an answer
+_RECORDED = re.compile(r"\b(?:recorded|recording|filmed|film|taken|shot|date|time ?stamp|made|broadcast)\b")
+_FREQUENCY = re.compile(
+    r"\b(?:once|twice|\w+ times) (?:a|per|every) \w+"
+    r"|\bevery (?:\w+ )?(?:second|minute|hour|day|week|month|year|morning|evening|night|other \w+|\w+day)s?"
+    r"(?: at [\w ]{3,12})?"
+    r"|\b(?:daily|weekly|monthly|yearly|annually|hourly)\b",
+    re.I,
+)
+_WITH_LONG = re.compile(
+    r"\b((?:at least |about |around |only |up to )?[\w.,-]+ [^\W\d_]+) (?:long|high|tall|wide|deep|far|thick|away)\b",
+    re.I,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    text: str
+    unit: Unit
+    score: float
+
+
+def typed(question: Question, material: Material) -> Finding | None:
+    """The finding for a question of a known kind, or None for other questions and when there is no such phrase."""
+    kinds = _PHRASES.get(question.kind)
+    if kinds is None:
+        return None
+    matches = material.search(question)
+    best: _Candidate | None = None
+    for place, kind in enumerate(kinds):
+        found = _best_span(question, material, matches, kind)
+        if found is not None and (best is None or found.score - 0.3 * place > best.score):
+            best = found
+    top = matches[0].score if matches else 0.0
+    if best is not None and best.score >= max(_ENOUGH, 0.55 * top):
+        return Finding(_tidy(best.text, question.kind), (best.unit,), sure=best.score > 0.6)
+    return _without_words(question, matches, material)
+
+
+def _without_words(question: Question, matches: list[Match], material: Material) -> Finding | None:
+    """What may answer although its words are not those of the question: the only price, the only address."""
+    low = question.text.lower()
+    units = material.units(question)
+    match question.kind:
+        case "money":
+            return _bare_price(question, material)
+        case "reason":
+            return _reason(matches, material)
+        case "url" | "email" | "phone" | "version":
+            return next(
+                (Finding(f[0].text, (u,)) for u in units if (f := spans.find(u.text, question.kind))), None
+            )
+        case "when" | "clock" | "year" if _RECORDED.search(low):
+            for unit in units:
+                stamps = spans.find(unit.text, "when")
+                if unit.kind == "text" and stamps and len(stamps[0].text) > 0.6 * len(unit.text):
+                    return Finding(unit.text, (unit,), sure=False)
+        case "when" if re.search(r"\b(?:until|till|by) when\b", low):
+            for unit in units:
+                until = re.search(r"\b(?:until|till|by|through) [\w ]{3,30}", unit.text)
+                if until and spans.find(until.group(), "when"):
+                    return Finding(spans.find(until.group(), "when")[0].text, (unit,), sure=False)
+        case "temperature" | "percent" | "duration" | "speed" | "weight":
+            found = [(u, s) for u in units for s in _spans(u.text, _PHRASES[question.kind][0])]
+            if found and len({s.value for _, s in found}) == 1:
+                return Finding(found[0][1].text, (found[0][0],), sure=False)
+    return None
+
+
+def _best_span(question: Question, material: Material, matches: list[Match], kind: str) -> _Candidate | None:
+    stems = {form for t in question.terms for form in material.index.forms(t)}
+    asked_numbers = {s.value for s in spans.find(question.text, "number")}
+    found: list[_Candidate] = []
+    only = not question.terms
+    pool = matches if not only else [Match(u, 0.4, 0.4) for u in material.units(question)]
+    for match in pool[:80]:
+        for span in _spans(match.unit.text, kind):
+            if (
+                span.value is not None
+                and span.value in asked_numbers
+                and kind in ("duration", "length", "quantity", "count")
+            ):
+                continue
+            score = match.score + 0.25 * match.own + _nearness(match.unit, span, stems)
+            if match.unit.kind == "text":
+                score += 0.05
+            found.append(_Candidate(span.text, match.unit, score))
+    if not found:
+        return None
+    found = [_Candidate(c.text, c.unit, c.score + _agreement(c, found)) for c in found]
+    if question.position == "last":
+        top = max(c.score for c in found)
+        late = [c for c in found if c.score > top - 0.2]
+        return max(late, key=lambda c: (c.unit.start, c.score))
+    return max(found, key=lambda c: (c.score, -c.unit.place))
+
+
+def _spans(text: str, kind: str) -> list[spans.Span]:
+    if kind == "frequency":
+        return [spans.Span("frequency", m.start(), m.end(), m.group()) for m in _FREQUENCY.finditer(text)]
+    if kind == "with_long":
+        return [spans.Span("length", m.start(1), m.end(1), m.group(1)) for m in _WITH_LONG.finditer(text)]
+    if kind == "bare_degrees":
+        return [s for s in spans.find(text, "number") if s.value and 30 <= s.value <= 500]
+    if kind == "clock":
+        return [s for s in spans.find(text, "when") if _has_clock(s.text)]
+    return spans.find(text, kind)
+
+
+def _has_clock(text: str) -> bool:
+    return bool(
+        re.search(
+            r"\bat\b|\d:\d\d|o'clock|\b[ap]\.?m\b|\d\.\d\d|noon|midnight|\bpast\b|\buntil\b|\bfrom\b",
+            text,
+            re.I,
+        )
+    )
+
+
+def _nearness(unit: Unit, span: spans.Span, stems: set[str]) -> float:
+    """Up to 0.25 for words of the question that stand close to a phrase in its own sentence."""
+    best = 0.0
+    for token in tokens(unit.text):
+        if stem(token.low, unit.language) in stems and not span.start <= token.start < span.end:
+            gap = span.start - token.end if token.end <= span.start else token.start - span.end
+            best = max(best, 0.25 * max(0.0, 1 - gap / 60))
+    return best
+
+
+def _agreement(candidate: _Candidate, others: list[_Candidate]) -> float:
+    mine = {t.low for t in tokens(candidate.text) if not is_stop(t.low, "en")}
+    for other in others:
+        if other.unit.kind != candidate.unit.kind and mine & {t.low for t in tokens(other.text)}:
+            return 0.12
+    return 0.0
+
+
+def _tidy(text: str, kind: str) -> str:
+    text = text.strip(" ,;:")
+    if kind == "reason":
+        return re.sub(r"^(?:because(?! of)|since|so that)\s+", "", text, flags=re.I)
+    if kind in ("weekday", "when", "clock"):
+        return re.sub(r"^(?:and|of|from|to)\s+", "", text)
+    return text
+
+
+def _bare_price(question: Question, material: Material) -> Finding | None:
+    """`Only 19.50` on the screen: a number with two decimals and no unit is a price when a price is asked for."""
+    for unit in material.units(question):
+        if unit.kind == "text":
+            found = re.search(r"(?<![\d.:,])\d{1,6}[.,]\d{2}(?![\d.:])", unit.text)
+            if found:
+                return Finding(found.group(), (unit,), sure=False)
+    for unit in material.units(question):
+        money = spans.find(unit.text, "money")
+        if money and len(question.terms) <= 1:
+            return Finding(money[0].text, (unit,), sure=False)
+    return None
+
+
+def _reason(matches: list[Match], material: Material) -> Finding | None:
+    """Without a `because`: the sentence after the matter is often its reason."""
+    if not matches or matches[0].score < _ENOUGH:
+        return None
+    best = matches[0].unit
+    if best.kind == "speech" and best.place + 1 < len(material.index.speech):
+        following = material.index.speech[best.place + 1]
+        if spans.find(following.text, "reason"):
+            return Finding(_tidy(spans.find(following.text, "reason")[0].text, "reason"), (following, best))
+    return Finding(
+        best.text.rstrip("."),
+        (best,),
+        sure=False,
+        sentence="No reason is given in so many words; the nearest is:",
+    )
