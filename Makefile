@@ -12,7 +12,7 @@ COMPILE := uv pip compile --quiet --universal --generate-hashes --no-emit-index-
 # Weights, evidence and the database of these commands stay inside the checkout.
 export KINOSCRIBE_DATA_DIR ?= $(CURDIR)/.kinoscribe
 
-CLIP := examples/his_girl_friday.mp4
+CLIP := examples/reel.mp4
 PROMPT ?= Describe this video: what is seen, what is said, and when?
 
 .PHONY: help setup setup-dev models demo serve check test conformance integration bench docs lock clean

@@ -9,7 +9,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 CLIPS = ROOT.parent / "shared" / "media" / "clips"
 KEPT = ROOT / ".cache" / "bench"
-BUNDLED = ROOT / "examples" / "his_girl_friday.mp4"
+BUNDLED = ROOT / "examples" / "reel.mp4"
 
 
 def base_clip() -> Path:

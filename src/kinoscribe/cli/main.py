@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from kinoscribe import __version__
-from kinoscribe.cli import doctor, models, receipt, settings
+from kinoscribe.cli import analyze, doctor, keys, models, receipt, serve, settings
 from kinoscribe.cli.exits import FAILED, INTERRUPTED, Exit, exit_for
 from kinoscribe.contract.errors import ApiError
 from kinoscribe.storage.data_folder import DataFolderUnusable
@@ -19,9 +19,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command()(analyze.analyze)
+app.command()(serve.serve)
 app.command()(doctor.doctor)
 app.command()(settings.settings)
 app.command()(receipt.receipt)
+app.add_typer(keys.app, name="keys")
 app.add_typer(models.app, name="models")
 
 
