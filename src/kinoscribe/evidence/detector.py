@@ -19,6 +19,7 @@ class Detector:
     """The loaded model. One thread at a time."""
 
     def __init__(self, folder: Path) -> None:
+        cv2.setNumThreads(1)
         self._net = cv2.dnn.readNetFromTensorflow(
             str(folder / "frozen_inference_graph.pb"), str(folder / "ssd_mobilenet_v2_coco_2018_03_29.pbtxt")
         )

@@ -67,7 +67,7 @@ class Perception:
         if self._reader is None:
             from kinoscribe.evidence.reader import Reader
 
-            self._reader = Reader(self._weights.genuine("rapidocr"), self.config.threads)
+            self._reader = Reader(self._weights.genuine("rapidocr"), max(1, self.config.threads // 2))
         return self._reader
 
     def detector(self) -> Detector:
