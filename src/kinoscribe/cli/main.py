@@ -25,6 +25,7 @@ app.command()(doctor.doctor)
 app.command()(settings.settings)
 app.command()(receipt.receipt)
 app.add_typer(keys.app, name="keys")
+app.add_typer(keys.app, name="keys")
 app.add_typer(models.app, name="models")
 
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
-from kinoscribe.settings import Settings
+from kinoscribe.cli.settings import read_settings
 from kinoscribe.weights.check import Weights
 from kinoscribe.weights.fetch import WeightsNotFetched, fetch
 from kinoscribe.weights.registry import SETS
@@ -33,7 +33,7 @@ _From = Annotated[
 def get(names: _Names = None, source: _From = None) -> None:
     """Fetch the weights, check their SHA-256 and keep them with their licences."""
     wanted = _known(names)
-    folder = Settings().weights_dir
+    folder = read_settings().weights_dir
     if not fetch_with_bars(folder, wanted, source):
         raise typer.Exit(1)
     Console(stderr=True).print(f"The weights are in {folder}.", highlight=False, soft_wrap=True)
@@ -42,7 +42,7 @@ def get(names: _Names = None, source: _From = None) -> None:
 @app.command("list")
 def list_() -> None:
     """List every set: what it does, its size, its licence, and whether it is here."""
-    weights = Weights(Settings().weights_dir)
+    weights = Weights(read_settings().weights_dir)
     table = Table("set", "what it does", "MB", "licence", "here", box=None, pad_edge=False)
     for item in SETS.values():
         here = "yes" if weights.have(item.name) else "no (optional)" if item.optional else "no"
@@ -53,7 +53,7 @@ def list_() -> None:
 @app.command()
 def verify(names: _Names = None) -> None:
     """Read every file and compare its SHA-256 with the pinned one; the status is 1 when one is not genuine."""
-    weights = Weights(Settings().weights_dir)
+    weights = Weights(read_settings().weights_dir)
     sets = (
         _known(names) if names else [s.name for s in SETS.values() if not s.optional or weights.have(s.name)]
     )

@@ -60,14 +60,13 @@ def serve(
 
 def welcome(address: str, settings: Settings, new_key: str | None) -> list[str]:
     """What a person at the terminal needs to begin."""
-    key = new_key or "YOUR_KEY"
     lines = [f"Kinoscribe {__version__} listens on {address} with the engine {settings.engine}."]
     if new_key:
         lines.append(f"API key of the account default, shown only now: {new_key}")
     elif settings.api_key is None:
         lines.append("Keys: `kinoscribe keys list`, `kinoscribe keys create`.")
     lines += [
-        f'Python:     TwelveLabs(api_key="{key}", base_url="{address}/v1.3")',
+        f'Python:     TwelveLabs(api_key=..., base_url="{address}/v1.3")',
         f"JavaScript: TWELVELABS_BASE_URL={address}/v1.3 in the environment, new TwelveLabs({{ apiKey }})",
         f"Routes:     {address}/docs",
     ]

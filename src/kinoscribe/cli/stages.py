@@ -10,23 +10,21 @@ from rich.progress import Progress as RichProgress
 from kinoscribe import clock
 from kinoscribe.contract.events import Progress
 
+_LAST = "answer"
 _WORDS = {
-    "fetch": "fetching the video",
     "probe": "checking the video",
-    "decode": "pictures and sound",
-    "shots": "shots",
-    "looks": "looks",
+    "look": "pictures and cuts",
     "speech": "speech",
     "screen_text": "text on the screen",
     "visual_tags": "things seen",
-    "answer": "answer",
+    _LAST: "answer",
 }
 _WIDTH = max(len(words) for words in _WORDS.values())
 _LINE_EVERY = 10.0
 
 
 class Stages(Protocol):
-    """Shows how far each stage is. Nothing is shown after `close`."""
+    """Shows how far each stage is; the answer begins when all others are over. Nothing is shown after `close`."""
 
     def show(self, progress: Progress) -> None: ...
 
@@ -58,6 +56,9 @@ class Bars:
     def show(self, progress: Progress) -> None:
         if self._closed:
             return
+        if progress.stage == _LAST:
+            for task in self._tasks.values():
+                self._bars.update(task, total=1.0, completed=1.0)
         if progress.stage not in self._tasks:
             words = stage_words(progress.stage).ljust(_WIDTH)
             self._tasks[progress.stage] = self._bars.add_task(words, total=None)
@@ -85,10 +86,12 @@ class Lines:
         stage, now = progress.stage, clock.steady()
         if stage in self._over:
             return
+        if stage == _LAST:
+            for earlier in [name for name in self._began if name not in self._over and name != _LAST]:
+                self._end(earlier, now)
         began = self._began.setdefault(stage, now)
         if progress.done is not None and progress.done >= 1.0:
-            self._over.add(stage)
-            self._write(f"{stage_words(stage)}: {now - began:.1f} s")
+            self._end(stage, now)
         elif now - self._said.setdefault(stage, began) >= _LINE_EVERY:
             self._said[stage] = now
             share = "" if progress.done is None else f" {progress.done:.0%},"
@@ -96,6 +99,10 @@ class Lines:
 
     def close(self) -> None:
         """Every line stands for itself."""
+
+    def _end(self, stage: str, now: float) -> None:
+        self._over.add(stage)
+        self._write(f"{stage_words(stage)}: {now - self._began[stage]:.1f} s")
 
     def _write(self, line: str) -> None:
         self._out.write(line + "\n")

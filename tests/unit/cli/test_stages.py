@@ -36,10 +36,29 @@ def test_a_long_stage_gets_a_line_every_ten_seconds(monkeypatch: pytest.MonkeyPa
 def test_a_stage_of_unknown_length_says_only_how_long_it_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
     out, steady = io.StringIO(), _Clock(monkeypatch)
     lines = Lines(out)
-    lines.show(Progress("fetch", None))
+    lines.show(Progress("probe", None))
     steady.now = 12.0
-    lines.show(Progress("fetch", None))
-    assert out.getvalue() == "fetching the video: 12 s\n"
+    lines.show(Progress("probe", None))
+    assert out.getvalue() == "checking the video: 12 s\n"
+
+
+def test_the_answer_ends_what_came_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    out, steady = io.StringIO(), _Clock(monkeypatch)
+    lines = Lines(out)
+    lines.show(Progress("look", 0.5))
+    lines.show(Progress("speech", 0.99))
+    lines.show(Progress("look", 1.0))
+    steady.now = 2.0
+    lines.show(Progress("answer", 0.0))
+    steady.now = 2.5
+    lines.show(Progress("answer", 1.0))
+    assert out.getvalue() == "pictures and cuts: 0.0 s\nspeech: 2.0 s\nanswer: 0.5 s\n"
+    written = io.StringIO()
+    bars = Bars(Console(file=written, force_terminal=True, width=100))
+    bars.show(Progress("speech", 0.9))
+    bars.show(Progress("answer", 0.0))
+    bars.close()
+    assert "100%" in written.getvalue()
 
 
 def test_bars_show_each_stage_once_and_nothing_after_they_are_closed() -> None:

@@ -1,0 +1,88 @@
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import IO
+
+import psutil
+import pytest
+
+from kinoscribe.cli.exits import FAILED, INTERRUPTED, Exit
+from kinoscribe.cli.serve import _address, _listen, welcome
+from kinoscribe.settings import Settings
+
+
+def _said(settings: Settings, key: str | None = None) -> str:
+    return "\n".join(welcome("http://127.0.0.1:8080", settings, key))
+
+
+def test_whoever_starts_the_server_is_told_how_to_reach_it() -> None:
+    said = _said(Settings(), "ksk_new")
+    assert said.count("ksk_new") == 1
+    assert 'base_url="http://127.0.0.1:8080/v1.3"' in said
+    assert "TWELVELABS_BASE_URL=http://127.0.0.1:8080/v1.3" in said
+    assert "TLS" not in said
+
+
+def test_later_starts_say_how_to_come_by_a_key() -> None:
+    assert "kinoscribe keys create" in _said(Settings())
+    assert "kinoscribe keys create" not in _said(Settings(api_key="preset"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::"])
+def test_a_server_that_others_can_reach_is_warned_of(host: str) -> None:
+    assert "TLS" in _said(Settings(host=host))
+
+
+def test_a_port_that_is_taken_is_a_sentence() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(Exit, match=f"127.0.0.1:{port}") as caught:
+            _listen(Settings(port=port))
+    assert caught.value.code == FAILED
+
+
+def test_a_free_port_is_taken_and_named() -> None:
+    with _listen(Settings(port=0)) as listening:
+        assert re.fullmatch(r"http://127\.0\.0\.1:[1-9]\d*", _address(Settings(port=0), listening))
+        assert "127.0.0.1" in _address(Settings(host="0.0.0.0", port=0), listening)
+
+
+def _start(data: Path) -> "subprocess.Popen[str]":
+    program = [sys.executable, "-m", "kinoscribe.cli.main", "serve", "--port", "0", "--engine", "scripted"]
+    return subprocess.Popen([*program, "--data-dir", str(data)], stderr=subprocess.PIPE, text=True)
+
+
+def _lines(err: IO[str] | None) -> list[str]:
+    assert err is not None
+    lines = []
+    for line in err:
+        lines.append(line)
+        if line.startswith("Routes:"):
+            break
+    return lines
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, INTERRUPTED)])
+def test_a_server_answers_until_it_is_asked_to_end(tmp_path: Path, number: signal.Signals, code: int) -> None:
+    with _start(tmp_path) as server:
+        lines = _lines(server.stderr)
+        address = re.search(r"http://\S+", lines[0])
+        assert address is not None
+        with urllib.request.urlopen(f"{address[0]}/healthz", timeout=20) as answer:
+            assert answer.status == 200
+        with _start(tmp_path) as second:
+            _, err = second.communicate(timeout=60)
+        assert (second.returncode, "already uses the data folder" in err) == (FAILED, True)
+        family = psutil.Process(server.pid).children(recursive=True)
+        server.send_signal(number)
+        _, err = server.communicate(timeout=30)
+    assert server.returncode == code
+    assert "Traceback" not in err
+    _, alive = psutil.wait_procs(family, timeout=5)
+    assert alive == []
