@@ -215,6 +215,16 @@ def test_a_redirect_into_the_inside_is_refused(location: str) -> None:
         assert len(server.heads) == 1
 
 
+def test_a_redirect_to_a_port_that_is_closed_to_urls_is_refused() -> None:
+    with hostile(says(answer(b"secret"))) as inner:
+        to_it = b"Location: http://127.0.0.1:%d/" % inner.port
+        with hostile(says(answer(b"", to_it, status=b"302 Found"))) as server:
+            gate = make_gate(["127.0.0.1"], [server.port])
+            with pytest.raises(UrlRefused, match=str(inner.port)):
+                UrlFetcher(gate, LIMITS).fetch(f"http://127.0.0.1:{server.port}/", Kept(), Cancel())
+        assert inner.heads == []
+
+
 def test_a_redirect_without_a_place_is_a_failure() -> None:
     with pytest.raises(FetchFailed, match="302"):
         fetch(says(answer(b"", status=b"302 Found")))
