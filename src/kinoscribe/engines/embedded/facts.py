@@ -25,6 +25,7 @@ _SEEN = re.compile(
     r"\b(?:appears?|seen|visible|shown|on (?:the )?screen|in (?:the )?(?:picture|frame)|come into|enters?)\b"
 )
 _GIST = re.compile(
+    r"^what (?:do|does|did) (?:they|he|she|the \w+|people) (?:talk|speak|discuss)(?: about)?\s*\??$|"
     r"^what (?:is|are|was) (?:the |this |it |that )?(?:video|clip|film|lecture|talk|lesson|interview|recording|story|show|tutorial|speech|presentation)?\s*(?:all )?about\b"
     r"|\b(?:main )?(?:topic|subject|theme) of\b|^what (?:happens|is happening|is going on|happened)(?: here| in the \w+)?\s*\??$"
     r"|^what (?:is|can be) (?:shown|seen|to be seen)(?: here| in the \w+)?\s*\??$"

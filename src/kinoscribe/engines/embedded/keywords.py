@@ -4,7 +4,16 @@ from dataclasses import dataclass
 
 from kinoscribe.engines.embedded import objects
 from kinoscribe.engines.embedded.index import Index, Unit
-from kinoscribe.engines.embedded.lexicon import DAY_PARTS, DULL, FUNCTION_VERBS, GIVEN_NAMES, RELATIVE_DAYS
+from kinoscribe.engines.embedded.lexicon import (
+    CURRENCY_WORDS,
+    DURATION_UNITS,
+    MEASURE_UNITS,
+    DAY_PARTS,
+    DULL,
+    FUNCTION_VERBS,
+    GIVEN_NAMES,
+    RELATIVE_DAYS,
+)
 from kinoscribe.engines.embedded.numbers import is_number_word
 from kinoscribe.engines.embedded.spans import proper
 from kinoscribe.engines.embedded.words import Token, fold, is_stop, stem, tokens
@@ -29,6 +38,8 @@ def keywords(index: Index, units: list[Unit] | None = None, most: int = 10) -> l
     first: dict[str, Unit] = {}
     seen_lines: set[str] = set()
     for unit in pool:
+        if "www." in unit.text or "@" in unit.text or "://" in unit.text:
+            continue
         line = fold(unit.text)
         weight = _WEIGHTS.get(unit.role, 1.0)
         if line in seen_lines:
@@ -89,6 +100,9 @@ def _useful(word: Token, language: str) -> bool:
         or is_stop(low, language)
         or is_stop(low, "en")
         or low in DULL
+        or low in DURATION_UNITS
+        or low in CURRENCY_WORDS
+        or low in MEASURE_UNITS
         or low in DAY_PARTS
         or low in RELATIVE_DAYS
     ):
@@ -114,5 +128,5 @@ def _varied(found: list[Keyword], most: int) -> list[Keyword]:
 
 def hashtag(text: str) -> str:
     """`#WaggleDance` of `waggle dance`."""
-    words = [t.text for t in tokens(text)]
+    words = [t.text.replace("'", "").replace("’", "") for t in tokens(text)]
     return "#" + "".join(w if w.isupper() and len(w) < 5 else w[:1].upper() + w[1:].lower() for w in words)

@@ -34,6 +34,7 @@ class Layout:
     bare: bool = False
     times: bool | None = None
     upper: bool = False
+    long_clock: bool = False
     short: bool = False
 
 
@@ -76,6 +77,8 @@ def read_layout(prompt: str) -> Layout:
     if found and layout.sentences is None:
         layout = replace(layout, sentences=4 * max(1, _count(found.group(1))))
     found = _WORDS.search(low)
+    if found and _count(found.group(2) or found.group(1)) == 1:
+        found = None
     if found and not re.search(r"\b(?:every|each|which|all|key) words?\b", found.group()):
         layout = replace(layout, words=max(1, _count(found.group(2) or found.group(1))))
     found = _CHARACTERS.search(low)
@@ -107,6 +110,7 @@ def read_layout(prompt: str) -> Layout:
         )
         and "table of contents" not in low,
         bare=bare,
+        long_clock=bool(re.search(r"\bhh:mm:ss\b", low)),
         short=short,
         times=False
         if re.search(r"\b(?:without|no) time ?(?:stamps?|codes?|s)\b", low)

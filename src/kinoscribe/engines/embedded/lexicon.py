@@ -31,6 +31,9 @@ FUNCTION_VERBS = _words("function_verbs")
 TITLES, ROLES, GIVEN_NAMES = _words("titles"), _words("roles"), _words("given_names")
 DULL, LIGHT_VERBS = _words("dull"), _words("light_verbs")
 
+AFTER_NOUNS, KEPT_WORDS = _words("after_nouns"), _words("kept_words")
+QUESTION_WORDS, SCOPE_WORDS = _words("question_words"), _words("scope_words")
+
 KINDS: dict[str, str] = _DATA["kinds"]
 SYNONYM_GROUPS = tuple(line for line in _DATA["synonyms"].splitlines() if line)
 OBJECT_WORDS: dict[str, str] = _DATA["object_words"]

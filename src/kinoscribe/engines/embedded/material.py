@@ -50,7 +50,12 @@ class Material:
         """The units that fit the question best, by words and, with sentence vectors, by meaning."""
         units = self.units(question)
         found = self.index.search(question.terms, units)
-        if self.meaning is None or not units or (found and found[0].score > _CLEAR and found[0].own > 0.5):
+        if (
+            self.meaning is None
+            or not units
+            or not question.terms
+            or (found and found[0].score > _CLEAR and found[0].own > 0.5)
+        ):
             return found
         return self._by_meaning(question, units, found)
 
@@ -66,7 +71,7 @@ class Material:
         scored = []
         for unit, near in zip(chosen, likeness, strict=True):
             old = known.get(unit.place) or Match(unit, 0.0, 0.0)
-            extra = max(0.0, near - 0.25)
+            extra = max(0.0, near - 0.25) * (0.4 if unit.asks or unit.kind == "text" else 1.0)
             scored.append(Match(unit, old.own + 0.3 * extra, old.score + 0.6 * extra))
         rest = [m for m in found[_VECTORS_AT_MOST:]]
         scored = [m for m in scored + rest if m.score > 0]

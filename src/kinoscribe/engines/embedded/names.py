@@ -8,7 +8,9 @@ from kinoscribe.engines.embedded import spans
 from kinoscribe.engines.embedded.finding import Finding
 from kinoscribe.engines.embedded.index import Match, Unit
 from kinoscribe.engines.embedded.material import Material
-from kinoscribe.engines.embedded.people import Person, people
+from kinoscribe.engines.embedded.people import Person, people, same_name
+from kinoscribe.engines.embedded.phrases import clean, new_part
+from kinoscribe.engines.embedded.presence import absence
 from kinoscribe.engines.embedded.question import Question
 from kinoscribe.engines.embedded.words import fold, is_stop, stem, tokens
 
@@ -32,6 +34,21 @@ def person(question: Question, material: Material) -> Finding | None:
         low,
     ):
         return _addressed(material)
+    named = re.search(
+        r"\b[Ww]ho (?:is|was|are|were) ((?:[A-ZÀ-Þ][\w'’.-]+)(?:\s+[\w'’.-]+){0,3})\s*\??$",
+        question.text.strip(),
+    )
+    if named:
+        return _about_name(named.group(1), question, material)
+    if (
+        re.search(
+            r"\bwho (?:are|is|were) (?:all )?(?:the )?(?:people|persons|participants|characters|speakers|guests)\b",
+            low,
+        )
+        and known
+    ):
+        names_all = tuple(p.name for p in known[:12])
+        return Finding(", ".join(names_all), tuple(p.units[0] for p in known[:4]), items=names_all)
     general = not question.terms or set(question.terms) <= {
         "speaker",
         "person",
@@ -116,7 +133,7 @@ def _most_present(question: Question, material: Material, known: list[Person]) -
 
 
 _PRESENTS = re.compile(
-    r"\bwho\b.{0,12}\b(?:gives?|presents?|hosts?|speaks?|talks?|teach(?:es)?|explains?|leads?|shows?|is|narrates?|makes?|runs?)\b"
+    r"\bwho\b.{0,12}\b(?:gives?|presents?|hosts?|speaks?|talks?|teach(?:es)?|explains?|leads?|shows?|is \w+ing|narrates?|makes?|runs?)\b"
 )
 
 
@@ -126,6 +143,33 @@ def _presenter(question: Question, material: Material, known: list[Person]) -> F
         return None
     ranked = sorted((p for p in known if p.introduces), key=lambda p: p.units[0].start)
     return Finding(ranked[0].name, ranked[0].units[:2], sure=False) if ranked else None
+
+
+def _about_name(name: str, question: Question, material: Material) -> Finding:
+    """`Who is Edward Jenner?`: what is said or written about that name."""
+    units = [
+        u
+        for u in material.index.units
+        if any(same_name(name, s.text) for s in spans.find(u.text, "proper")) or fold(name) in fold(u.text)
+    ]
+    if not units:
+        return Finding("", (), sure=False, sentence=absence(name, material, spoken=True)[0])
+    with_caption = [
+        u
+        for u in material.index.texts
+        for v in units
+        if u is not v
+        and v.kind == "text"
+        and abs(u.start - v.start) < 1
+        and u.role == "caption"
+        and u not in units
+        and not set(fold(u.text).split()) & {"news"}
+    ]
+    told = next((u for u in units if len(u.text.split()) > len(name.split()) + 1), units[0])
+    asked = set(fold(name).split())
+    role = with_caption[0].text if with_caption and len(with_caption[0].text.split()) <= 8 else ""
+    phrase = role or clean(new_part(told.text, lambda w: w in asked)) or told.text
+    return Finding(phrase, tuple(dict.fromkeys([told, *units[:1], *with_caption[:1]])))
 
 
 def _addressed(material: Material) -> Finding | None:

@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 from kinoscribe.engines.embedded.finding import Finding
 from kinoscribe.engines.embedded.index import Match, Unit
-from kinoscribe.engines.embedded.lexicon import KINDS
+from kinoscribe.engines.embedded.lexicon import KINDS, PLACE_PREPOSITIONS
 from kinoscribe.engines.embedded.material import Material
 from kinoscribe.engines.embedded.phrases import around, clean, new_part, noun_phrase
 from kinoscribe.engines.embedded.question import Question
-from kinoscribe.engines.embedded.words import content_words, stem
+from kinoscribe.engines.embedded.words import content_words, stem, tokens
 
 _ENOUGH = 0.34
 _ORDER = re.compile(r"\b(after|before|following)\s+((?!that\b|this\b|all\b|\d)\w.{3,80}?)[?.!]*$", re.I)
@@ -25,12 +25,17 @@ def open_answer(question: Question, material: Material) -> Finding:
         matches = _by_position(question, matches)
     known = _known(question, material)
     best = matches[0]
-    for match in matches[:4]:
-        if match.score + 0.35 * match.own < 0.75 * (best.score + 0.35 * best.own):
+    offers: list[tuple[float, str, Unit]] = []
+    for match in matches[:5]:
+        worth = match.score + 0.35 * match.own
+        if worth < 0.7 * (best.score + 0.35 * best.own):
             break
         phrase = _answer_in(question, match.unit, known)
-        if phrase:
-            return Finding(phrase, (match.unit,), sure=best.score > 0.55)
+        if phrase and not match.unit.asks:
+            offers.append((worth + _fitness(question, phrase), phrase, match.unit))
+    if offers:
+        offer = max(offers, key=lambda o: (o[0], -o[2].place))
+        return Finding(offer[1], (offer[2],), sure=best.score > 0.55)
     follower = _next_speech(best.unit, material)
     if follower is not None and best.own > 0.6:
         return Finding(follower.text.rstrip("."), (follower, best.unit), sure=False)
@@ -65,6 +70,21 @@ def in_order(question: Question, material: Material) -> Finding | None:
 def _known(question: Question, material: Material) -> Callable[[str], bool]:
     forms = {form for t in question.terms for form in material.index.forms(t)}
     return lambda word: any(stem(word, language) in forms for language in material.index.languages)
+
+
+def _fitness(question: Question, phrase: str) -> float:
+    """A phrase for a thing is a noun phrase: one that opens with a pronoun or preposition fits less."""
+    words = [t.low for t in tokens(phrase)]
+    if (
+        not words
+        or question.kind not in ("what", "which")
+        or question.text.lower().lstrip().startswith("how")
+    ):
+        return 0.0
+    loss = 0.3 * (words[0] in ("it", "them", "this", "that", "they", "he", "she")) + 0.2 * (
+        words[0] in PLACE_PREPOSITIONS or words[0] in ("for", "with", "until", "as", "of")
+    )
+    return -loss
 
 
 def _whole_scope(question: Question, material: Material) -> Finding | None:

@@ -6,7 +6,7 @@ from kinoscribe.engines.embedded import objects
 from kinoscribe.engines.embedded.index import Unit
 from kinoscribe.engines.embedded.lexicon import COLOURS
 from kinoscribe.engines.embedded.material import Material
-from kinoscribe.engines.embedded.words import content_words, stem, tokens
+from kinoscribe.engines.embedded.words import content_words, tokens
 from kinoscribe.notes import Tag
 
 _LIKE = 0.5  # cosine from which a sentence counts as about something it does not name
@@ -99,48 +99,41 @@ def _near(thing: str, units: list[Unit], material: Material) -> tuple[Unit, ...]
     return tuple(unit for near, unit in ranked[:2] if near >= _LIKE)
 
 
-def absence(thing: str, material: Material) -> tuple[str, bool]:
-    """A sentence that says where a thing was looked for in vain, and whether it could have been found at all."""
+def absence(thing: str, material: Material, *, spoken: bool = False) -> tuple[str, bool]:
+    """A sentence that says where a thing was looked for in vain, and whether it could have been found at all.
+
+    With `spoken` it is about what is said and written only, not about what is in the picture.
+    """
     notes = material.notes
     places: list[str] = []
     blind: list[str] = []
     if not notes.has_sound:
-        blind_speech = True
         places.append("said (there is no sound)")
     elif notes.worked("speech"):
-        blind_speech = False
         places.append("said")
     else:
-        blind_speech = True
         blind.append("the speech was not examined")
     if notes.worked("screen_text"):
         places.append("shown as text")
     else:
         blind.append("the text on the screen was not examined")
-    quoted = f"“{thing.strip()}”"
-    classes = objects.classes_of(thing) or objects.classes_of(
-        thing.rsplit(maxsplit=1)[-1] if thing.split() else ""
-    )
-    if classes and notes.worked("visual_tags"):
-        places.append(f"recognised in the pictures (as {' or '.join(classes[:3])})")
-        if blind:
-            return (
-                f"The evidence holds nothing about {quoted}: it is neither {_or(places)}; but {' and '.join(blind)}.",
-                False,
+    name = thing.strip()[:80]
+    classes = objects.classes_of(name) or objects.classes_of(name.split()[-1] if name.split() else "")
+    knowable = not blind
+    if not spoken:
+        if not notes.worked("visual_tags"):
+            blind.append("objects were not looked for in the pictures")
+            knowable = False
+        elif classes:
+            places.append(f"recognised in the pictures (as {' or '.join(classes[:3])})")
+        else:
+            blind.append(
+                "the closed list of about 90 object classes does not know it, so it may be in the picture unnamed"
             )
-        return f"The evidence of this video holds nothing about {quoted}: it is {_neither(places)}.", True
-    tail = (
-        "objects were not looked for"
-        if not notes.worked("visual_tags")
-        else "the closed list of about 90 object classes does not know it, so it may still be in the picture unnamed"
-    )
-    reasons = " and ".join([*blind, tail])
-    said = (
-        f"The evidence of this video holds nothing about {quoted}: it is {_neither(places)}, and {reasons}."
-        if places
-        else f"The evidence of this video holds nothing about {quoted}: {reasons}."
-    )
-    return said, not blind and not (blind_speech and not places)
+            knowable = False
+    found = f"The evidence of this video holds nothing about “{name}”: "
+    told = [f"it is {_neither(places)}"] if places else []
+    return found + "; ".join([*told, *blind]) + ".", knowable
 
 
 def _neither(places: list[str]) -> str:
@@ -149,11 +142,3 @@ def _neither(places: list[str]) -> str:
     if len(places) == 1:
         return f"not {places[0]}"
     return f"neither {', '.join(places[:-1])} nor {places[-1]}"
-
-
-def _or(places: list[str]) -> str:
-    return " nor ".join(places)
-
-
-def same_word(a: str, b: str) -> bool:
-    return stem(a) == stem(b)

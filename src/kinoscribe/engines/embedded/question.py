@@ -3,9 +3,10 @@
 import re
 from dataclasses import dataclass, replace
 
+from kinoscribe.engines.embedded.lexicon import AFTER_NOUNS, KEPT_WORDS, QUESTION_WORDS, SCOPE_WORDS
 from kinoscribe.engines.embedded.numbers import ORDINALS, numbers
 from kinoscribe.engines.embedded.rules import Rules
-from kinoscribe.engines.embedded.words import content_words, is_stop, stem, tokens
+from kinoscribe.engines.embedded.words import content_words, guess_language, is_stop, stem, tokens
 
 _KINDS = Rules("question")
 
@@ -18,123 +19,13 @@ _NAME_LIST = re.compile(
 _TARGET = re.compile(
     r"\b(?:which|what|how many|how much)\s+((?:different |other |kinds? of |types? of |sorts? of |make of |brand of |pieces? of )?[^\W\d_]+(?:[ -][^\W\d_]+)?)"
 )
-_QUESTION_WORDS = frozenset(
-    [
-        "who",
-        "whom",
-        "whose",
-        "what",
-        "which",
-        "when",
-        "where",
-        "why",
-        "how",
-        "name",
-        "list",
-        "give",
-        "tell",
-        "mention",
-        "identify",
-        "state",
-        "please",
-        "many",
-        "much",
-        "long",
-        "far",
-        "old",
-        "often",
-        "day",
-        "days",
-        "date",
-        "year",
-        "time",
-        "week",
-        "colour",
-        "color",
-        "colours",
-        "colors",
-        "name",
-        "names",
-        "called",
-        "named",
-        "video",
-        "clip",
-        "film",
-        "movie",
-        "footage",
-        "recording",
-        "shown",
-        "show",
-        "shows",
-        "showing",
-        "see",
-        "seen",
-        "appear",
-        "appears",
-        "appearing",
-        "said",
-        "say",
-        "says",
-        "mentioned",
-        "mentions",
-        "mention",
-        "mentioned",
-        "talk",
-        "talks",
-        "according",
-        "part",
-        "kind",
-        "kinds",
-        "type",
-        "types",
-        "sort",
-        "different",
-        "total",
-        "anything",
-        "something",
-        "everything",
-        "visible",
-        "screen",
-        "answer",
-        "question",
-        "tell",
-        "describe",
-        "there",
-        "happen",
-        "happens",
-        "take",
-        "takes",
-        "word",
-        "words",
-        "exactly",
-        "reason",
-        "percentage",
-        "percent",
-        "amount",
-        "number",
-        "speaker",
-        "person",
-        "people",
-        "did",
-        "does",
-        "do",
-        "is",
-        "are",
-        "was",
-        "were",
-        "it",
-        "its",
-        "they",
-        "them",
-        "during",
-        "throughout",
-        "reach",
-        "will",
-    ]
+_AGAIN = (
+    r"(?:(?:until|since|by|from|to|in|at|on|for|with) )?(?:who|whom|whose|what|which|when|where|why|how)\b"
 )
-_KEEP = frozenset(
-    ["speaker", "person", "people", "word", "words", "number", "day", "show", "take", "reach", "happen"]
+_PLURAL = re.compile(
+    r"^(?:so |and )?(?:what|which|who) (?:are|were) (?:the |his |her |their |its |all )*(?:\w+ )?([a-z]{3,}s|people)(?: of| in| on| that| for| to|\?|$)"
 )
+_VERBS = frozenset(stem(w) for w in AFTER_NOUNS)
 _TYPE_WORDS = {
     "weekday": "day weekday week", "year": "year slide", "clock": "time hour clock", "when": "date month deadline",
     "colour": "colour color colours colors", "where": "town city village country place location street region",
@@ -142,23 +33,6 @@ _TYPE_WORDS = {
     "score": "score result final", "age": "old age", "duration": "long", "url": "website link address",
     "email": "email", "phone": "phone number", "percent": "percentage percent much",
 }  # fmt: skip
-_SCOPE_WORDS = frozenset(
-    [
-        "beginning",
-        "start",
-        "end",
-        "first",
-        "last",
-        "final",
-        "second",
-        "half",
-        "finally",
-        "begin",
-        "ends",
-        "opening",
-        "closing",
-    ]
-)
 _POSITIONS = (
     (
         "last",
@@ -208,6 +82,9 @@ def read_question(text: str) -> Question:
     yes_no = bool(_YES_NO.match(low)) and not re.search(r"\bor (?:is|are|was|were|do|does|did)\b", low)
     target = _target(low, kind)
     wanted = _wanted(low)
+    plural = _PLURAL.match(low)
+    if not kind and plural and not plural.group(1).endswith("ss"):
+        kind, target = "list", plural.group(1)
     if not kind:
         kind = "list" if _NAME_LIST.match(low) and not yes_no else "which" if target else "what"
     if kind in ("person", "named") and wanted and wanted > 1:
@@ -238,7 +115,7 @@ def read_question(text: str) -> Question:
 def split_question(text: str) -> list[Question]:
     """The questions in one sentence: `Which vehicle came first, and what colour is it?` are two."""
     parts = re.split(
-        r"(?<=\?)\s+|,?\s+(?:and|or|as well as)\s+(?=(?:who|whom|what|which|when|where|why|how)\b)|[,;]\s+(?=(?:who|what|which|when|where|why|how)\b)",
+        r"(?<=\?)\s+|,?\s+(?:and|or|as well as)\s+(?=" + _AGAIN + r")|[,;]\s+(?=" + _AGAIN + r")",
         text.strip(),
         flags=re.I,
     )
@@ -303,63 +180,6 @@ def _noun(phrase: str) -> str:
     return phrase
 
 
-_VERBS = frozenset(
-    stem(w)
-    for w in [
-        "appear",
-        "come",
-        "go",
-        "see",
-        "say",
-        "show",
-        "happen",
-        "cross",
-        "win",
-        "lead",
-        "stand",
-        "drive",
-        "sit",
-        "play",
-        "move",
-        "use",
-        "make",
-        "give",
-        "mention",
-        "get",
-        "take",
-        "find",
-        "describe",
-        "visit",
-        "arrive",
-        "reach",
-        "start",
-        "open",
-        "blame",
-        "cause",
-        "wear",
-        "hold",
-        "drink",
-        "eat",
-        "confuse",
-        "recommend",
-        "advertise",
-        "belong",
-        "follow",
-        "name",
-        "sell",
-        "contain",
-        "need",
-        "sing",
-        "speak",
-        "live",
-        "work",
-        "lie",
-        "run",
-        "score",
-    ]
-)
-
-
 def _wanted(low: str) -> int | None:
     words = tokens(low)
     for number in numbers(words):
@@ -401,16 +221,17 @@ def _about_people(low: str) -> bool:
 
 def _terms(text: str, kind: str, position: str) -> tuple[str, ...]:
     drop = set(_TYPE_WORDS.get(kind, "").split())
-    words = content_words(text, "en")
+    foreign = guess_language(text) not in (None, "en")
+    words = [w for w in content_words(text, "en") if not (foreign and is_stop(w))]
     kept = [
         w
         for w in words
-        if w not in drop and (w not in _QUESTION_WORDS) and not (position and w in _SCOPE_WORDS)
+        if w not in drop and (w not in QUESTION_WORDS) and not (position and w in SCOPE_WORDS)
     ]
     kept = [w for w in kept if w not in ORDINALS or not position]
     if not kept:
-        kept = [w for w in words if (w in _KEEP and w not in drop) or (position and w in ORDINALS)]
-    return tuple(dict.fromkeys(kept))[:24]
+        kept = [w for w in words if (w in KEPT_WORDS and w not in drop) or (position and w in ORDINALS)]
+    return tuple(dict.fromkeys(w for w in kept if ":" not in w))[:24]
 
 
 def _scope(low: str) -> tuple[float | None, float | None] | None:

@@ -26,8 +26,9 @@ _ARTEFACTS = (
     "mood",
 )
 _FORM_ONLY = re.compile(
-    r"^(?:please )?(?:answer|reply|respond|use|write|keep|be|format|return|output|do not|don't|make sure|only|no|each|limit|start|end|avoid|put|include (?:the )?(?:time|start)|give (?:only|just)|without|separate|the answer|your (?:answer|response)|formatting|style|tone|if (?:nothing|there|you|it|no))\b"
+    r"^(?:please )?(?:answer|reply|respond|use|write|keep|be|format|return|output|do not|don't|make sure|only|no|each|limit|start|end|avoid|put|include (?:the )?(?:time|start)|give (?:only|just|the (?:start|end|time)|(?:start|end) times?|times?\b|each)|without|separate|the answer|your (?:answer|response)|formatting|style|tone|if (?:nothing|there|you|it|no))\b"
 )
+_ORDER_HEAD = re.compile(r"^(?:please )?(?:answer|reply|respond)[^:?]{0,60}:\s*(?=\S)", re.I)
 _LABELLED = re.compile(
     r"^\s*(?:[-*•]\s*|\(?\d{1,2}[.):]\s+|\(?[a-z][.)]\s+)?(?:\"?([A-Za-z][\w /-]{0,38}?)\"?\s*[:=]\s+)?(\S.*)$"
 )
@@ -98,6 +99,7 @@ def _labelled(label: str, body: str) -> Part:
 def _from_sentences(text: str) -> list[Part]:
     found: list[Part] = []
     for sentence in _statements(text):
+        sentence = _ORDER_HEAD.sub("", sentence)
         low = sentence.lower()
         intent = intent_of(sentence)
         if (
@@ -109,8 +111,9 @@ def _from_sentences(text: str) -> list[Part]:
             continue
         if found and _FORM_ONLY.match(low) and not sentence.rstrip().endswith("?"):
             continue
-        many = _several(sentence)
-        found += many or [Part(intent, sentence, "", count_in(sentence))]
+        found += (
+            _several(sentence) or _asked_apart(sentence) or [Part(intent, sentence, "", count_in(sentence))]
+        )
     if len(found) > 1:
         asking = [p for p in found if p.intent != "question" or _asks(p.text.lower())]
         found = asking or found
@@ -133,6 +136,18 @@ def _asks(low: str) -> bool:
     )
 
 
+def _asked_apart(sentence: str) -> list[Part]:
+    """`Who speaks and what is the video about?` holds two questions of different kinds."""
+    if not sentence.rstrip().endswith("?"):
+        return []
+    pieces = [
+        p.strip()
+        for p in re.split(r",?\s+and\s+(?=(?:who|what|which|when|where|why|how)\b)", sentence, flags=re.I)
+    ]
+    found = [Part(intent_of(p), p, "", count_in(p)) for p in pieces if p]
+    return found if len(found) > 1 and any(p.intent != "question" for p in found) else []
+
+
 def _several(sentence: str) -> list[Part]:
     """`Give me a title, a two-sentence summary and five hashtags` asks for three things."""
     low = sentence.lower()
@@ -147,6 +162,8 @@ def _several(sentence: str) -> list[Part]:
         sentence,
         flags=re.I,
     )
+    if re.search(r"\bwith (?:the |their |its )?(?:start|end|time|title)", body, re.I):
+        body = re.split(r"\bwith\b", body, flags=re.I)[0]
     pieces = [
         p
         for p in re.split(

@@ -1,5 +1,6 @@
 """Chooses the sentences that tell most of a video: central ones, few that repeat, in order of time."""
 
+import re
 from collections.abc import Iterable
 
 from kinoscribe.engines.embedded import objects
@@ -8,12 +9,12 @@ from kinoscribe.engines.embedded.keywords import keywords
 from kinoscribe.engines.embedded.lexicon import GIVEN_NAMES, ROLES
 from kinoscribe.engines.embedded.material import Material
 from kinoscribe.engines.embedded.numbers import numbers, say
-from kinoscribe.engines.embedded.people import people
+from kinoscribe.engines.embedded.people import caption_name, people
 from kinoscribe.engines.embedded.scoreboard import scores
 from kinoscribe.engines.embedded.slides import distinct, slides
 from kinoscribe.engines.embedded.times import say_length
 from kinoscribe.engines.embedded.video_facts import colourless
-from kinoscribe.engines.embedded.words import fold, is_stop, language_name, tokens
+from kinoscribe.engines.embedded.words import fold, is_stop, language_name, stem, tokens
 
 _PHATIC = frozenset(
     [
@@ -31,6 +32,13 @@ _PHATIC = frozenset(
         "bye",
         "everyone",
     ]
+)
+
+
+_GREETING = re.compile(
+    r"^(?:and )?(?:hi|hello|hey|welcome|good (?:morning|evening|afternoon|night|day)|thanks?|thank you|my guest|my name"
+    r"|i am [A-Z]|i'm [A-Z]|that is all|that's (?:all|it)|see you|goodbye|bye|don't forget to (?:like|subscribe))\b",
+    re.I,
 )
 
 
@@ -104,6 +112,9 @@ def _rank(index: Index, pool: list[Unit]) -> list[float]:
             + 0.1 * any(w.text[0].isupper() for w in words[1:])
         )
         score += 0.25 * (i == 0) + 0.1 * (i == len(pool) - 1)
+        score -= 0.5 * bool(_GREETING.match(unit.text)) + (
+            0.25 * (i == 0) if _GREETING.match(unit.text) else 0.0
+        )
         score -= 0.3 * unit.text.rstrip().endswith("?") + 0.2 * (len(words) > 45)
         first = words[0].low if words else ""
         score -= 0.15 * (first in ("it", "they", "he", "she", "this", "that", "and", "but", "so"))
@@ -124,7 +135,8 @@ def title(material: Material, units: list[Unit] | None = None) -> str:
     if heads:
         first = heads[0]
         if units is not None:
-            return _neat(first.text)
+            worded = [u for u in heads if sum(c.isalpha() for c in u.text) > len(u.text) // 2]
+            return _neat((worded or [first])[0].text)
         early = [u for u in heads if u.start <= first.start + 0.6]
         best = max(early, key=lambda u: (u.height, -u.place))
         if len(slides(index)) < 2 or best.start < material.notes.start + 0.25 * (
@@ -136,6 +148,12 @@ def title(material: Material, units: list[Unit] | None = None) -> str:
     ]
     if units is not None and captions:
         return _neat(captions[0].text)
+    telling = [u for u in captions if len(u.text.split()) >= 3 and not any(c.isdigit() for c in u.text)]
+    if telling and units is None:
+        loud = {stem(w) for k in keywords(index, most=8) for w in fold(k.text).split()}
+        best = max(telling, key=lambda u: (len(loud & {stem(w) for w in fold(u.text).split()}), -u.place))
+        if not caption_name(best.text, best.role) and "," not in best.text:
+            return _neat(best.text)
     words = [k.text for k in keywords(index, units, most=3)]
     if words:
         joined = ", ".join(words)
@@ -317,6 +335,10 @@ def gist(material: Material) -> str:
     """What the whole is about in a line or two: the title, the weightiest words or sentence."""
     index = material.index
     name = title(material)
+    board = scores(index)
+    if len(board) > 1:
+        sides = f"{board[-1].home_name} – {board[-1].away_name}: " if board[-1].home_name else ""
+        name = f"{sides}the score goes from {board[0].text} to {board[-1].text}"
     if index.speech:
         telling = central(index, list(index.speech), 2)
         text = " ".join(_sentence(u.text) for u in telling) or _sentence(index.speech[0].text)

@@ -14,6 +14,8 @@ from kinoscribe.engines.embedded.words import stem, tokens
 
 _EXISTS = re.compile(
     r"\b(?:is|are|was|were) there\b|\b(?:do|does|did|can) (?:you|we|i|one) (?:see|find|hear|spot)\b|\b(?:appears?|shown|seen|visible|mention(?:s|ed)?|show|shows|contain|contains|include|includes|feature|features|talk(?:s|ed)? about|speak about|said about|discuss(?:es|ed)?|refer(?:s|red)?)\b"
+    r"|\b(?:is|are|was|were) .{1,30}\b(?:used|needed|present|included|involved|required)\b"
+    r"|^(?:do|does|did) (?:she|he|they|you|the \w+|we|one) (?:use|need|include)\b"
 )
 _NEGATIVE = frozenset(
     [
@@ -51,7 +53,14 @@ def answer_yes_no(question: Question, material: Material) -> Finding:
         if by_sight is not None:
             return by_sight
         best = tuple(m.unit for m in matches[:1] if m.own > 0.3)
-        return Finding("", best, sure=False, sentence="The evidence does not say.")
+        unknown = [t for t in question.terms if not material.index.forms(t)]
+        if _DOES.search(low):
+            reason = "What people do is not in the evidence: it holds words, text and recognised objects, no actions."
+        elif unknown:
+            reason = f"The evidence does not say: {_and(unknown)} {'is' if len(unknown) == 1 else 'are'} neither said nor shown as text."
+        else:
+            reason = "The evidence does not say."
+        return Finding("", best, sure=False, sentence=reason)
     best_match = matches[0]
     unit = best_match.unit
     denied = any(t.low in _NEGATIVE for t in tokens(unit.text)) != any(
@@ -100,32 +109,56 @@ def _reply(unit: Unit, material: Material) -> Finding | None:
     return None
 
 
+_OBJECT = re.compile(
+    r"\b(?:mention(?:s|ed)?|contains?|includes?|features?|discuss(?:es|ed)?|refers? to|referred to|talk(?:s|ed)? about|speaks? about"
+    r"|shows?|see|find|hear|spot|uses?|needs?|(?:is|are|was|were) there(?: any| an?| some)?|said about|speak of)\s+(.+)$",
+    re.I,
+)
+_WHERE = re.compile(
+    r"\s*\b(?:(?:in|during|on|at) (?:the|this|that) (?:whole )?(?:video|clip|film|picture|scene|recording|footage|screen|interview|lecture|talk)"
+    r"|(?:to be )?(?:shown|seen|visible|mentioned|used|needed|present|included|involved|required|said|displayed)|on screen|anywhere|at all|ever)\s*$",
+    re.I,
+)
+_SAID = re.compile(r"\b(?:mention\w*|talk\w*|speak\w*|said|discuss\w*|refer\w*|hear)\b")
+_DOES = re.compile(r"\b(?:someone|somebody|anyone|anybody|people|person|man|woman|he|she|they)\b.*\b\w+ing\b")
+
+
+def _thing(question: Question) -> str:
+    """What a question for existence is about, without its verbs."""
+    line = question.text.strip(" ?.!")
+    found = _OBJECT.search(line)
+    thing = (
+        found.group(1)
+        if found
+        else re.sub(r"^(?:is|are|was|were|does|do|did|can)\s+(?:there\s+)?", "", line, flags=re.I)
+    )
+    before = ""
+    while before != thing:
+        before, thing = thing, _WHERE.sub("", thing)
+        thing = re.sub(r"^(?:any|an?|the|some|of)\s+", "", thing.strip(), flags=re.I)
+    return thing or " ".join(question.terms)
+
+
 def _exists(question: Question, material: Material) -> Finding:
-    words = [
-        t
-        for t in question.terms
-        if t not in ("mention", "contain", "include", "feature", "discuss", "refer", "visible", "shown")
-    ]
-    found = find_presence(" ".join(words), material)
-    if found.said or found.written or found.seen:
+    thing = _thing(question)
+    found = find_presence(thing, material)
+    if not found.empty:
         times = [s.start for s in found.said + found.written] + [t.start for t in found.seen]
+        seen = ", ".join(span(t.start, t.end) for t in found.seen[:4])
         return Finding(
             "yes",
             tuple(found.said[:1] + found.written[:1]),
             polarity=True,
-            sentence="Yes."
-            if found.said or found.written
-            else f"Yes: recognised at {', '.join(span(t.start, t.end) for t in found.seen[:4])}.",
+            sentence=f"Yes: recognised at {seen}." if seen else "Yes.",
             start=min(times),
         )
-    text, knowable = absence(" ".join(words) or question.text, material)
-    return Finding(
-        "no" if knowable else "",
-        (),
-        sure=knowable,
-        polarity=False if knowable else None,
-        sentence=f"No. {text}" if knowable else text,
-    )
+    heard_only = bool(_SAID.search(question.text.lower()))
+    text, knowable = absence(thing, material, spoken=heard_only)
+    if heard_only and knowable:
+        return Finding("no", (), polarity=False, sentence=f"No. {text}")
+    if knowable:
+        return Finding("no", (), sure=False, polarity=False, sentence=f"No. {text}")
+    return Finding("no evidence of it", (), sure=False, polarity=False, sentence=text)
 
 
 def _seen(question: Question, material: Material) -> Finding | None:
@@ -141,3 +174,8 @@ def _seen(question: Question, material: Material) -> Finding | None:
                 sentence=f"Yes: a {found[0].label} was recognised at {times}.",
             )
     return None
+
+
+def _and(words: list[str]) -> str:
+    quoted = [f"“{w}”" for w in words[:4]]
+    return quoted[0] if len(quoted) == 1 else ", ".join(quoted[:-1]) + " and " + quoted[-1]
