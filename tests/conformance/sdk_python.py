@@ -1,12 +1,13 @@
 """Runs inside an environment that has the official Python SDK: lines of steps come in, lines of results go out."""
 
+import asyncio
 import json
 import sys
 import time
 from typing import Any
 
 import twelvelabs
-from twelvelabs import TwelveLabs
+from twelvelabs import AsyncTwelveLabs, TwelveLabs
 from twelvelabs.types import VideoContext_AssetId, VideoContext_Base64String, VideoContext_Url
 
 
@@ -63,6 +64,18 @@ def analyze_stream(client: TwelveLabs, got: list[Any], **given: Any) -> Any:
     return got
 
 
+def analyze_async(client: TwelveLabs, got: list[Any], **given: Any) -> Any:
+    """The same question whole and streamed, with the asynchronous client."""
+
+    async def ask() -> Any:
+        later = AsyncTwelveLabs(api_key=client._client_wrapper.api_key)
+        async for event in later.analyze_stream(**arguments(given)):
+            got.append(plain(event))
+        return {"events": got, "whole": plain(await later.analyze(**arguments(given)))}
+
+    return asyncio.run(ask())
+
+
 def create_asset(
     client: TwelveLabs, got: list[Any], path: str | None = None, whole: bool = False, **given: Any
 ) -> Any:
@@ -106,6 +119,7 @@ STEPS = {
     for step in (
         analyze,
         analyze_stream,
+        analyze_async,
         create_asset,
         retrieve_asset,
         ready_asset,

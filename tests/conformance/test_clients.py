@@ -1,5 +1,6 @@
 """Rules C199 to C201: whole programs on the official SDKs, unchanged but for the server's address."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -182,3 +183,31 @@ def test_a_program_changes_metadata(served: Served, newest_sdk: Sdk) -> None:
         {"do": "user_metadata", "how": "delete", "asset_id": asset_id},
     )
     assert kept[named(sdk, "user_metadata")] == {"c": True}
+
+
+@pytest.mark.rule("C199", "C201")
+def test_the_asynchronous_python_client_works_the_same(
+    served: Served, files: FileServer, python_sdk: Sdk
+) -> None:
+    video = {"type": "url", "url": files.url("plain.mp4")}
+    step = {"do": "analyze_async", "model_name": "pegasus1.5", "video": video, "prompt": "What is seen?"}
+    (told,) = python_sdk.values(served.url + "/v1.3", served.key, step)
+    kinds = [event["event_type"] for event in told["events"]]
+    assert (kinds[0], kinds[-1]) == ("stream_start", "stream_end")
+    assert "".join(event.get("text", "") for event in told["events"]) == told["whole"]["data"]
+
+
+@pytest.mark.rule("C200")
+def test_a_program_reads_why_its_large_upload_is_refused(
+    narrow: Served, newest_sdk: Sdk, tmp_path: Path
+) -> None:
+    """The refusal comes while the file is still on its way; it must not be lost in a broken connection."""
+    large = tmp_path / "large.mp4"
+    with large.open("wb") as file:
+        file.truncate(120 * 1024 * 1024)
+    step = {"do": "create_asset", "method": "direct", "path": str(large)}
+    (stranger,) = newest_sdk.run(narrow.url, "wrong", {**step})
+    assert (stranger["status"], stranger["body"]["code"]) == (401, "api_key_invalid")
+    (refused,) = newest_sdk.run(narrow.url, narrow.key, {**step})
+    assert (refused["status"], refused["body"]["code"]) == (400, "video_filesize_too_large")
+    assert "BadRequestError" in refused["kinds"]

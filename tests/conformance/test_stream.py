@@ -257,3 +257,16 @@ def test_many_streams_at_once_keep_to_themselves(served: Served, streamed: Json)
     assert len({one.start.metadata.generation_id for one in told}) == 8
     for number, one in enumerate(told):
         assert f"Question {number}?" in one.text
+
+
+@pytest.mark.rule("C085")
+def test_open_streams_delay_nobody_else(served: Served, wire: httpx2.Client, streamed: Json) -> None:
+    raws = [post_raw(served, {**streamed, "prompt": prompt("many pieces")}) for _ in range(10)]
+    for raw in raws:
+        raw.receive_until(b"text_generation")
+    began = time.monotonic()
+    for _ in range(10):
+        assert wire.get("assets").status_code == 200
+    assert time.monotonic() - began < 3
+    for raw in raws:
+        raw.close()
