@@ -1,5 +1,6 @@
 """Where the shared clips lie beside the checkout, and makers of tiny videos whose truth is known."""
 
+import io
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -147,14 +148,16 @@ def make_video(
             stream.set_display_rotation(rotation)
         tracks = [out.add_stream(t.codec, rate=t.rate, layout=t.layout) for t in sound]
         base = stream.codec_context.time_base
+        ready: list[Any] = []
         for time in shown:
             frame = av.VideoFrame.from_ndarray(paint(time)).reformat(format=pix_fmt)
             frame.pts, frame.time_base = round((start + time) / base), base
-            out.mux(stream.encode(frame))
-        out.mux(stream.encode(None))
+            ready += stream.encode(frame)
+        ready += stream.encode(None)
         for source, track in zip(sound, tracks, strict=True):
-            for packet in _encode_sound(source, track, start):
-                out.mux(packet)
+            ready += _encode_sound(source, track, start)
+        for packet in sorted(ready, key=lambda p: p.dts * p.time_base):
+            out.mux(packet)
     return path
 
 
@@ -170,3 +173,27 @@ def _encode_sound(source: Track, stream: Any, start: float) -> Iterator[Any]:
         for ready in resampler.resample(frame):
             yield from stream.encode(ready)
     yield from stream.encode(None)
+
+
+_PICTURES = {
+    "image/png": ("png", "rgb24", "image2pipe"),
+    "image/jpeg": ("mjpeg", "yuvj420p", "image2pipe"),
+    "image/bmp": ("bmp", "bgr24", "image2pipe"),
+    "image/gif": ("gif", "rgb8", "gif"),
+}
+
+
+def make_picture(
+    mime_type: str, colour: tuple[int, int, int] = BLUE, size: tuple[int, int] = (120, 80)
+) -> bytes:
+    """A still picture of one colour as a PNG, JPEG, BMP or GIF file."""
+    codec, pix_fmt, form = _PICTURES[mime_type]
+    target = io.BytesIO()
+    with av.open(target, "w", format=form) as out:
+        stream = out.add_stream(codec, rate=1)
+        stream.width, stream.height, stream.pix_fmt = *size, pix_fmt
+        frame = av.VideoFrame.from_ndarray(card(colour, size)).reformat(format=pix_fmt)
+        frame.pts = 0
+        out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return target.getvalue()

@@ -11,7 +11,7 @@ from av.video.frame import VideoFrame
 from kinoscribe.media.frames import Painter, shape_of
 from kinoscribe.media.pieces import Picture, PictureFacts
 from kinoscribe.media.signature import signature
-from kinoscribe.media.video_file import OneFile, Unreadable, describe, open_container, open_file
+from kinoscribe.media.video_file import OneFile, Unreadable, describe, open_container, open_file, pixel_cap
 
 MOST_PIXELS = 16_777_216
 
@@ -70,7 +70,7 @@ def _first_frame(file: OneFile, demuxer: str, most_pixels: int) -> VideoFrame:
         if not container.streams.video:
             raise Unreadable("The file holds no picture.")
         stream = container.streams.video[0]
-        stream.codec_context.options = {"max_pixels": str(most_pixels)}
+        stream.codec_context.options = pixel_cap(most_pixels)
         stream.codec_context.thread_count = 1
         try:
             for frame in container.decode(stream):

@@ -58,7 +58,7 @@ def open_video(path: Path, max_pixels: int, *, sound: bool = True) -> Iterator[V
             picture = _picture_track(container, max_pixels)
             if picture is None:
                 raise Unreadable("The file holds no moving pictures.")
-            picture.codec_context.options = {"max_pixels": str(max_pixels)}
+            picture.codec_context.options = pixel_cap(max_pixels)
             heard = _sound_track(container) if sound else None
             _ignore_others(container, picture, heard)
             timeline = Timeline(joined=container.format.name in _JOINED)
@@ -73,7 +73,7 @@ def open_container(file: OneFile, demuxer: str, max_pixels: int) -> Iterator[Inp
         "protocol_whitelist": "none",
         "enable_drefs": "0",
         "use_absolute_path": "0",
-        "max_pixels": str(max_pixels),
+        **pixel_cap(max_pixels),
     }
     try:
         container = av.open(
@@ -95,6 +95,11 @@ def open_container(file: OneFile, demuxer: str, max_pixels: int) -> Iterator[Inp
         ) from error
     with container:
         yield container
+
+
+def pixel_cap(max_pixels: int) -> dict[str, str]:
+    """The option that keeps FFmpeg from larger pictures. It counts padded rows: up to twice as many pixels pass."""
+    return {"max_pixels": str(2 * max_pixels)}
 
 
 def packets(video: VideoFile) -> Generator[Packet[Any], None, bool]:
