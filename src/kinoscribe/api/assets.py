@@ -40,7 +40,7 @@ async def create(call: Call) -> Response:
     if call.request.headers.get("content-length") == "0":
         raise ParameterNotProvided(p="method")
     most = call.house.tools.settings.max_upload_bytes
-    with await read_form(call.request, intake.blobs.begin, most=most, limiter=call.house.uploads) as form:
+    async with read_form(call.request, intake.blobs.begin, most=most, limiter=call.house.uploads) as form:
         wanted = read_asset_form(form.fields, has_file=form.file is not None)
         asset = await to_thread.run_sync(partial(_add, call, wanted, form), limiter=call.house.uploads)
     if wanted.method == "direct":

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Self
 
-from anyio import CapacityLimiter, to_thread
+from anyio import CancelScope, CapacityLimiter, to_thread
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
@@ -43,37 +42,33 @@ class Form:
         if self.file is not None:
             self.file.discard()
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self.discard()
-
-
+@asynccontextmanager
 async def read_form(
-    request: Request, begin: Callable[[], Incoming], *, most: int, limiter: CapacityLimiter
-) -> Form:
-    """Reads the form of `request`; its file goes to what `begin` opens and may have `most` bytes.
+    request: Request, begin: Callable[[int], Incoming], *, most: int, limiter: CapacityLimiter
+) -> AsyncIterator[Form]:
+    """The form of `request`; its file goes to what `begin` opens and may have `most` bytes.
 
-    Parsing, hashing and writing run in threads of `limiter`. The caller closes the form. Nothing is left behind
-    when this raises: `ParameterInvalid`, `VideoFilesizeTooLarge`, `StorageFull`, `ClientDisconnect`...
+    `begin` is told how many bytes the client has announced. Parsing, hashing, writing and removing run in threads
+    of `limiter`. Nothing is left behind when the block ends, unless the file was kept, nor when this raises:
+    `ParameterInvalid`, `VideoFilesizeTooLarge`, `StorageFull`, `ClientDisconnect`...
     """
     body = Body(request)
-    reader: FormReader | None = None
     try:
         boundary = _boundary(request.headers.get("content-type", ""))
         if body.announced > most + _FORM_AROUND_FILE:
             raise _too_large(most, body.announced)
-        reader = FormReader(boundary, begin, most)
-        async with aclosing(body.batches()) as batches:
-            async for batch in batches:
-                await to_thread.run_sync(reader.feed, batch, limiter=limiter)
-        return reader.finish()
-    except BaseException as error:
-        if reader is not None:
-            reader.form.discard()
-        if isinstance(error, ApiError):
-            await body.drain()
+        reader = FormReader(boundary, lambda: begin(body.announced), most)
+        try:
+            async with aclosing(body.batches()) as batches:
+                async for batch in batches:
+                    await to_thread.run_sync(reader.feed, batch, limiter=limiter)
+            yield reader.finish()
+        finally:
+            with CancelScope(shield=True):
+                await to_thread.run_sync(reader.form.discard, limiter=limiter)
+    except ApiError:
+        await body.drain()
         raise
 
 

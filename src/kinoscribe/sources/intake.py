@@ -72,7 +72,8 @@ class Intake:
         return decided
 
     def resume(self) -> int:
-        """Begins with all that an earlier process left `processing`; says how many."""
+        """Begins with all that an earlier process left `processing`; says how many. Removes files nothing refers to."""
+        self.assets.sweep()
         left = self.assets.processing()
         for asset in left:
             self.take(asset)

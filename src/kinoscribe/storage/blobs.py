@@ -108,8 +108,10 @@ class Blobs:
             fcntl.flock(self._lock, fcntl.LOCK_EX)
         self._closing = threading.Lock()
 
-    def begin(self) -> Incoming:
-        """A new, empty file to write to. Raises `StorageFull`."""
+    def begin(self, expected: int = 0) -> Incoming:
+        """A new, empty file to write to. Raises `StorageFull`, also when `expected` bytes could never fit."""
+        if expected > self.room():
+            raise StorageFull
         return Incoming(self._own / secrets.token_hex(16))
 
     def path(self, sha256: str) -> Path:

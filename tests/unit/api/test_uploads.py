@@ -62,12 +62,13 @@ def test_a_form_is_read_alike_however_it_is_cut(
     if assume_plain in b"\r\n" + data + b"\r\n" or assume_plain in b"\r\n" + text + b"\r\n":
         return
     body = form(part(b"url", text), part(b"file", data, b'; filename="v.mp4"'), part(b"method", b"direct"))
-    with read(blobs, body, sizes).finish() as found:
-        assert found.fields == {"url": text.decode("utf-8", "replace"), "method": "direct"}
-        stored = found.stored()
-        assert stored is not None
-        assert stored.path.read_bytes() == data
-        assert (stored.sha256, stored.bytes) == (hashlib.sha256(data).hexdigest(), len(data))
+    found = read(blobs, body, sizes).finish()
+    assert found.fields == {"url": text.decode("utf-8", "replace"), "method": "direct"}
+    stored = found.stored()
+    assert stored is not None
+    assert stored.path.read_bytes() == data
+    assert (stored.sha256, stored.bytes) == (hashlib.sha256(data).hexdigest(), len(data))
+    found.discard()
     assert not stored.path.exists()
 
 
@@ -93,9 +94,10 @@ def test_a_form_without_its_end_is_refused(blobs: Blobs) -> None:
 
 
 def test_a_file_may_have_exactly_as_many_bytes_as_allowed(blobs: Blobs) -> None:
-    with read(blobs, form(part(b"file", b"x" * 100)), [30], most=100).finish() as found:
-        assert found.file is not None
-        assert found.file.size == 100
+    found = read(blobs, form(part(b"file", b"x" * 100)), [30], most=100).finish()
+    assert found.file is not None
+    assert found.file.size == 100
+    found.discard()
     with pytest.raises(VideoFilesizeTooLarge):
         read(blobs, form(part(b"file", b"x" * 101)), [30], most=100)
 
@@ -110,9 +112,10 @@ def test_a_file_is_never_in_memory(blobs: Blobs) -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     reader.feed(b"\r\n--b0undary--\r\n")
-    with reader.finish() as found:
-        assert found.file is not None
-        assert found.file.size == 101 * len(piece)
+    found = reader.finish()
+    assert found.file is not None
+    assert found.file.size == 101 * len(piece)
+    found.discard()
     assert peak < 2 * len(piece)
 
 

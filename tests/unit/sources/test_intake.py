@@ -196,8 +196,12 @@ def test_what_was_processing_when_the_server_went_down_is_taken_up_again(bench: 
     with hostile(says(answer(b"from afar"))) as server:
         waiting = [bench.upload(), bench.by_url(f"http://127.0.0.1:{server.port}/v.mp4")]
         done = bench.rows.failed(bench.upload(b"other").id, "earlier")
+        with bench.blobs.begin() as incoming:
+            incoming.write(b"of an asset whose row was never written")
+            orphan = bench.blobs.keep(incoming.finish())
         intake = bench.intake()
         assert intake.resume() == 2
+        assert not orphan.exists()
         until = threading.Event()
         for _ in range(100):
             if all((bench.rows.get("a", asset.id) or asset).status == "ready" for asset in waiting):

@@ -217,3 +217,10 @@ def test_writing_a_large_file_needs_no_memory_of_its_size(blobs: Blobs) -> None:
 
 def test_the_room_on_the_disk_is_known(blobs: Blobs) -> None:
     assert 0 < blobs.room() < 1 << 60
+
+
+def test_a_file_that_could_never_fit_is_not_begun(blobs: Blobs, tmp_path: Path) -> None:
+    with pytest.raises(StorageFull):
+        blobs.begin(blobs.room() * 2)
+    assert incoming_files(tmp_path) == []
+    blobs.begin(1).discard()
