@@ -15,7 +15,7 @@ export KINOSCRIBE_DATA_DIR ?= $(CURDIR)/.kinoscribe
 CLIP := examples/reel.mp4
 PROMPT ?= Describe this video: what is seen, what is said, and when?
 
-.PHONY: help setup setup-dev models demo serve check test conformance integration bench docs lock clean
+.PHONY: help setup setup-dev models demo serve check test conformance integration bench docs picture lock clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -54,6 +54,9 @@ bench: setup-dev models  ## how fast, how much memory; a quarter of an hour
 
 docs: setup-dev  ## write the generated parts of docs/ again
 	$(BIN)/python tests/docs/generate.py
+
+picture: setup-dev models  ## record docs/demo.svg again, from a real run
+	$(BIN)/python tests/docs/record.py
 
 lock:  ## resolve the dependencies anew (needs uv)
 	$(COMPILE) pyproject.toml -o requirements.lock

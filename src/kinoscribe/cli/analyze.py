@@ -133,6 +133,7 @@ def _stream(job: Job, tools: Tools, shown: Stages, *, quiet: bool) -> tuple[Ende
                 case TextPart(text=text):
                     texts.append(text)
                     if not quiet:
+                        shown.show(Progress("answer", 1.0))
                         shown.close()
                         _write(text)
                 case Ended():

@@ -71,6 +71,7 @@ class Bars:
             return
         self._closed = True
         self._bars.stop()
+        self._bars.console.print()
 
 
 class Lines:
