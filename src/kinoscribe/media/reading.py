@@ -49,6 +49,7 @@ class _Pass:
         self._end_of_pictures: float | None = None
         self._frames = 0
         self._damaged = 0
+        self._deaf = False
         self._past_end: set[int] = set()
 
     def pieces(self) -> Iterator[Piece]:
@@ -115,10 +116,19 @@ class _Pass:
                 case VideoFrame():
                     yield from self._see(frame)
                 case AudioFrame():
-                    for sound in self._listener.hear(frame, frame.time):
-                        heard = clip(sound, self._plan.start, self._plan.end)
-                        if heard is not None:
-                            yield heard
+                    yield from self._hear(frame)
+
+    def _hear(self, frame: AudioFrame) -> Iterator[Piece]:
+        """Sound in a layout that cannot be mixed costs the sound, not the pictures."""
+        if self._deaf:
+            return
+        try:
+            for sound in self._listener.hear(frame, frame.time):
+                heard = clip(sound, self._plan.start, self._plan.end)
+                if heard is not None:
+                    yield heard
+        except (FFmpegError, ValueError):
+            self._deaf = True
 
     def _see(self, frame: VideoFrame) -> Iterator[Piece]:
         base = float(frame.time_base or 0)
@@ -153,6 +163,8 @@ class _Pass:
     def _warnings(self, broken_off: bool) -> Iterator[str]:
         if broken_off:
             yield "The file breaks off; what came before was used."
+        if self._deaf:
+            yield "Its sound is in a layout that cannot be mixed to one channel."
         if self._damaged:
             yield f"{self._damaged} damaged packets could not be decoded."
         if self._video.timeline.jumps:

@@ -26,6 +26,17 @@ _STILL = Disposition.attached_pic | Disposition.still_image | Disposition.timed_
 _JOINED = ("mpegts", "mpeg")
 _FAMILIES = {"image": "a still picture", "audio": "a sound file", "other": "no video format we know"}
 
+_TEXTS = {
+    b"<!doctype html": "a web page",
+    b"<html": "a web page",
+    b"#extm3u": "a playlist",
+    b"ffconcat": "a playlist",
+    b"<?xml": "an XML document",
+    b"<svg": "an SVG drawing",
+    b"<mpd": "a streaming manifest",
+    b"{": "a JSON document",
+}
+
 
 class Unreadable(Exception):
     """The file is not what it was opened as. `reason` is a sentence for whoever sent it."""
@@ -53,7 +64,7 @@ def open_video(path: Path, max_pixels: int, *, sound: bool = True) -> Iterator[V
     with open_file(path) as file:
         claim = signature(file.head)
         if claim.family in ("image", "other") or claim.demuxer is None:
-            raise Unreadable(_no_video(file.length, claim))
+            raise Unreadable(_no_video(file, claim))
         with open_container(file, claim.demuxer, max_pixels) as container:
             picture = _picture_track(container, max_pixels)
             if picture is None:
@@ -209,7 +220,11 @@ def _ignore_others(container: InputContainer, *wanted: Stream | None) -> None:
             stream.discard = Discard.all
 
 
-def _no_video(length: int, claim: Signature) -> str:
-    if length == 0:
+def _no_video(file: OneFile, claim: Signature) -> str:
+    if file.length == 0:
         return "The file is empty."
+    start = file.head[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    for beginning, what in _TEXTS.items():
+        if start.startswith(beginning):
+            return f"It is {what}, not a media file."
     return f"By its content it is {_FAMILIES[claim.family]}."

@@ -60,7 +60,7 @@ def test_what_is_no_video_is_refused_in_a_sentence(decoders: Decoders, tmp_path:
     (tmp_path / "v.mp4").write_bytes(b"<html>")
     with pytest.raises(VideoFileBroken) as refused:
         decoders.probe(tmp_path / "v.mp4")
-    assert refused.value.message.endswith("By its content it is no video format we know.")
+    assert refused.value.message.endswith("It is a web page, not a media file.")
     with pytest.raises(VideoFileBroken):
         list(decoders.read(tmp_path / "v.mp4", ReadPlan()))
     with pytest.raises(PictureRefused):

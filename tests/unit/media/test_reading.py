@@ -3,6 +3,7 @@
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from tests.media_truth import (
@@ -20,6 +21,7 @@ from tests.media_truth import (
     make_video,
 )
 
+from kinoscribe.media.audio import Listener
 from kinoscribe.media.pieces import SAMPLE_RATE, THUMB_BYTES, Picture, Piece, Read, ReadPlan, Sound, Thumb
 from kinoscribe.media.reading import read
 from kinoscribe.media.video_file import Unreadable
@@ -269,3 +271,18 @@ def test_the_reader_stops_when_it_is_closed(tmp_path: Path) -> None:
     next(reading)
     reading.close()  # type: ignore[attr-defined]
     assert list(reading) == []
+
+
+def test_sound_that_cannot_be_mixed_costs_the_sound_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Listener, frame: av.AudioFrame) -> None:
+        raise av.error.ArgumentError(22, "Invalid argument")
+
+    monkeypatch.setattr(Listener, "_resample", refuse)
+    path = make_video(tmp_path / "v.mp4", cards((0, RED)), seconds=2, sound=(Track(beep(seconds=2)),))
+    *found, last = pieces(path)
+    assert isinstance(last, Read)
+    assert not [piece for piece in found if isinstance(piece, Sound)]
+    assert last.end_of_pictures == pytest.approx(2.0)
+    assert "layout" in last.warnings[0]
