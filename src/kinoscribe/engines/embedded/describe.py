@@ -1,5 +1,6 @@
 """Tells a video in order: for each stretch what is shown, written and said, as full or as short as there is room."""
 
+import re
 from collections.abc import Iterator
 
 from kinoscribe.engines.embedded import objects
@@ -12,6 +13,10 @@ from kinoscribe.engines.embedded.times import span
 from kinoscribe.engines.embedded.video_facts import colourless, main_colours
 from kinoscribe.engines.embedded.words import fold
 from kinoscribe.notes import Look, Tag
+
+
+_CLOCK = re.compile(r"^\W*\d{1,2}[:.]\d{2}(?:[:.]\d{2})?\W*$")
+_LONG = 15.0  # seconds from which a stretch tells the times of what is seen in it
 
 
 def description(material: Material, words: int) -> Iterator[str]:
@@ -76,6 +81,11 @@ def _fitting(material: Material, words: int) -> set[int] | None:
     return {u.place for u in central(index, list(index.speech), max(1, int(room / mean)))}
 
 
+def stretch(material: Material, start: float, end: float) -> str:
+    """What is written, seen and said between two times, in sentences."""
+    return _part(material, start, end, None, set())
+
+
 def _part(material: Material, start: float, end: float, allowed: set[int] | None, told: set[str]) -> str:
     index = material.index
     pieces: list[str] = []
@@ -92,6 +102,7 @@ def _part(material: Material, start: float, end: float, allowed: set[int] | None
         if fold(u.text) not in told
     ]
     told |= {fold(u.text) for u in lines}
+    lines = [u for u in lines if not _running_clock(u)]
     if lines:
         quoted = ", ".join(f"“{u.text}”" for u in lines[:16])
         pieces.append(f"On the screen: {quoted}{' and more' if len(lines) > 16 else ''}.")
@@ -117,26 +128,53 @@ def _part(material: Material, start: float, end: float, allowed: set[int] | None
     return " ".join(pieces)
 
 
+def _running_clock(unit: Unit) -> bool:
+    return bool(_CLOCK.match(unit.text)) and unit.end - unit.start < 5
+
+
 def _within(unit: Unit, material: Material) -> float:
     return min(max(unit.start, material.notes.start), material.notes.end - 1e-6)
 
 
 def _seen(material: Material, start: float, end: float) -> str:
+    """The objects recognised in a stretch; in a long one with their times."""
     sure = {t for s in objects.seen(material.notes) for t in s.tags}
-    tags: dict[tuple[str, str | None], Tag] = {}
-    for tag in material.notes.tags:
-        overlap = min(tag.end, end) - max(tag.start, start)
-        if tag in sure and overlap > min(0.5, 0.3 * (end - start)):
-            key = (tag.label, tag.colour)
-            if key not in tags or tags[key].count < tag.count:
-                tags[key] = tag
+    inside = [
+        t
+        for t in material.notes.tags
+        if t in sure and min(t.end, end) - max(t.start, start) > min(0.5, 0.3 * (end - start))
+    ]
+    timed = end - start > _LONG
+    groups: dict[tuple[str, int, str | None], list[Tag]] = {}
+    for tag in inside:
+        count = tag.count if timed else max(t.count for t in inside if t.label == tag.label)
+        colour = tag.colour if tag.label != "person" else None
+        groups.setdefault((tag.label, count, colour if timed or tag.count == count else None), []).append(tag)
+    best: dict[tuple[str, int], tuple[str, int, str | None]] = {}
+    for key in groups:
+        if timed or key[:2] not in best or key[2]:
+            best[key if timed else key[:2]] = key  # type: ignore[index]
     names = []
-    for tag in sorted(tags.values(), key=lambda t: (-t.score, t.label))[:6]:
-        colour = f"{tag.colour} " if tag.colour and tag.label != "person" else ""
-        count = "a" if tag.count == 1 else str(tag.count)
-        name = f"{colour}{objects.plural(tag.label, tag.count)}"
-        names.append(f"{'an' if count == 'a' and name[0] in 'aeiou' else count} {name}")
+    for key in sorted(
+        best.values(),
+        key=lambda k: (
+            min(t.start for t in groups[k]) if timed else 0.0,
+            -max(t.score for t in groups[k]),
+            k[0],
+        ),
+    )[:10]:
+        name = _counted(*key)
+        whole = all(t.start <= start + 1 and t.end >= end - 1 for t in groups[key])
+        times = ", ".join(span(max(t.start, start), min(t.end, end)) for t in groups[key][:5])
+        names.append(f"{name} ({times})" if timed and not whole else name)
     return ", ".join(names)
+
+
+def _counted(label: str, count: int, colour: str | None) -> str:
+    name = f"{colour + ' ' if colour else ''}{objects.plural(label, count)}"
+    if count > 1:
+        return f"{count} {name}"
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
 def _closing(material: Material) -> Iterator[str]:

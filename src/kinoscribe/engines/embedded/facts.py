@@ -1,6 +1,7 @@
 """Answers one question: asks each source in turn that knows this kind, from the special to the general."""
 
 import re
+from collections import Counter
 
 from kinoscribe.engines.embedded import counts, lists, named_things, objects, spans
 from kinoscribe.engines.embedded.finding import Finding
@@ -276,7 +277,22 @@ def _screen_part(question: Question, material: Material) -> Finding | None:
     texts = [u for u in material.units(question) if u.kind == "text"]
     if not texts:
         return None
-    best = max(texts, key=lambda u: (u.role == "headline", u.end - u.start > 2, -round(u.top, 2), -u.place))
+    length = max(1e-6, material.notes.end - material.notes.start)
+    words = Counter(w for u in distinct(texts) for w in dict.fromkeys(material.index.stems(u)))
+
+    def weight(unit: Unit) -> float:
+        stems = material.index.stems(unit)
+        often = sum(words[w] for w in stems) / len(stems) if stems else 0.0
+        panel = unit.start <= material.notes.start and unit.end > material.notes.start + 0.8 * length
+        return (
+            often
+            + 2 * (unit.end - unit.start) / length
+            + 3 * (unit.role == "headline")
+            - 3 * panel
+            - 0.2 * len(stems)
+        )
+
+    best = max(texts, key=lambda u: (weight(u), -u.place))
     return Finding(best.text, (best,), sure=False)
 
 

@@ -171,10 +171,15 @@ def _objects_of_kind(question: Question, material: Material) -> Finding | None:
     found = objects.seen_of(material.notes, head)
     if not found:
         return None
+    shots = material.notes.shots
     if question.position == "first":
-        found = [min(found, key=lambda s: s.start)]
+        found = [s for s in found if not shots or s.start < shots[0].end]
     elif question.position == "last":
-        found = [max(found, key=lambda s: s.tags[-1].end)]
+        found = [s for s in found if not shots or s.tags[-1].end > shots[-1].start]
+    if not found:
+        return None
+    if question.position:
+        found = found[:1]
     elif question.kind == "which" and not re.search(r"s\b", head):
         found = found[:1]
     items = tuple(s.label for s in found)

@@ -9,6 +9,7 @@ from kinoscribe.engines.embedded.finding import Finding
 from kinoscribe.engines.embedded.index import Unit
 from kinoscribe.engines.embedded.material import Material
 from kinoscribe.engines.embedded.names import person
+from kinoscribe.engines.embedded.objects import class_of
 from kinoscribe.engines.embedded.phrases import clean
 from kinoscribe.engines.embedded.question import Question
 from kinoscribe.engines.embedded.slides import distinct
@@ -171,6 +172,7 @@ def brand(question: Question, material: Material) -> Finding | None:
         if t.text[0].isupper() and len(t.text) > 1
     ) + Counter(u.text.strip(" .!").lower() for u in material.index.speech if " " not in u.text.strip())
     shown = Counter(t.low for u in material.index.texts for t in tokens(u.text))
+    common = {t.text for u in material.index.units for t in tokens(u.text) if t.text[0].islower()}
     best: tuple[float, str, Unit] | None = None
     matches = {m.unit.place: m.score for m in material.search(question)} if question.terms else {}
     for unit in material.index.texts:
@@ -184,9 +186,10 @@ def brand(question: Question, material: Material) -> Finding | None:
         score += (
             0.7 * (len(words) == 1) + 0.4 * unit.text.isupper() + 0.4 * (unit.end > material.notes.end - 1.0)
         )
+        score -= 1.5 * (content[0].low in common) + 1.5 * (len(content) == 1 and class_of(content[0].low) is not None)
         score += 0.6 * (unit.end - unit.start) / max(1e-6, material.notes.end - material.notes.start)
         score += 0.4 * content[0].text[0].isupper() + matches.get(unit.place, 0.0)
-        score += 1.0 * bool(re.search(r"technolog|inc\b|corp|ltd|gmbh|electronics|™|®", unit.text, re.I))
+        score += 2.0 * bool(re.search(r"technolog|inc\b|corp|ltd|gmbh|electronics|™|®", unit.text, re.I))
         score -= 1.0 * bool(
             re.search(
                 r"^(?:only|new|now|up|off|sale|buy|price|fresh|open|close|apply|ok|cancel|settings?|file|edit|view|help)\b",

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 
 from kinoscribe.engines.embedded import lexicon as lex
-from kinoscribe.engines.embedded import spans
+from kinoscribe.engines.embedded import objects, spans
 from kinoscribe.engines.embedded.finding import Finding
 from kinoscribe.engines.embedded.index import Match, Unit
 from kinoscribe.engines.embedded.material import Material
@@ -12,6 +12,7 @@ from kinoscribe.engines.embedded.people import Person, people, same_name
 from kinoscribe.engines.embedded.phrases import clean, new_part
 from kinoscribe.engines.embedded.presence import absence
 from kinoscribe.engines.embedded.question import Question
+from kinoscribe.engines.embedded.times import span
 from kinoscribe.engines.embedded.words import fold, is_stop, stem, tokens
 
 _CHANNEL = re.compile(
@@ -124,7 +125,21 @@ def _most_present(question: Question, material: Material, known: list[Person]) -
             all_names = tuple(p.name for p in known[:12])
             return Finding(", ".join(all_names), tuple(p.units[0] for p in known[:6]), items=all_names)
         return Finding(ranked[0].name, ranked[0].units[:2], sure=ranked[0].weight >= 2)
+    seen = objects.seen(material.notes, "person")
     names = Counter(s.text for u in material.index.speech for s in spans.find(u.text, "proper"))
+    if seen and (
+        not names
+        or re.search(r"\b(?:picture|image|seen|visible|shown|appears?|frame|screen)\b", question.text.lower())
+    ):
+        count = seen[0].most
+        who = f"{'one person' if count == 1 else f'{count} people'}, not named"
+        times = ", ".join(span(t.start, t.end) for t in seen[0].tags[:6])
+        return Finding(
+            who,
+            (),
+            sure=False,
+            sentence=f"{who.capitalize()}: recognised at {times}; who it is the evidence does not tell.",
+        )
     if names:
         name = max(names, key=lambda n: (names[n], len(n.split()), n))
         unit = next(u for u in material.index.speech if name in u.text)
@@ -193,13 +208,13 @@ def _names_in(
         if match.unit in one.units and not set(fold(one.name).split()) & asked:
             found.append((match.score + 0.3 * match.own + 0.1, one.name, match.unit))
     if not found:
-        for span in spans.find(match.unit.text, "proper"):
-            before = match.unit.text[: span.start].split()
+        for found_span in spans.find(match.unit.text, "proper"):
+            before = match.unit.text[: found_span.start].split()
             placed = bool(before) and before[-1].lower() in lex.PLACE_PREPOSITIONS - {"by"}
             if placed:
                 continue
-            if not set(fold(span.text).split()) & asked and span.text.lower() not in lex.COLOURS:
-                found.append((match.score + 0.3 * match.own - 0.1, span.text, match.unit))
+            if not set(fold(found_span.text).split()) & asked and found_span.text.lower() not in lex.COLOURS:
+                found.append((match.score + 0.3 * match.own - 0.1, found_span.text, match.unit))
     return found
 
 
@@ -249,10 +264,12 @@ def place_name(question: Question, material: Material) -> Finding | None:
     best: tuple[float, str, Unit] | None = None
     asked = set(fold(question.text).split())
     for match in material.search(question)[:60]:
-        for span in spans.find(match.unit.text, "where"):
-            words = span.text.split()
+        for found_span in spans.find(match.unit.text, "where"):
+            words = found_span.text.split()
             inner = [
-                w for w in fold(span.text).split() if not is_stop(w, "en") and w not in lex.PLACE_PREPOSITIONS
+                w
+                for w in fold(found_span.text).split()
+                if not is_stop(w, "en") and w not in lex.PLACE_PREPOSITIONS
             ]
             if not inner or set(inner) <= asked:
                 continue
@@ -270,7 +287,7 @@ def place_name(question: Question, material: Material) -> Finding | None:
             if by_name and not named:
                 score -= 0.5
             if best is None or score > best[0] + 1e-9:
-                best = (score, span.text, match.unit)
+                best = (score, found_span.text, match.unit)
     if by_name:
         captioned = _captioned_place(question, material, best)
         if captioned is not None:
@@ -288,12 +305,12 @@ def _captioned_place(
     if best is not None and best[0] > 0.6:
         return None
     for match in material.search(question)[:10]:
-        for span in spans.find(match.unit.text, "proper"):
+        for found_span in spans.find(match.unit.text, "proper"):
             if (
-                not set(fold(span.text).split()) & set(fold(question.text).split())
-                and span.text.split()[0].lower() not in lex.GIVEN_NAMES
+                not set(fold(found_span.text).split()) & set(fold(question.text).split())
+                and found_span.text.split()[0].lower() not in lex.GIVEN_NAMES
             ):
-                return Finding(span.text, (match.unit,), sure=False)
+                return Finding(found_span.text, (match.unit,), sure=False)
     return None
 
 
@@ -301,9 +318,9 @@ def _most_named_place(material: Material) -> Finding | None:
     """The place name that comes most often, when a question only asks which place it is."""
     found: dict[str, list[Unit]] = {}
     for unit in material.index.units:
-        for span in spans.find(unit.text, "where"):
-            name = re.sub(r"^\w+\s+(?:the\s+)?", "", span.text).strip()
-            if name[:1].isupper() and span.text.split()[0].lower() in (
+        for found_span in spans.find(unit.text, "where"):
+            name = re.sub(r"^\w+\s+(?:the\s+)?", "", found_span.text).strip()
+            if name[:1].isupper() and found_span.text.split()[0].lower() in (
                 "in",
                 "from",
                 "to",

@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterator
 
 from kinoscribe.engines.embedded import lists, objects, wording
 from kinoscribe.engines.embedded.chapters import chapters
-from kinoscribe.engines.embedded.describe import description
+from kinoscribe.engines.embedded.describe import description, stretch
 from kinoscribe.engines.embedded.facts import answer
 from kinoscribe.engines.embedded.index import Unit
 from kinoscribe.engines.embedded.keywords import hashtag, keywords
 from kinoscribe.engines.embedded.layout import Block, Layout, fit
 from kinoscribe.engines.embedded.material import Material
 from kinoscribe.engines.embedded.presence import find_presence
-from kinoscribe.engines.embedded.question import read_question, split_question
+from kinoscribe.engines.embedded.question import Question, read_question, split_question
 from kinoscribe.engines.embedded.request import Part
 from kinoscribe.engines.embedded.summary import (
     central,
@@ -24,7 +24,7 @@ from kinoscribe.engines.embedded.summary import (
     title,
 )
 from kinoscribe.engines.embedded.things import thing_asked
-from kinoscribe.engines.embedded.times import clock, span
+from kinoscribe.engines.embedded.times import clock, hms, span
 from kinoscribe.engines.embedded.transcript import screen_lines, timed_lines
 from kinoscribe.engines.embedded.words import sentences
 
@@ -56,16 +56,39 @@ def no_text(material: Material) -> str:
 def _question(part: Part, layout: Layout, material: Material, words: int) -> Block:
     lines: list[str] = []
     asked = split_question(part.text)
+    if len(asked) == 1 and asked[0].scope is not None and not asked[0].terms:
+        return Block(part.label, _in_scope(asked[0], material))
     for question in asked:
         finding = answer(question, material)
-        if (
-            len(finding.items) > 1
-            and (layout.marker or question.kind in ("list", "people"))
-            and not layout.short
-        ):
+        listed = layout.marker or question.kind in ("list", "people") or _LIST.match(part.text)
+        if len(finding.items) > 1 and listed and not layout.short and len(asked) == 1:
             return Block(part.label, finding.items, listed=True)
+        if not finding.short and not finding.sentence and wording.foreign(part.text):
+            lines += wording.in_other_words(question, finding, part.text)
+            continue
         lines += wording.in_prose(question, finding, material, short=layout.short or layout.bare)
     return Block(part.label, tuple(dict.fromkeys(lines)))
+
+
+_LIST = re.compile(r"^(?:please )?(?:list|name|enumerate|give|write down|which|what are)\b", re.I)
+
+
+def _in_scope(question: Question, material: Material) -> tuple[str, ...]:
+    """What is said and shown in the seconds a question names."""
+    start, end = material.scope(question)
+    only_said = bool(re.search(r"\b(?:said|say|says|spoken|hear|heard)\b", question.text.lower()))
+    units = [u for u in material.units(question) if u.kind == "speech"]
+    if only_said:
+        return tuple(wording.quote(u) for u in units) or (f"Nothing is said at {span(start, end)}.",)
+    return (
+        f"{span(start, end)}: "
+        + (stretch(material, start, end) or "nothing is said, written or recognised there."),
+    )
+
+
+def _unable(part: Part, layout: Layout, material: Material, words: int) -> Block:
+    first = "The embedded engine does not write that: it only answers from what is seen and heard. In short, the video holds this:"
+    return Block(part.label, (first, *summary(material, 4)))
 
 
 def _title(part: Part, layout: Layout, material: Material, words: int) -> Block:
@@ -151,6 +174,8 @@ def _chapters(part: Part, layout: Layout, material: Material, words: int) -> Blo
     lines = []
     for c in found:
         time = span(c.start, c.end) if with_end else clock(c.start)
+        if layout.long_clock:
+            time = f"{hms(c.start)}–{hms(c.end)}" if with_end else hms(c.start)
         head = c.title if layout.times is False else f"{time} {c.title}"
         lines.append(f"{head}: {c.gist}" if described and c.gist and c.gist != c.title else head)
     rows = tuple((clock(c.start), clock(c.end), c.title, c.gist) for c in found)
@@ -352,5 +377,5 @@ _MAKERS: dict[str, Callable[[Part, Layout, Material, int], Block]] = {
     "chapters": _chapters, "highlights": _highlights, "points": _points, "transcript": _transcript,
     "screen_text": _screen_text, "about": _about, "when": _when, "quotes": _quotes, "post": _post, "genre": _genre,
     "objects": _objects, "steps": _steps, "shots": _shots, "mood": _mood, "translate": _translate,
-    "title_summary": _title_summary,
+    "title_summary": _title_summary, "unable": _unable,
 }  # fmt: skip

@@ -6,7 +6,7 @@ from kinoscribe.engines.embedded.material import Material
 from kinoscribe.engines.embedded.presence import Presence, absence
 from kinoscribe.engines.embedded.question import Question
 from kinoscribe.engines.embedded.times import clock, span
-from kinoscribe.engines.embedded.words import fold
+from kinoscribe.engines.embedded.words import fold, guess_language
 from kinoscribe.notes import Tag
 
 
@@ -46,6 +46,29 @@ def in_short(question: Question, finding: Finding, material: Material) -> str:
     if finding.sentence:
         return finding.sentence
     return "not said or shown"
+
+
+_OTHER = {
+    "de": "Dazu enthalten Ton, Text und Bilder dieses Videos nichts.",
+    "fr": "Ni la parole, ni le texte, ni les images de cette vidéo n'en disent rien.",
+    "es": "Ni el habla, ni el texto, ni las imágenes de este vídeo dicen nada sobre ello.",
+    "it": "Né il parlato, né il testo, né le immagini di questo video ne dicono nulla.",
+    "pt": "Nem a fala, nem o texto, nem as imagens deste vídeo dizem algo sobre isso.",
+    "nl": "Spraak, tekst en beelden van deze video zeggen hier niets over.",
+}
+
+
+def foreign(text: str) -> str:
+    """The code of a prompt's language when it is one of those known beside English; else empty."""
+    code = guess_language(text) or ""
+    return code if code in _OTHER else ""
+
+
+def in_other_words(question: Question, finding: Finding, text: str) -> list[str]:
+    """An answer in another language than English: quotations only, or one sentence that there is none."""
+    if finding.units:
+        return [quote(u) for u in finding.units[:3]]
+    return [_OTHER[foreign(text)]]
 
 
 def _only_quotes(finding: Finding) -> bool:
