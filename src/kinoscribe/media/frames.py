@@ -10,9 +10,9 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
-from kinoscribe.media.pieces import THUMB_HEIGHT, THUMB_WIDTH, Picture, Thumb
+from kinoscribe.media.changes import CELL
+from kinoscribe.media.pieces import GRID_HEIGHT, GRID_WIDTH, THUMB_HEIGHT, THUMB_WIDTH, Picture, Thumb
 
-GRID_WIDTH, GRID_HEIGHT = 160, 90
 _ODDEST_PIXEL = 10
 
 
@@ -57,8 +57,10 @@ class Painter:
         self._to_grid = VideoReformatter()
         self._to_thumb = VideoReformatter()
 
-    def picture(self, frame: VideoFrame, time: float, since: float) -> Picture:
-        """The frame as it is shown, RGB24."""
+    def picture(
+        self, frame: VideoFrame, time: float, since: float, changed_at: NDArray[np.float64] | None = None
+    ) -> Picture:
+        """The frame as it is shown, RGB24; `changed_at` is for the grid as it is coded."""
         shape = shape_of(frame, self._pixel_aspect)
         width, height = fit(shape.width, shape.height, self._max_side)
         across, down = (height, width) if shape.turns % 2 else (width, height)
@@ -66,7 +68,11 @@ class Painter:
             frame, width=across, height=down, format="rgb24", interpolation=Interpolation.BICUBIC, threads=1
         )
         pixels = np.rot90(small.to_ndarray(), shape.turns)
-        return Picture(time, since, width, height, pixels.tobytes())
+        if changed_at is None:
+            return Picture(time, since, width, height, pixels.tobytes())
+        cells = np.rot90(changed_at, shape.turns)
+        changes = cells.astype(CELL).tobytes()
+        return Picture(time, since, width, height, pixels.tobytes(), changes, cells.shape[1])
 
     def grid(self, frame: VideoFrame) -> VideoFrame:
         """The whole frame as it is coded, area-averaged to `GRID_WIDTH` x `GRID_HEIGHT`."""

@@ -11,6 +11,7 @@ from kinoscribe.contract.video import VideoFacts
 
 THUMB_WIDTH, THUMB_HEIGHT = 64, 36
 THUMB_BYTES = 3 * THUMB_WIDTH * THUMB_HEIGHT
+GRID_WIDTH, GRID_HEIGHT = 160, 90
 SAMPLE_RATE = 16_000
 
 
@@ -67,7 +68,8 @@ class Thumb(msgspec.Struct, frozen=True, tag="thumb"):
 class Picture(msgspec.Struct, frozen=True, tag="picture"):
     """A picture as it is shown: upright, square pixels, RGB24 row by row without padding.
 
-    `since` is when what it shows came up: the last change worth a picture before `time`.
+    `since` is when what it shows came up: the last change worth a picture before `time`. `changed_at` tells the
+    same for each cell of a grid `cells_across` wide over it, to be read by `kinoscribe.media.changes`.
     """
 
     time: float
@@ -75,6 +77,8 @@ class Picture(msgspec.Struct, frozen=True, tag="picture"):
     width: int
     height: int
     pixels: bytes
+    changed_at: bytes = b""
+    cells_across: int = 0
 
 
 class Sound(msgspec.Struct, frozen=True, tag="sound"):

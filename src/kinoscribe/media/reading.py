@@ -158,7 +158,7 @@ class _Pass:
         if self._plan.pictures and not self._pace.even:
             since = self._chooser.look(time, luma(grid))
             if since is not None:
-                yield self._painter.picture(frame, time, since)
+                yield self._painter.picture(frame, time, since, self._chooser.changed_at)
 
     def _warnings(self, broken_off: bool) -> Iterator[str]:
         if broken_off:

@@ -100,6 +100,11 @@ class Chooser:
         self._over = False
         self._wide_since: float | None = None
 
+    @property
+    def changed_at(self) -> NDArray[np.float64]:
+        """For each cell the time of its last jump, or of the first frame."""
+        return self._jumped_at
+
     def look(self, time: float, cells: Cells) -> float | None:
         """Takes the frame at `time` or leaves it; when taken, says since when its scene has stood."""
         if self._now is None:
