@@ -72,9 +72,7 @@ def weights(settings: Settings) -> Iterator[Finding]:
     for name in wanted_weights(settings):
         what = f"Weights {name}"
         if not kept.have(name):
-            yield Finding(
-                "lacks", what, f"Not there. It {SETS[name].purpose}.", "Run `kinoscribe models get`."
-            )
+            yield Finding("lacks", what, f"Not there; {SETS[name].purpose}.", "Run `kinoscribe models get`.")
         elif faults := kept.verify(name):
             told = "; ".join(f"{fault.file} {fault.fault}" for fault in faults)
             yield Finding("wrong", what, f"{told}.", "Run `kinoscribe models get`.")

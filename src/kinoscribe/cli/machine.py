@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -122,6 +123,7 @@ def processor_flags() -> frozenset[str]:
     return frozenset(found[1].split()) if found else frozenset()
 
 
+@cache
 def matrix_speed() -> float:
     """Billions of floating point operations a second, by multiplying matrices for a quarter of a second."""
     side = np.ones((_SIDE, _SIDE), np.float32)
