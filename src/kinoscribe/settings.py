@@ -5,6 +5,7 @@ Values come from the environment (`KINOSCRIBE_` and the name in capitals), else 
 """
 
 import os
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -127,6 +128,21 @@ class Settings(BaseSettings):
         for name in value or ():
             if name not in COLLECTORS:
                 raise ValueError(f"{name!r} is no collector; there are {', '.join(COLLECTORS)}")
+        return value
+
+    @field_validator("url_allow")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for network in value:
+            ip_network(network, strict=False)
+        return value
+
+    @field_validator("url_ports")
+    @classmethod
+    def _port_numbers(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        for port in value:
+            if not 0 <= port <= 65535:
+                raise ValueError(f"{port} is no port; there are 1 to 65535, and 0 for all")
         return value
 
     @classmethod
