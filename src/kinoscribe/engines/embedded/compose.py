@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from kinoscribe.engines.embedded import parts
+from kinoscribe.engines.embedded.artefacts import no_speech, no_text, nth_part
 from kinoscribe.engines.embedded.describe import description
 from kinoscribe.engines.embedded.fill_json import fill
 from kinoscribe.engines.embedded.layout import Layout, read_layout, write
@@ -69,6 +70,7 @@ def _direct(part: Part, layout: Layout, material: Material, words: int) -> Itera
         and layout.words is None
         and layout.characters is None
         and not layout.marker
+        and nth_part(part.text, material) is None
     ):
         return _spaced(description(material, words))
     return None
@@ -80,7 +82,7 @@ def _words(material: Material, layout: Layout) -> Iterator[str]:
         nothing = False
         yield piece
     if nothing and not layout.bare:
-        yield " ".join(parts.no_speech(material))
+        yield " ".join(no_speech(material))
 
 
 def _lines(material: Material, layout: Layout) -> Iterator[str]:
@@ -89,7 +91,7 @@ def _lines(material: Material, layout: Layout) -> Iterator[str]:
     for place, unit in enumerate(found):
         yield ("\n" if place else "") + mark + unit.text
     if not found and not layout.bare:
-        yield parts.no_text(material)
+        yield no_text(material)
 
 
 def _spaced(pieces: Iterator[str]) -> Iterator[str]:

@@ -165,7 +165,7 @@ def _seen(material: Material, start: float, end: float) -> str:
     )[:10]:
         name = _counted(*key)
         whole = all(t.start <= start + 1 and t.end >= end - 1 for t in groups[key])
-        times = ", ".join(span(max(t.start, start), min(t.end, end)) for t in groups[key][:5])
+        times = ", ".join(span(max(t.start, start), min(t.end, end)) for t in groups[key][:9])
         names.append(f"{name} ({times})" if timed and not whole else name)
     return ", ".join(names)
 

@@ -8,11 +8,11 @@ from kinoscribe.engines.embedded.finding import Finding
 from kinoscribe.engines.embedded.index import Unit
 from kinoscribe.engines.embedded.material import Material
 from kinoscribe.engines.embedded.names import person, place_name
-from kinoscribe.engines.embedded.numbers import ORDINALS
+from kinoscribe.engines.embedded.numbers import ORDINALS, numbers
 from kinoscribe.engines.embedded.open_question import in_order, open_answer
 from kinoscribe.engines.embedded.presence import find_presence
 from kinoscribe.engines.embedded.question import Question
-from kinoscribe.engines.embedded.scoreboard import changes, leader, points_made, scores
+from kinoscribe.engines.embedded.scoreboard import Score, changes, leader, points_made, scores
 from kinoscribe.engines.embedded.slides import distinct, slides
 from kinoscribe.engines.embedded.summary import gist
 from kinoscribe.engines.embedded.things import thing_asked
@@ -25,7 +25,11 @@ from kinoscribe.engines.embedded.yes_no import answer_yes_no
 _SEEN = re.compile(
     r"\b(?:appears?|seen|visible|shown|on (?:the )?screen|in (?:the )?(?:picture|frame)|come into|enters?)\b"
 )
+_DOING = re.compile(
+    r"^what (?:is|are|was|were) .{1,40}\bdoing\b|^what (?:does|do) (?:the )?(?:person|people|man|woman|men|women|he|she|they) do\b"
+)
 _GIST = re.compile(
+    r"\bwhat is (?:this|it) (?:a )?(?:recording|video|film|clip|footage)? ?of\b|"
     r"^what (?:do|does|did) (?:they|he|she|the \w+|people) (?:talk|speak|discuss)(?: about)?\s*\??$|"
     r"^what (?:is|are|was) (?:the |this |it |that )?(?:video|clip|film|lecture|talk|lesson|interview|recording|story|show|tutorial|speech|presentation)?\s*(?:all )?about\b"
     r"|\b(?:main )?(?:topic|subject|theme) of\b|^what (?:happens|is happening|is going on|happened)(?: here| in the \w+)?\s*\??$"
@@ -41,6 +45,8 @@ def answer(question: Question, material: Material) -> Finding:
         return answer_about(about, low, material.index, material.facts)
     if question.yes_no:
         return answer_yes_no(question, material)
+    if _DOING.search(low) and not any(u.own > 0.6 for u in material.search(question)[:1]):
+        return _doing(material)
     if _GIST.search(low):
         text = gist(material)
         return Finding(text, sentence=text)
@@ -49,6 +55,21 @@ def answer(question: Question, material: Material) -> Finding:
         if found is not None:
             return found
     return open_answer(question, material)
+
+
+def _doing(material: Material) -> Finding:
+    found = objects.seen(material.notes, "person")
+    seen = (
+        f" People were recognised at {', '.join(span(t.start, t.end) for t in found[0].tags[:8])}."
+        if found
+        else ""
+    )
+    return Finding(
+        "",
+        (),
+        sure=False,
+        sentence=f"What people do is not in the evidence: it holds words, text and recognised objects, no actions.{seen}",
+    )
 
 
 def _from_scoreboard(question: Question, material: Material) -> Finding | None:
@@ -69,6 +90,12 @@ def _from_scoreboard(question: Question, material: Material) -> Finding | None:
     ) and question.kind in ("which", "list", "people"):
         names = tuple(n for n in (board[-1].home_name, board[-1].away_name) if n)
         return Finding(" and ".join(names), (board[-1].unit,), items=names) if names else None
+    if (
+        len(board) > 1
+        and question.kind in ("when", "clock", "person")
+        and re.search(r"\b(?:goals?|scor(?:e|ed|es|ing)|points?|equali[sz]\w*)\b", low)
+    ):
+        return _scorers(question, board)
     if question.kind not in ("score", "winner", "count"):
         return None
     last = board[0] if question.position == "first" else board[-1]
@@ -93,6 +120,38 @@ def _from_scoreboard(question: Question, material: Material) -> Finding | None:
         made = points_made(board)
         return Finding(counts.say(made), tuple(s.unit for s in board[1:]) or (last.unit,), number=made)
     return None
+
+
+def _scorers(question: Question, board: list[Score]) -> Finding | None:
+    """Which side made each point, or when."""
+    steps = [(a, b) for a, b in zip(board, board[1:], strict=False) if b.home + b.away > a.home + a.away]
+    words = [
+        t
+        for t in question.terms
+        if t not in ("scored", "scores", "score", "goal", "goals", "point", "points")
+    ]
+    if not steps or (question.kind == "person" and words):
+        return None
+    if question.position:
+        steps = steps[:1] if question.position == "first" else steps[-1:]
+    told = []
+    for a, b in steps:
+        side = b.home_name if b.home > a.home else b.away_name
+        told.append(
+            f"{clock(b.start)} ({b.text})"
+            if question.kind != "person"
+            else f"{side or 'one side'} at {clock(b.start)} ({b.text})"
+        )
+    return Finding(
+        ", ".join(told),
+        tuple(b.unit for _, b in steps),
+        items=tuple(told),
+        sentence=_capital(", ".join(told)) + ", by the scoreboard.",
+    )
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _score_changes(question: Question, material: Material) -> Finding:
@@ -219,9 +278,17 @@ def _by_number(low: str, material: Material) -> Finding | None:
     shown = slides(material.index)
     words = re.findall(r"\b(\w+) (?:slide|headline|title|heading|screen|card)\b", low)
     word = next((w for w in words if w in ORDINALS or w in ("last", "final")), "")
-    if not shown or not word:
+    counted = re.search(r"\b(?:slide|card)(?: number| no\.?)? (\d{1,3}|\w+)\b", low)
+    by_count = numbers(tokens(counted.group(1))) if counted else []
+    if not shown or not (word or by_count):
         return None
-    place = len(shown) if word in ("last", "final") else ORDINALS[word]
+    place = (
+        int(by_count[0].value)
+        if by_count and not word
+        else len(shown)
+        if word in ("last", "final")
+        else ORDINALS[word]
+    )
     if not 1 <= place <= len(shown):
         return None
     slide = shown[place - 1]
@@ -234,6 +301,12 @@ def _by_number(low: str, material: Material) -> Finding | None:
 
 def _titled(question: Question, material: Material) -> Finding | None:
     low = question.text.lower()
+    if (
+        re.search(r"\bslide(?: number| no\.?)? \d", low)
+        or re.search(r"\bon the \w+ slide\b", low)
+        and question.kind in ("what", "which")
+    ):
+        return _by_number(low, material)
     if question.kind == "named" and re.search(r"\b(?:slide|headline|heading|card)s?\b", low):
         return _by_number(low, material)
     return None

@@ -51,6 +51,7 @@ class Unit:
     role: str = ""
     top: float = 0.0
     height: float = 0.0
+    left: float = 0.0
 
     @property
     def asks(self) -> bool:
@@ -257,10 +258,8 @@ def _speech_units(sentence: Sentence, language: str, place: int) -> list[Unit]:
 
 def _text_unit(text: ScreenText, language: str, place: int) -> Unit:
     known = guess_language(text.text) or language
-    box = text.box
-    return Unit(
-        place, "text", text.start, text.end, text.text.strip(_BULLETS), known, text.role, box.top, box.height
-    )
+    box, line = text.box, text.text.strip(_BULLETS)
+    return Unit(place, "text", text.start, text.end, line, known, text.role, box.top, box.height, box.left)
 
 
 def _stems_of(unit: Unit) -> list[str]:

@@ -24,6 +24,7 @@ _CHANNEL_ASKED = re.compile(
 )
 _BRAND_ASKED = re.compile(
     r"\b(?:which|what)\s+(?:\w+\s+)?(?:brand|company|make|manufacturer|product|sponsor|program|programme|software|app|application|tool|device)\b(?! (?:does|do)\b)"
+    r"|\bwhat (?:is|was) the (?:\w+ )?(?:product|brand|company|app|program|software)\b(?!.*\b(?:cost|price|made|for)\b)"
     r"|\b(?:name of the|advertise[ds]?|promoted)\b.*\b(?:brand|company|product|manufacturer|app|program|software)?\b"
 )
 _PROFESSION = re.compile(r"\b\w+(?:ologist|ician|ographer|ist)\b", re.I)
@@ -186,7 +187,9 @@ def brand(question: Question, material: Material) -> Finding | None:
         score += (
             0.7 * (len(words) == 1) + 0.4 * unit.text.isupper() + 0.4 * (unit.end > material.notes.end - 1.0)
         )
-        score -= 1.5 * (content[0].low in common) + 1.5 * (len(content) == 1 and class_of(content[0].low) is not None)
+        score -= 1.5 * (content[0].low in common) + 1.5 * (
+            len(content) == 1 and class_of(content[0].low) is not None
+        )
         score += 0.6 * (unit.end - unit.start) / max(1e-6, material.notes.end - material.notes.start)
         score += 0.4 * content[0].text[0].isupper() + matches.get(unit.place, 0.0)
         score += 2.0 * bool(re.search(r"technolog|inc\b|corp|ltd|gmbh|electronics|™|®", unit.text, re.I))

@@ -26,6 +26,15 @@ _ADDRESSED = re.compile(
 _PLACE_NOUNS = "town city village country place location street region state room building island river harbour harbor port area district continent venue destination"
 
 
+_ANYBODY = frozenset(
+    stem(w)
+    for w in (
+        "speaker person people described presenter narrator host speaks talks speaking talking video appears character main"
+        " picture image scene screen frame seen voice voices hear"
+    ).split()
+)
+
+
 def person(question: Question, material: Material) -> Finding | None:
     """Who: a named person near the words of the question, else the subject of the best sentence."""
     low = question.text.lower()
@@ -50,28 +59,7 @@ def person(question: Question, material: Material) -> Finding | None:
     ):
         names_all = tuple(p.name for p in known[:12])
         return Finding(", ".join(names_all), tuple(p.units[0] for p in known[:4]), items=names_all)
-    general = not question.terms or set(question.terms) <= {
-        "speaker",
-        "person",
-        "people",
-        "described",
-        "presenter",
-        "narrator",
-        "host",
-        "speaks",
-        "talks",
-        "video",
-        "appears",
-        "describe",
-        "character",
-        "main",
-        "picture",
-        "image",
-        "scene",
-        "screen",
-        "frame",
-        "seen",
-    }
+    general = {stem(t) for t in question.terms} <= _ANYBODY
     if general or (
         re.search(r"\b(?:host|presenter|anchor|speaker|narrator|instructor|teacher|lecturer)s?\b", low)
         and not _holds_role(material, low)
@@ -141,9 +129,17 @@ def _most_present(question: Question, material: Material, known: list[Person]) -
             sentence=f"{who.capitalize()}: recognised at {times}; who it is the evidence does not tell.",
         )
     if names:
+        if re.search(
+            r"\b(?:speak|speaks|speaking|talk|talks|talking|narrat\w+|voices?)\b", question.text.lower()
+        ):
+            return Finding(
+                "", (), sure=False, sentence="Who speaks is not told: no name is given for a voice."
+            )
         name = max(names, key=lambda n: (names[n], len(n.split()), n))
         unit = next(u for u in material.index.speech if name in u.text)
         return Finding(name, (unit,), sure=False)
+    if material.index.speech:
+        return Finding("", (), sure=False, sentence="Nobody is named, neither in speech nor on the screen.")
     return None
 
 
@@ -183,6 +179,9 @@ def _about_name(name: str, question: Question, material: Material) -> Finding:
     told = next((u for u in units if len(u.text.split()) > len(name.split()) + 1), units[0])
     asked = set(fold(name).split())
     role = with_caption[0].text if with_caption and len(with_caption[0].text.split()) <= 8 else ""
+    by_own = re.search(r"\b(?:I am|I'm|I’m|my name is)\b", told.text, re.I)
+    if by_own and not role:
+        return Finding("a speaker", (told, *units[1:2]), sentence=f"{name} is the name a speaker gives.")
     phrase = role or clean(new_part(told.text, lambda w: w in asked)) or told.text
     return Finding(phrase, tuple(dict.fromkeys([told, *units[:1], *with_caption[:1]])))
 

@@ -12,6 +12,7 @@ from kinoscribe.engines.embedded.question import Question
 from kinoscribe.engines.embedded.words import content_words, stem, tokens
 
 _ENOUGH = 0.34
+_PARTS = frozenset("story part scene section segment slide chapter topic bit report talk".split())
 _ORDER = re.compile(r"\b(after|before|following)\s+((?!that\b|this\b|all\b|\d)\w.{3,80}?)[?.!]*$", re.I)
 
 
@@ -24,6 +25,9 @@ def open_answer(question: Question, material: Material) -> Finding:
     if question.position:
         matches = _by_position(question, matches)
     known = _known(question, material)
+    labelled = _beside_label(matches, material)
+    if labelled is not None:
+        return labelled
     best = matches[0]
     offers: list[tuple[float, str, Unit]] = []
     for match in matches[:5]:
@@ -32,7 +36,12 @@ def open_answer(question: Question, material: Material) -> Finding:
             break
         phrase = _answer_in(question, match.unit, known)
         if phrase and not match.unit.asks:
-            offers.append((worth + _fitness(question, phrase), phrase, match.unit))
+            described = (
+                question.kind == "which"
+                and bool(question.target)
+                and _members_phrase(question, match.unit) == phrase
+            )
+            offers.append((worth + _fitness(question, phrase) + 0.4 * described, phrase, match.unit))
     if offers:
         offer = max(offers, key=lambda o: (o[0], -o[2].place))
         return Finding(offer[1], (offer[2],), sure=best.score > 0.55)
@@ -47,17 +56,19 @@ def in_order(question: Question, material: Material) -> Finding | None:
     found = _ORDER.search(question.text)
     if found is None or question.kind not in ("what", "which", "person"):
         return None
-    clause = content_words(found.group(2), "en")
-    if len(clause) < 2:
+    clause = [w for w in content_words(found.group(2), "en") if w not in _PARTS]
+    if not clause:
         return None
     speech = material.index.speech
     anchors = material.index.search(clause, speech)
     if not anchors or anchors[0].own < 0.5:
         return None
-    at = anchors[0].unit.place
+    alike = [a.unit.place for a in anchors if a.own >= 0.9 * anchors[0].own]
     if found.group(1).lower() == "before":
+        at = min(alike)
         near = speech[max(0, at - 2) : at][::-1]
     else:
+        at = max(alike)
         near = speech[at + 1 : at + 3]
     asked = content_words(question.text[: found.start()], "en")
     ranked = {m.unit.place: m.own for m in material.index.search(asked, near)} if asked else {}
@@ -70,6 +81,27 @@ def in_order(question: Question, material: Material) -> Finding | None:
 def _known(question: Question, material: Material) -> Callable[[str], bool]:
     forms = {form for t in question.terms for form in material.index.forms(t)}
     return lambda word: any(stem(word, language) in forms for language in material.index.languages)
+
+
+def _beside_label(matches: list[Match], material: Material) -> Finding | None:
+    """`Resolution:` on a screen is answered by what stands to the right of it."""
+    for match in matches[:3]:
+        label = match.unit
+        if label.kind == "text" and label.text.rstrip().endswith(":") and match.own > 0.4:
+            right = [
+                u
+                for u in material.index.texts
+                if u is not label
+                and u.left > label.left
+                and abs(u.top - label.top) < 0.6 * max(u.height, label.height, 0.01)
+                and u.start < label.end
+                and u.end > label.start
+            ]
+            if right:
+                value = min(right, key=lambda u: (u.left, -u.end))
+                latest = max((u for u in right if abs(u.left - value.left) < 0.03), key=lambda u: u.end)
+                return Finding(latest.text, (label, latest))
+    return None
 
 
 def _fitness(question: Question, phrase: str) -> float:
@@ -98,7 +130,14 @@ def _whole_scope(question: Question, material: Material) -> Finding | None:
     return Finding(" ".join(u.text for u in spoken), tuple(spoken[:2]), sure=False)
 
 
+def _members_phrase(question: Question, unit: Unit) -> str:
+    head = stem(question.target.split()[-1])
+    return clean(around(unit.text, lambda word: stem(word) == head))
+
+
 def _answer_in(question: Question, unit: Unit, known: Callable[[str], bool]) -> str:
+    if unit.kind == "text" and unit.text.rstrip().endswith(":"):
+        return ""
     if question.kind == "which" and question.target:
         head = question.target.split()[-1]
         kinds = _members(head)

@@ -124,7 +124,7 @@ def _trimmed(name: str) -> str:
         is_stop(words[-1].lower(), "en") or words[-1].lower() in ("von", "van", "de", "la", "al", "and")
     ):
         words.pop()
-    return " ".join(words)
+    return " ".join(words).rstrip(".,;:")
 
 
 def _merged(found: list[tuple[str, Unit, float, bool]]) -> list[Person]:

@@ -28,7 +28,16 @@ _ARTEFACTS = (
 _FORM_ONLY = re.compile(
     r"^(?:please )?(?:answer|reply|respond|use|write|keep|be|format|return|output|do not|don't|make sure|only|no|each|limit|start|end|avoid|put|include (?:the )?(?:time|start)|give (?:only|just|the (?:start|end|time)|(?:start|end) times?|times?\b|each)|without|separate|the answer|your (?:answer|response)|formatting|style|tone|if (?:nothing|there|you|it|no))\b"
 )
-_ORDER_HEAD = re.compile(r"^(?:please )?(?:answer|reply|respond)[^:?]{0,60}:\s*(?=\S)", re.I)
+_ORDER_HEAD = re.compile(
+    r"^(?:please )?(?:answer|reply|respond)[^:?]{0,60}:\s*(?=\S)"
+    r"|^(?:please |can you |could you |i (?:want|would like) to know |do you know )*(?:explain|tell me|say|know)? ?(?:to me )?"
+    r"(?=(?:why|how many|how much|how long|who|where|when|which)\b)",
+    re.I,
+)
+_KEYS = re.compile(
+    r"\b(?:keys?|fields?|properties|attributes)\b[^\"'`\n]{0,30}((?:[\"'`][\w -]{1,40}[\"'`][,\s]*(?:and\s+)?)+)",
+    re.I,
+)
 _LABELLED = re.compile(
     r"^\s*(?:[-*•]\s*|\(?\d{1,2}[.):]\s+|\(?[a-z][.)]\s+)?(?:\"?([A-Za-z][\w /-]{0,38}?)\"?\s*[:=]\s+)?(\S.*)$"
 )
@@ -53,7 +62,7 @@ def read_parts(prompt: str) -> list[Part]:
     text = prompt.strip()
     if len(text) > _LONGEST:
         text = text[: _LONGEST // 2] + "\n" + text[-_LONGEST // 2 :]
-    found = _from_list(text)
+    found = _from_list(text) or _from_keys(text)
     if not found:
         found = _from_sentences(text)
     return found[:_MOST_PARTS] or [Part("summary", text)]
@@ -84,8 +93,20 @@ def _from_list(text: str) -> list[Part]:
     return found
 
 
+def _from_keys(text: str) -> list[Part]:
+    """The parts of `JSON with the keys "title" and "summary"`."""
+    keys = _KEYS.search(text)
+    names = (
+        re.findall(r"[\"'`]([\w -]{1,40})[\"'`]", keys.group(1)) if keys and "json" in text.lower() else []
+    )
+    return [_labelled(name, "") for name in names]
+
+
 def _labelled(label: str, body: str) -> Part:
     """A line such as `Title: ...` or `q1: Who speaks?`; a body in brackets only says what is wanted."""
+    if not body:
+        by_label = intent_of(label)
+        return Part(by_label, label if by_label != "question" else f"What is the {label.lower()}?", label)
     plain = body.strip(" .<>[](){}\"'…")
     intent = intent_of(plain) if plain else "question"
     if label and ((intent == "question" and not plain.endswith("?") and len(plain.split()) < 6) or not plain):
@@ -114,10 +135,17 @@ def _from_sentences(text: str) -> list[Part]:
         found += (
             _several(sentence) or _asked_apart(sentence) or [Part(intent, sentence, "", count_in(sentence))]
         )
+    found = [one for part in found for one in _expanded(part)]
     if len(found) > 1:
         asking = [p for p in found if p.intent != "question" or _asks(p.text.lower())]
         found = asking or found
     return found
+
+
+def _expanded(part: Part) -> list[Part]:
+    if part.intent != "title_summary":
+        return [part]
+    return [Part("title", part.text, "Title"), Part("summary", part.text, "Summary")]
 
 
 def _statements(text: str) -> list[str]:

@@ -280,6 +280,15 @@ def _dated(words: list[Token], at: int, by_place: dict[int, Number]) -> bool:
 def _clock_like(words: list[Token], n: Number) -> bool:
     whole = n.value == int(n.value) and 0 < n.value <= 24
     before, after = _low(words, n.first - 1), _low(words, n.last + 1)
+    run_together = (
+        n.digits and 100 <= n.value <= 2359 and n.value % 100 < 60 and "." not in words[n.first].text
+    )
+    if (
+        run_together
+        and before in ("at", "until", "by", "from", "till")
+        and not (after.isalpha() and after.endswith("s"))
+    ):
+        return True
     if before in ("past", "at", "until", "till") and whole:
         nounish = after and after.isalpha() and not is_stop(after, "en") and after not in lex.DAY_PARTS
         return not nounish or after in ("o'clock", "am", "pm", "sharp", "every")

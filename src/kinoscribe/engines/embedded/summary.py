@@ -13,7 +13,7 @@ from kinoscribe.engines.embedded.people import caption_name, people
 from kinoscribe.engines.embedded.scoreboard import scores
 from kinoscribe.engines.embedded.slides import distinct, slides
 from kinoscribe.engines.embedded.times import say_length
-from kinoscribe.engines.embedded.video_facts import colourless
+from kinoscribe.engines.embedded.video_facts import colourless, main_colours
 from kinoscribe.engines.embedded.words import fold, is_stop, language_name, stem, tokens
 
 _PHATIC = frozenset(
@@ -377,8 +377,10 @@ def nothing_found(material: Material) -> str:
         if notes.looks and all(look.brightness < 0.06 for look in notes.looks)
         else ""
     )
+    shades = main_colours(notes)
+    colours = f" The main colours of the picture are {_and(shades)}." if len(shades) > 1 else ""
     unknown = f" Not examined: {_and(failed)}." if failed else ""
-    return found + dark + unknown
+    return found + (dark or colours) + unknown
 
 
 def _listed(texts: list[str]) -> str:

@@ -59,6 +59,9 @@ def typed(question: Question, material: Material) -> Finding | None:
     kinds = _PHRASES.get(question.kind)
     if kinds is None:
         return None
+    extreme = _extreme(question, kinds[0], material)
+    if extreme is not None:
+        return extreme
     matches = material.search(question)
     best: _Candidate | None = None
     for place, kind in enumerate(kinds):
@@ -69,6 +72,26 @@ def typed(question: Question, material: Material) -> Finding | None:
     if best is not None and best.score >= max(_ENOUGH, 0.55 * top):
         return Finding(_tidy(best.text, question.kind), (best.unit,), sure=best.score > 0.6)
     return _without_words(question, matches, material)
+
+
+def _extreme(question: Question, kind: str, material: Material) -> Finding | None:
+    """`the cheapest price`, `the longest time`: the smallest or largest of all."""
+    low = question.text.lower()
+    least = re.search(r"\b(?:cheapest|lowest|smallest|shortest|least|minimum|earliest)\b", low)
+    most = re.search(r"\b(?:most expensive|highest|largest|biggest|longest|maximum|dearest|greatest)\b", low)
+    if not (least or most):
+        return None
+    found = [
+        (s.value, u, s)
+        for u in material.units(question)
+        for s in spans.find(u.text, kind)
+        if s.value is not None
+    ]
+    if not found:
+        return None
+    key = [(value, unit.place, span.start) for value, unit, span in found]
+    place = key.index(min(key) if least else max(key, key=lambda k: (k[0], -k[1])))
+    return Finding(found[place][2].text, (found[place][1],), sure=False, number=found[place][0])
 
 
 def _without_words(question: Question, matches: list[Match], material: Material) -> Finding | None:

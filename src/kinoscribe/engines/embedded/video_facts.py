@@ -53,6 +53,8 @@ def answer_about(name: str, low: str, index: Index, facts: VideoFacts) -> Findin
             return _language(index)
         case "speech" | "sound":
             return speech_finding(notes, sound=name == "sound")
+        case "noises":
+            return _noises(notes)
         case "text":
             return _text(index)
         case "colour":
@@ -163,6 +165,16 @@ def speech_finding(notes: Notes, *, sound: bool = False) -> Finding:
         sure=True,
         sentence="No. There is a sound track, but no speech was heard in it.",
         polarity=False,
+    )
+
+
+def _noises(notes: Notes) -> Finding:
+    if not notes.has_sound:
+        return Finding(
+            "no, the video has no sound", sentence="No. The video has no sound track.", polarity=False
+        )
+    return _unknown(
+        "The evidence holds spoken words only; music and other sounds are not examined, so this is not known."
     )
 
 

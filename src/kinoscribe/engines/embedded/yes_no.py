@@ -2,9 +2,10 @@
 
 import re
 
-from kinoscribe.engines.embedded import objects
+from kinoscribe.engines.embedded import objects, spans
 from kinoscribe.engines.embedded.finding import Finding
-from kinoscribe.engines.embedded.index import Unit
+from kinoscribe.engines.embedded.index import Match, Unit
+from kinoscribe.engines.embedded.lexicon import COLOURS
 from kinoscribe.engines.embedded.material import Material
 from kinoscribe.engines.embedded.numbers import numbers
 from kinoscribe.engines.embedded.presence import absence, find_presence
@@ -74,13 +75,35 @@ def answer_yes_no(question: Question, material: Material) -> Finding:
         )
     held = {stem(t.low, unit.language) for t in tokens(unit.text)}
     missing = [t for t in question.terms if not (set(material.index.forms(t)) & held)]
-    if best_match.score > 0.75 and best_match.own > 0.55:
+    other = _other_colour(low, matches)
+    if other is not None:
+        return other
+    if not missing and best_match.score > 0.75 and best_match.own > 0.55:
         if denied:
             return Finding("no", (unit,), sure=False, polarity=False, sentence="No, as far as this tells:")
         return Finding("yes", (unit,), sure=not missing, polarity=True, sentence="Yes, as far as this tells:")
     return Finding(
         "", (unit,), sure=False, sentence="The evidence does not say so in so many words; the nearest is:"
     )
+
+
+def _other_colour(low: str, matches: list[Match]) -> Finding | None:
+    """`Is the lighthouse green?` when it is said to be red and white."""
+    asked = {t.low for t in tokens(low)} & COLOURS
+    if not asked:
+        return None
+    for match in matches[:4]:
+        told = spans.find(match.unit.text, "colour")
+        if told and match.score > 0.4:
+            named = {t.low for s in told for t in tokens(s.text)}
+            if asked & named:
+                return Finding(
+                    "yes", (match.unit,), sure=False, polarity=True, sentence="Yes, as far as this tells:"
+                )
+            return Finding(
+                "no", (match.unit,), sure=False, polarity=False, sentence="No, as far as this tells:"
+            )
+    return None
 
 
 _YES = re.compile(
