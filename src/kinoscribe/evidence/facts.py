@@ -1,7 +1,5 @@
 """Turns a content into its facts, probed once and kept beside its evidence."""
 
-import os
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,6 +7,7 @@ import msgspec
 
 from kinoscribe.cancel import Cancel
 from kinoscribe.contract.video import VideoFacts
+from kinoscribe.evidence.keep import write_whole
 from kinoscribe.media.decoders import Decoders
 
 VERSION = "1"
@@ -28,17 +27,5 @@ class KnownFacts:
             return msgspec.json.decode(place.read_bytes(), type=VideoFacts)
         facts = self._decoders.probe(path, cancel)
         with suppress(OSError):
-            _write(place, msgspec.json.encode(facts))
+            write_whole(place, msgspec.json.encode(facts))
         return facts
-
-
-def _write(place: Path, body: bytes) -> None:
-    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=place.parent, prefix=".facts-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(body)
-        os.replace(name, place)
-    except OSError:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -2,7 +2,9 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
@@ -10,10 +12,11 @@ from filelock import FileLock, Timeout
 
 from kinoscribe import clock
 from kinoscribe.cancel import Cancel, Canceled
-from kinoscribe.child import ChildDied, ChildFailed, Children
+from kinoscribe.child import ChildDied, ChildFailed, ChildNotStarted, Children
 from kinoscribe.contract.errors import (
     ApiError,
     EngineFailed,
+    ServerEnding,
     ServiceUnavailable,
     StorageFull,
     VideoFileBroken,
@@ -47,6 +50,7 @@ class Gatherer:
         missing: Callable[[], list[str]] = list,
     ) -> None:
         self._kept = NotesFolder(folder)
+        self._kept.sweep()
         self._children = children
         self._versions = versions
         self._missing = missing
@@ -54,6 +58,8 @@ class Gatherer:
         self._jobs: dict[str, CollectingJob] = {}
         self._threads: set[threading.Thread] = set()
         self._at_hand: OrderedDict[str, tuple[Notes, float | None]] = OrderedDict()
+        self._background = ThreadPoolExecutor(1, "evidence-early")
+        self._closing = Cancel()
 
     def missing(self) -> list[str]:
         """What has to be fetched before anything can be collected, in sentences."""
@@ -78,7 +84,7 @@ class Gatherer:
         """Yields how far the collectors are and returns the notes.
 
         Raises `VideoFileBroken` when nothing decodes, `ServiceUnavailable` when weights are missing,
-        `EngineFailed` when the perception process dies twice, or `Canceled`.
+        `EngineFailed` when the perception process dies twice, `ServerEnding` or `Canceled`.
         """
         while True:
             notes = self.kept(content)
@@ -98,23 +104,43 @@ class Gatherer:
                     cancel.check()
 
     def start(self, path: Path, content: str, facts: VideoFacts) -> None:
-        """Begins to collect in the background, before anybody asks."""
-        if self.kept(content) is None and not self.missing():
-            self._join(path, content, facts, pinned=True)
+        """Collects in the background, before anybody asks: one content after another, in the order they came.
+
+        Whoever asks for a content that still waits here does not wait with it.
+        """
+        with self._lock:
+            if not self._closing.thrown:
+                self._background.submit(self._early, path, content, facts)
 
     def close(self) -> None:
         """Stops all jobs and ends the perception processes."""
+        self._closing.throw()
         with self._lock:
             jobs, threads = list(self._jobs.values()), list(self._threads)
         for job in jobs:
             job.cancel.throw()
         for thread in threads:
             thread.join(10)
+        self._background.shutdown(cancel_futures=True)
         self._children.close()
+
+    def _early(self, path: Path, content: str, facts: VideoFacts) -> None:
+        if not path.exists() or self.kept(content) is not None or self.missing():
+            return
+        try:
+            job = self._join(path, content, facts, pinned=True)
+        except ServerEnding:
+            return
+        seen: dict[str, float] = {}
+        outcome = None
+        while outcome is None and not self._closing.thrown:
+            seen, outcome = job.look(seen, _POLL)
 
     def _join(self, path: Path, content: str, facts: VideoFacts, *, pinned: bool) -> CollectingJob:
         key = key_of(content, self._versions)
         with self._lock:
+            if self._closing.thrown:
+                raise ServerEnding
             job = self._jobs.get(key)
             if job is None:
                 job = CollectingJob(key, path, content, facts)
@@ -161,19 +187,29 @@ class Gatherer:
         except ApiError as error:
             return error if job.path.exists() else Gone()
 
-    def _alone(self, job: CollectingJob) -> FileLock:
-        """The lock that keeps other processes on this data folder from doing the same work."""
-        try:
-            lock = FileLock(self._kept.lock(job.key))
-        except OSError as error:
-            raise StorageFull from error
-        while True:
+    @contextmanager
+    def _alone(self, job: CollectingJob) -> Iterator[None]:
+        """Keeps other processes on this data folder from doing the same work, where the disk lets us.
+
+        The lock's file goes with the lock. Who waited for it finds the notes, or at worst collects beside another.
+        """
+        lock: FileLock | None = None
+        while lock is None or not lock.is_locked:
             job.cancel.check()
             try:
+                lock = lock or FileLock(self._kept.lock(job.key))
                 lock.acquire(timeout=_POLL)
             except Timeout:
                 continue
-            return lock
+            except OSError as error:
+                _log.warning("collecting_without_lock", content=job.content[:12], reason=error.strerror)
+                break
+        try:
+            yield
+        finally:
+            if lock is not None and lock.is_locked:
+                self._kept.unlock(job.key)
+                lock.release()
 
     def _collect(self, job: CollectingJob) -> Notes:
         wanted = pack(Wanted(str(job.path), job.content, job.facts))
@@ -184,9 +220,11 @@ class Gatherer:
                 _log.warning(
                     "perception_died", content=job.content[:12], attempt=attempt, reason=error.reason
                 )
-                reason = error.reason
+                # Why a process could not start is for the log: it may name files of this machine.
+                reason = "could not be started" if isinstance(error, ChildNotStarted) else error.reason
             except ChildFailed as error:
-                raise EngineFailed(reason=f"perception failed: {error}") from error
+                _log.error("perception_failed", content=job.content[:12], reason=str(error))
+                raise EngineFailed(reason=f"perception failed ({error.kind}).") from error
         raise EngineFailed(reason=f"the process that perceives the video {reason}.")
 
     def _perceive(self, job: CollectingJob, wanted: bytes) -> Notes:
@@ -210,7 +248,7 @@ class Gatherer:
             try:
                 self._kept.save(job.key, notes)
             except StorageFull as error:
-                _log.warning("notes_not_kept", content=job.content[:12], reason=error.message)
+                _log.warning("notes_not_kept", content=job.content[:12], reason=str(error.__cause__))
         self._hold(job.key, notes, clock.steady() + _PATIENCE_WITH_FAILURES if failed else None)
         return notes
 

@@ -3,13 +3,19 @@
 import hashlib
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 import structlog
 
+from kinoscribe import clock
 from kinoscribe.contract.errors import StorageFull
 from kinoscribe.notes import Notes
+
+# Nobody writes for so long: what is older was left by a process that was killed.
+_FORGOTTEN = 24 * 3600.0
+_UNFINISHED = ".unfinished-"
 
 _log = structlog.get_logger(__name__)
 _decoder = msgspec.json.Decoder(Notes)
@@ -35,6 +41,11 @@ class NotesFolder:
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         return place.with_suffix(".lock")
 
+    def unlock(self, key: str) -> None:
+        """Removes that file."""
+        with suppress(OSError):
+            self.place(key).with_suffix(".lock").unlink()
+
     def load(self, key: str) -> Notes | None:
         """The notes, or None when there are none that can be read."""
         place = self.place(key)
@@ -48,18 +59,30 @@ class NotesFolder:
 
     def save(self, key: str, notes: Notes) -> None:
         """Keeps the notes. Raises `StorageFull` and leaves nothing half-written when the disk is full."""
-        place = self.place(key)
         try:
-            place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=place.parent, prefix=".notes-")
+            write_whole(self.place(key), msgspec.json.encode(notes))
         except OSError as error:
             raise StorageFull from error
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(msgspec.json.encode(notes))
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(name, place)
-        except OSError as error:
-            Path(name).unlink(missing_ok=True)
-            raise StorageFull from error
+
+    def sweep(self) -> None:
+        """Removes what killed processes left half-written."""
+        before = clock.now().timestamp() - _FORGOTTEN
+        for file in self._folder.glob(f"*/{_UNFINISHED}*"):
+            with suppress(OSError):
+                if file.stat().st_mtime < before:
+                    file.unlink()
+
+
+def write_whole(place: Path, body: bytes) -> None:
+    """Writes a file so that it is there whole or not at all, even after a power cut. Raises `OSError`."""
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=place.parent, prefix=_UNFINISHED)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(body)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, place)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -36,7 +36,7 @@ class Line(Generic[_Item, _Result]):
     """Feeds a collector. Whatever it raises costs its own result and nothing else.
 
     `make` loads what the collector needs; it runs in the thread as well. `size` bounds the queue. `reached` is
-    told the collector's name and the time of each item it has worked on.
+    told the collector's name and the time of each item it has worked on, `ended` that it has ended, however.
     """
 
     def __init__(
@@ -46,12 +46,14 @@ class Line(Generic[_Item, _Result]):
         make: Callable[[], Work],
         size: int,
         reached: Callable[[str, float], None],
+        ended: Callable[[], None] | None = None,
     ) -> None:
         self.name = name
         self.result: _Result | None = None
         self._version = version
         self._make = make
         self._reached = reached
+        self._ended = ended
         self._queue: queue.Queue[_Item | None] = queue.Queue(size)
         self._stop = threading.Event()
         self._busy = 0.0
@@ -117,3 +119,6 @@ class Line(Generic[_Item, _Result]):
         except Exception as error:  # noqa: BLE001  a collector that fails costs its own notes only
             _log.exception("collector_failed", collector=self.name)
             self._failure = f"{type(error).__name__}: {error}"[:200]
+        finally:
+            if self._ended is not None:
+                self._ended()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,10 @@ from kinoscribe.evidence.screen_text import ScreenReader
 from kinoscribe.evidence.shots import ShotFinder
 from kinoscribe.evidence.speech import Ear, Listener
 from kinoscribe.evidence.thumbs import planes
+from kinoscribe.evidence.trail import Trail, TrailKeeper
 from kinoscribe.evidence.versions import VERSIONS
 from kinoscribe.evidence.visual_tags import TagKeeper
+from kinoscribe.evidence.vocabulary import Vocabulary
 from kinoscribe.media import pieces as media
 from kinoscribe.notes import CollectorReport, Notes
 from kinoscribe.weights.check import Weights
@@ -32,6 +35,25 @@ _SOUND_QUEUE = 60
 _PICTURE_QUEUE = 4
 # Whoever has asked this process to stop ends it long before.
 _PATIENCE = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A picture and what led to it."""
+
+    time: float
+    since: float
+    picture: NDArray[np.uint8]
+    trail: Trail | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Sound:
+    """A second of sound and the number of pictures that came before it."""
+
+    time: float
+    samples: NDArray[np.float32]
+    pictures: int
 
 
 class Perception:
@@ -90,15 +112,19 @@ class Collecting:
         self._looking = 0.0
         self._read: media.Read | None = None
         self._pictures: list[float] = []
+        self._trail = TrailKeeper()
+        self._vocabulary = Vocabulary()
         self._at = dict.fromkeys(("look", "speech", "screen_text", "visual_tags"), wanted.facts.start)
         self._lines: dict[str, Line[Any, Any]] = {}
         if wanted.facts.has_audio:
-            self._add("speech", lambda: _listening(perception), _SOUND_QUEUE)
-        self._add("screen_text", lambda: _reading(perception), _PICTURE_QUEUE)
+            self._add("speech", lambda: _listening(perception, self._vocabulary.after), _SOUND_QUEUE)
+        self._add("screen_text", lambda: _reading(perception, self._vocabulary), _PICTURE_QUEUE)
         self._add("visual_tags", lambda: _tagging(perception), _PICTURE_QUEUE)
+        if "screen_text" not in self._lines:
+            self._vocabulary.close()
         self._open = list(self._lines.values())
         self._running = list(self._lines.values())
-        self._waiting: list[Line[Any, Any]] | None = None
+        self._waiting: tuple[_Look | _Sound, list[Line[Any, Any]]] | None = None
 
     @property
     def plan(self) -> media.ReadPlan:
@@ -116,11 +142,10 @@ class Collecting:
                 self._take_thumb(piece)
                 return True
             case media.Picture():
-                if self._waiting is None:
-                    self._pictures.append(piece.time)
-                return self._offer(piece, ("screen_text", "visual_tags"))
+                return self._offer(lambda: self._look(piece), ("screen_text", "visual_tags"))
             case media.Sound():
-                return self._offer(piece, ("speech",))
+                samples = np.frombuffer(piece.samples, dtype="<f4")
+                return self._offer(lambda: _Sound(piece.time, samples, len(self._pictures)), ("speech",))
             case media.Read():
                 self._read = piece
                 return True
@@ -185,7 +210,8 @@ class Collecting:
 
     def _add(self, name: str, make: Callable[[], Work], size: int) -> None:
         if name in self._wants:
-            self._lines[name] = Line(name, VERSIONS[name], make, size, self._reach)
+            ended = self._vocabulary.close if name == "screen_text" else None
+            self._lines[name] = Line(name, VERSIONS[name], make, size, self._reach, ended)
 
     def _reach(self, name: str, time: float) -> None:
         self._at[name] = time
@@ -196,17 +222,23 @@ class Collecting:
         self._shots.feed(thumb.time, tiny)
         if "looks" in self._wants:
             self._looks.feed(thumb.time, tiny)
+        if "screen_text" in self._lines:
+            self._trail.feed(thumb.time, tiny[0].astype(np.uint8))
         self._at["look"] = thumb.time
         self._looking += clock.steady() - began
 
-    def _offer(self, piece: media.Picture | media.Sound, names: tuple[str, ...]) -> bool:
+    def _look(self, picture: media.Picture) -> _Look:
+        self._pictures.append(picture.time)
+        pixels = np.frombuffer(picture.pixels, dtype=np.uint8).reshape(picture.height, picture.width, 3)
+        return _Look(picture.time, picture.since, pixels, self._trail.take())
+
+    def _offer(self, make: Callable[[], _Look | _Sound], names: tuple[str, ...]) -> bool:
         if self._waiting is None:
-            self._waiting = [self._lines[name] for name in names if name in self._lines]
-        self._waiting = [line for line in self._waiting if not line.offer(piece)]
-        if self._waiting:
-            return False
-        self._waiting = None
-        return True
+            self._waiting = make(), [self._lines[name] for name in names if name in self._lines]
+        item, lines = self._waiting
+        lines = [line for line in lines if not line.offer(item)]
+        self._waiting = (item, lines) if lines else None
+        return not lines
 
     def _result(self, name: str) -> Any:
         line = self._lines.get(name)
@@ -224,20 +256,23 @@ class Collecting:
         return CollectorReport(name, version, "done", round(self._looking, 3), items)
 
 
-def _listening(perception: Perception) -> Work:
-    listener = Listener(perception.ear())
+def _listening(perception: Perception, names: Callable[[int], str]) -> Work:
+    listener = Listener(perception.ear(), names)
 
-    def work(sound: media.Sound) -> None:
-        listener.feed(sound.time, np.frombuffer(sound.samples, dtype="<f4"))
+    def work(sound: _Sound) -> None:
+        listener.feed(sound.time, sound.samples, sound.pictures)
 
     return Work(work, listener.finish)
 
 
-def _reading(perception: Perception) -> Work:
+def _reading(perception: Perception, vocabulary: Vocabulary) -> Work:
     reader, keeper = perception.reader(), ScreenReader()
+    reader.forget()
 
-    def work(picture: media.Picture) -> None:
-        keeper.feed(picture.time, picture.since, reader.read(_array(picture)))
+    def work(look: _Look) -> None:
+        lines = reader.read(look.picture)
+        vocabulary.note(lines)
+        keeper.feed(look.time, look.since, lines, look.trail)
 
     return Work(work, lambda: keeper)
 
@@ -245,11 +280,7 @@ def _reading(perception: Perception) -> Work:
 def _tagging(perception: Perception) -> Work:
     detector, keeper = perception.detector(), TagKeeper()
 
-    def work(picture: media.Picture) -> None:
-        keeper.feed(picture.time, picture.since, detector.look(_array(picture)))
+    def work(look: _Look) -> None:
+        keeper.feed(look.time, look.since, detector.look(look.picture))
 
     return Work(work, lambda: keeper)
-
-
-def _array(picture: media.Picture) -> NDArray[np.uint8]:
-    return np.frombuffer(picture.pixels, dtype=np.uint8).reshape(picture.height, picture.width, 3)

@@ -3,9 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rapidocr import RapidOCR
+from rapidocr.ch_ppocr_rec import TextRecOutput
 
 from kinoscribe.evidence.screen_text import Line
 from kinoscribe.notes import Box
@@ -14,13 +16,18 @@ _SIDE = 736
 _FINE_SIDE = 1280
 _SMALL_LINE = 20.0
 _MANY_LINES = 4
+_PATCH = (192, 16)
+_STRIP = 4
+_SAME = 6.0
+
+Pixels = NDArray[np.uint8]
 
 
 class Reader:
     """The loaded models. One thread at a time."""
 
     def __init__(self, folder: Path, threads: int) -> None:
-        self._ocr = RapidOCR(
+        self._ocr = _Sparing(
             params={
                 "Global.log_level": "error",
                 "Global.use_cls": False,
@@ -32,29 +39,80 @@ class Reader:
                 "EngineConfig.onnxruntime.inter_op_num_threads": 1,
             }
         )
+        self._fine = False
 
-    def read(self, picture: NDArray[np.uint8]) -> list[Line]:
-        """The lines of an RGB picture. Where they are many and small, it is read again at its full size."""
-        height, width = picture.shape[:2]
-        lines, smallest = self._lines(picture, _SIDE)
-        if len(lines) >= _MANY_LINES and smallest < _SMALL_LINE and max(height, width) > _SIDE * 1.2:
-            again, _ = self._lines(picture, _FINE_SIDE)
-            if sum(len(line.text) for line in again) >= sum(len(line.text) for line in lines):
-                return again
+    def forget(self) -> None:
+        """Begins a new video: what was read before counts no more."""
+        self._ocr.before = ()
+        self._fine = False
+
+    def read(self, picture: Pixels) -> list[Line]:
+        """The lines of an RGB picture. Where they are many and small, it is read at its full size."""
+        large = max(picture.shape[:2]) > _SIDE * 1.2
+        lines = self._lines(picture, _FINE_SIDE if self._fine and large else _SIDE)
+        fine = large and len(lines) >= _MANY_LINES and _smallest(lines, picture) < _SMALL_LINE
+        if fine and not self._fine:
+            lines = self._lines(picture, _FINE_SIDE)
+        self._fine = fine
         return lines
 
-    def _lines(self, picture: NDArray[np.uint8], side: int) -> tuple[list[Line], float]:
-        detector = self._ocr.text_det
-        if detector is not None:
-            detector.limit_side_len = side
+    def _lines(self, picture: Pixels, side: int) -> list[Line]:
+        if self._ocr.text_det is not None:
+            self._ocr.text_det.limit_side_len = side
         found: Any = self._ocr(np.ascontiguousarray(picture[:, :, ::-1]))
+        if found.boxes is None or found.txts is None:
+            return []
         height, width = picture.shape[:2]
-        lines, smallest = [], float(height)
-        for corners, text, score in zip(
-            () if found.boxes is None else found.boxes, found.txts or (), found.scores or (), strict=False
-        ):
+        lines = []
+        for corners, text, score in zip(found.boxes, found.txts, found.scores, strict=True):
             xs, ys = np.clip(corners[:, 0] / width, 0, 1), np.clip(corners[:, 1] / height, 0, 1)
             box = Box(*(round(float(v), 4) for v in (xs.min(), ys.min(), np.ptp(xs), np.ptp(ys))))
-            smallest = min(smallest, box.height * height)
             lines.append(Line(str(text).strip(), float(score), box))
-        return lines, smallest
+        return lines
+
+
+class _Sparing(RapidOCR):
+    """Recognises a line anew only when the picture before had none that looks like it."""
+
+    before: tuple[tuple[NDArray[np.float32], float, str, float], ...] = ()
+
+    def recognize_txt(self, img: list[Pixels]) -> Any:
+        patches = [(_patch(crop), crop.shape[1] / crop.shape[0]) for crop in img]
+        known = [self._find(*patch) for patch in patches]
+        fresh = [crop for crop, found in zip(img, known, strict=True) if found is None]
+        read: Any = super().recognize_txt(fresh) if fresh else None
+        news = iter(zip(read.txts, read.scores, strict=True) if read else ())
+        results = [found if found is not None else next(news) for found in known]
+        self.before = tuple(
+            (*patch, str(text), float(score)) for patch, (text, score) in zip(patches, results, strict=True)
+        )
+        output: Any = TextRecOutput
+        return output(
+            imgs=list(img),
+            txts=tuple(text for text, _ in results),
+            scores=tuple(score for _, score in results),
+            word_results=tuple(("", 1.0, None) for _ in results),
+            elapse=0.0,
+        )
+
+    def _find(self, patch: NDArray[np.float32], shape: float) -> tuple[str, float] | None:
+        for old, old_shape, text, score in self.before:
+            if abs(old_shape - shape) < 0.05 * shape and _apart(old, patch) < _SAME:
+                return text, score
+        return None
+
+
+def _patch(crop: Pixels) -> NDArray[np.float32]:
+    grey = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY)
+    return np.asarray(cv2.resize(grey, _PATCH, interpolation=cv2.INTER_AREA), dtype=np.float32)
+
+
+def _apart(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    """The largest difference of a narrow strip, so that one changed digit is not lost in a long line."""
+    apart = np.abs(a - b)
+    strips: NDArray[np.float32] = apart.reshape(_PATCH[1], _PATCH[0] // _STRIP, _STRIP)
+    return float(strips.mean(axis=(0, 2)).max())
+
+
+def _smallest(lines: list[Line], picture: Pixels) -> float:
+    return min(line.box.height for line in lines) * picture.shape[0]

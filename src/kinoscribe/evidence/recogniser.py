@@ -66,9 +66,15 @@ class Recogniser:
         return sorted(weighed, key=lambda pair: -pair[1])
 
     def hear(
-        self, sound: NDArray[np.float32], language: str, *, strict: bool = False, carefully: bool = False
+        self,
+        sound: NDArray[np.float32],
+        language: str,
+        *,
+        names: str = "",
+        strict: bool = False,
+        carefully: bool = False,
     ) -> Heard:
-        """What is said in at most half a minute of sound.
+        """What is said in at most half a minute of sound. `names` are words that may well be said.
 
         `strict` believes only what is clear; `carefully` forbids the model to repeat itself.
         """
@@ -77,6 +83,7 @@ class Recogniser:
             language=language,
             beam_size=self._beam,
             temperature=0.0,
+            initial_prompt=names or None,
             condition_on_previous_text=False,
             max_new_tokens=200,
             word_timestamps=True,

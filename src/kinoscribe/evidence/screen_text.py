@@ -4,10 +4,11 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from kinoscribe.evidence.moments import Moments
+from kinoscribe.evidence.trail import Trail
 from kinoscribe.notes import Box, ScreenText
 
 VERSION = "1"
@@ -19,6 +20,7 @@ _LOWER = 0.68
 _TALL_LINE = 0.075
 _MISSES = 2
 _GAP = 8.0
+_CUT_NEAR = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,9 @@ class _Standing:
     first: int
     last: int
     readings: list[Line]
-    largest: list[float] = field(default_factory=list)
+    largest: float
+    came: float | None = None
+    went: float | None = None
 
 
 class ScreenReader:
@@ -48,7 +52,8 @@ class ScreenReader:
         self._open: list[_Standing] = []
         self._closed: list[_Standing] = []
 
-    def feed(self, time: float, since: float, lines: Sequence[Line]) -> None:
+    def feed(self, time: float, since: float, lines: Sequence[Line], trail: Trail | None = None) -> None:
+        """`trail` is that from the picture before to this one."""
         index = self.moments.add(time, since)
         fresh = believed(lines)
         largest = max((line.box.height for line in fresh), default=0.0)
@@ -68,10 +73,16 @@ class ScreenReader:
             matched.add(at)
             taken.add(place)
             self._open[at].last = index
+            self._open[at].went = None
             self._open[at].readings.append(fresh[place])
         for place, line in enumerate(fresh):
             if place not in taken:
-                self._open.append(_Standing(index, index, [line], [largest]))
+                came = trail.came(line.box) if trail and index else None
+                self._open.append(_Standing(index, index, [line], largest, came))
+        if trail:
+            for standing in self._open:
+                if standing.last == index - 1:
+                    standing.went = trail.went(standing.readings[-1].box)
         self._close(index, time)
 
     def _close(self, index: int, time: float) -> None:
@@ -88,10 +99,16 @@ class ScreenReader:
 
     def _text(self, standing: _Standing, cuts: Sequence[float], start: float, end: float) -> ScreenText:
         best = best_reading(standing.readings)
-        came = self.moments.came_up(standing.first, cuts, start)
-        went = max(self.moments.went(standing.last, cuts, end), came)
-        role = role_of(best.box, standing.largest[0])
+        came = _at(standing.came, cuts) or self.moments.came_up(standing.first, cuts, start)
+        went = _at(standing.went, cuts) or self.moments.went(standing.last, cuts, end)
+        went = max(went, came)
+        role = role_of(best.box, standing.largest)
         return ScreenText(round(came, 3), round(went, 3), best.text, role, best.box, round(best.score, 3))
+
+
+def _at(time: float | None, cuts: Sequence[float]) -> float | None:
+    """A time told by the trail; a cut that close is what it saw."""
+    return next((cut for cut in cuts if time is not None and abs(cut - time) <= _CUT_NEAR), time)
 
 
 def believed(lines: Sequence[Line]) -> list[Line]:

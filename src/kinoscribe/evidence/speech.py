@@ -1,7 +1,7 @@
 """Turns the sound of a video into spoken sentences with word times, piece by piece, in bounded memory."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -38,15 +38,18 @@ class Ear(Protocol):
     def languages(self, sound: Sound) -> list[tuple[str, float]]: ...
 
     def hear(
-        self, sound: Sound, language: str, *, strict: bool = False, carefully: bool = False
+        self, sound: Sound, language: str, *, names: str = "", strict: bool = False, carefully: bool = False
     ) -> Heard: ...
 
 
 class Listener:
     """Takes sound in the order of time; keeps at most about a minute of it."""
 
-    def __init__(self, ear: Ear) -> None:
+    def __init__(self, ear: Ear, names: Callable[[int], str] = lambda _: "") -> None:
+        """`names` gives the names that the first so many pictures show."""
         self._ear = ear
+        self._names = names
+        self._pictures = 0
         self._buffer: Sound = np.zeros(0, dtype=np.float32)
         self._start = 0.0
         self._fresh = 0.0
@@ -54,8 +57,12 @@ class Listener:
         self._language: str | None = None
         self._sentences: list[Sentence] = []
 
-    def feed(self, time: float, samples: Sound) -> None:
-        """`time` is that of the first sample. A jump in time closes what came before."""
+    def feed(self, time: float, samples: Sound, pictures: int = 0) -> None:
+        """`time` is that of the first sample, `pictures` the number of pictures that came before this sound.
+
+        A jump in time closes what came before.
+        """
+        self._pictures = pictures
         if self._buffer.size and abs(time - self._end) > 0.2:
             self._look(final=True)
         if not self._buffer.size:
@@ -145,7 +152,7 @@ class Listener:
     def _hear(self, take: Take, language: str, *, strict: bool) -> Iterator[Iterable[Sentence]]:
         """Sentences of a take; what went wrong in company is heard once more alone."""
         alone = len(take.voices) == 1
-        heard = self._ear.hear(take.sound(), language, strict=strict)
+        heard = self._ear.hear(take.sound(), language, names=self._names(self._pictures), strict=strict)
         if heard.repeats and not alone:
             for voice in take.voices:
                 yield from self._hear(Take((voice,)), language, strict=strict)

@@ -9,8 +9,10 @@ from kinoscribe.notes import Box, Tag
 
 VERSION = "1"
 
-_ONCE_SURE = 0.75
+_ONCE_SURE = 0.8
 _SURE = 0.5
+_TWICE_SURE = 0.6
+_WHOLE_PICTURE, _BEYOND_DOUBT = 0.8, 0.9
 _MISSES = 2
 
 
@@ -47,7 +49,7 @@ class TagKeeper:
     def feed(self, time: float, since: float, seen: Sequence[Seen]) -> None:
         index = self.moments.add(time, since)
         by_label: dict[str, list[Seen]] = defaultdict(list)
-        for one in seen:
+        for one in filter(_credible, seen):
             by_label[one.label].append(one)
         for label, ones in by_label.items():
             self._note(label, index, ones)
@@ -87,4 +89,9 @@ class TagKeeper:
 
 
 def _counts(span: _Span) -> bool:
-    return span.best >= _SURE if span.sightings >= 2 else span.best >= _ONCE_SURE
+    return span.best >= (_TWICE_SURE if span.sightings >= 2 else _ONCE_SURE)
+
+
+def _credible(one: Seen) -> bool:
+    """A thing that fills the whole picture is more often the picture's background."""
+    return one.box.width * one.box.height < _WHOLE_PICTURE or one.score >= _BEYOND_DOUBT

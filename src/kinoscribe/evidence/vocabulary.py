@@ -1,0 +1,54 @@
+"""Turns text on the screen into the names that the speech recogniser is told to expect."""
+
+import threading
+from collections.abc import Iterable
+
+from kinoscribe.evidence.screen_text import Line
+
+MOST_WORDS = 40
+_SHORTEST = 4
+_LEAST_SCORE = 0.9
+
+
+class Vocabulary:
+    """Words picture by picture. What a listener gets depends on how many pictures it names, never on the moment."""
+
+    def __init__(self) -> None:
+        self._pictures: list[tuple[str, ...]] = []
+        self._closed = False
+        self._changed = threading.Condition()
+
+    def note(self, lines: Iterable[Line]) -> None:
+        """The lines of the next picture."""
+        words = tuple(dict.fromkeys(names(lines)))
+        with self._changed:
+            self._pictures.append(words)
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """No more pictures will come; nobody waits any more."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def after(self, pictures: int) -> str:
+        """The latest words of the first `pictures` pictures, once they have been read."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or len(self._pictures) >= pictures)
+            latest: dict[str, None] = {}
+            for words in reversed(self._pictures[:pictures]):
+                latest.update(dict.fromkeys(words))
+                if len(latest) >= MOST_WORDS:
+                    break
+        return ", ".join(list(latest)[:MOST_WORDS])
+
+
+def names(lines: Iterable[Line]) -> Iterable[str]:
+    """Words written with a capital, as names are; those all in capitals are written like names."""
+    for line in lines:
+        if line.score < _LEAST_SCORE:
+            continue
+        for word in line.text.split():
+            bare = word.strip(".,:;!?()[]\"'“”‘’●•")
+            if len(bare) >= _SHORTEST and bare.isalpha() and bare[0].isupper():
+                yield bare.capitalize() if bare.isupper() else bare
