@@ -104,15 +104,14 @@ def test_the_work_ends_when_the_client_leaves(
     """The server has one place for an analysis: it is taken while the answer of forty seconds goes on."""
     short = {**whole_body, "stream": False}
     assert narrow_wire.post("analyze", json=short).status_code == 200
-    raw = post_raw(narrow, {**whole_body, "stream": streamed, "prompt": prompt("many pieces")})
-    if streamed:
-        raw.receive_until(b"text_generation")
-    else:
-        _soon(lambda: narrow_wire.post("analyze", json=short).status_code == 503, 10)
-    full = narrow_wire.post("analyze", json=short)
-    refusal(full, 503, "service_unavailable")
-    assert int(full.headers["retry-after"]) > 0
-    raw.close()
+    with post_raw(narrow, {**whole_body, "stream": streamed, "prompt": prompt("many pieces")}) as raw:
+        if streamed:
+            raw.receive_until(b"text_generation")
+        else:
+            time.sleep(1)
+        full = narrow_wire.post("analyze", json=short)
+        refusal(full, 503, "service_unavailable")
+        assert int(full.headers["retry-after"]) > 0
     _soon(lambda: narrow_wire.post("analyze", json=short).status_code == 200, 5)
 
 

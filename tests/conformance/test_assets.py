@@ -225,15 +225,14 @@ def _bytes_kept(served: Served) -> int:
 @pytest.mark.rule("C178")
 def test_an_upload_that_is_cut_off_leaves_nothing(served: Served, wire: httpx2.Client) -> None:
     before, total = _bytes_kept(served), wire.get("assets").json()["page_info"]["total_results"]
-    raw = connect(served)
-    raw.send(head(served, "POST", "/v1.3/assets", 10**8, "multipart/form-data; boundary=edge"))
-    raw.send(
-        b'--edge\r\nContent-Disposition: form-data; name="method"\r\n\r\ndirect\r\n'
-        b'--edge\r\nContent-Disposition: form-data; name="file"; filename="a.mp4"\r\n\r\n'
-    )
-    for _ in range(100):
-        raw.send(b"x" * 100_000)
-    raw.close()
+    with connect(served) as raw:
+        raw.send(head(served, "POST", "/v1.3/assets", 10**8, "multipart/form-data; boundary=edge"))
+        raw.send(
+            b'--edge\r\nContent-Disposition: form-data; name="method"\r\n\r\ndirect\r\n'
+            b'--edge\r\nContent-Disposition: form-data; name="file"; filename="a.mp4"\r\n\r\n'
+        )
+        for _ in range(100):
+            raw.send(b"x" * 100_000)
     until = time.monotonic() + 10
     while _bytes_kept(served) - before > 5_000_000 and time.monotonic() < until:
         time.sleep(0.2)

@@ -288,10 +288,9 @@ def test_a_chunked_body_that_is_too_large_is_refused_in_json(narrow_wire: httpx2
 
 @pytest.mark.rule("C011")
 def test_a_claimed_length_beyond_all_bounds_is_refused_before_it_is_read(served: Served) -> None:
-    raw = connect(served)
-    raw.send(head(served, "POST", "/v1.3/analyze", 10**12))
-    got = raw.receive_until(b"}")
-    raw.close()
+    with connect(served) as raw:
+        raw.send(head(served, "POST", "/v1.3/analyze", 10**12))
+        got = raw.receive_until(b"}")
     assert re.match(rb"HTTP/1.1 4(00|13) ", got)
     assert b"application/json" in got.lower()
 
@@ -374,7 +373,6 @@ def test_errors_have_a_json_content_type_also_when_html_is_asked_for(wire: httpx
 
 @pytest.mark.rule("C011")
 def test_a_body_that_is_cut_off_harms_nobody(served: Served, wire: httpx2.Client) -> None:
-    raw = connect(served)
-    raw.send(head(served, "POST", "/v1.3/analyze", 1000) + b'{"prompt": ')
-    raw.close()
+    with connect(served) as raw:
+        raw.send(head(served, "POST", "/v1.3/analyze", 1000) + b'{"prompt": ')
     assert wire.get("assets").status_code == 200

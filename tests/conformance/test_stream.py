@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import ExitStack
 from typing import Any
 
 import httpx2
@@ -63,9 +64,8 @@ def test_the_texts_together_are_the_answer_in_one_piece(
 
 @pytest.mark.rule("C081")
 def test_every_chunk_holds_whole_ascii_lines(served: Served, streamed: Json) -> None:
-    raw = post_raw(served, {**streamed, "prompt": prompt("odd text")})
-    head, _, rest = raw.receive_until(b"0\r\n\r\n").partition(b"\r\n\r\n")
-    raw.close()
+    with post_raw(served, {**streamed, "prompt": prompt("odd text")}) as raw:
+        head, _, rest = raw.receive_until(b"0\r\n\r\n").partition(b"\r\n\r\n")
     assert b"transfer-encoding: chunked" in head.lower()
     parts, complete = chunks(rest)
     assert complete
@@ -172,9 +172,8 @@ def test_a_refusal_comes_before_any_line(
 def test_a_failure_on_the_way_is_the_last_event_and_a_cut_body(
     served: Served, streamed: Json, script: str, text: str
 ) -> None:
-    raw = post_raw(served, {**streamed, "prompt": prompt(script)})
-    head, _, rest = raw.receive_all().partition(b"\r\n\r\n")
-    raw.close()
+    with post_raw(served, {**streamed, "prompt": prompt(script)}) as raw:
+        head, _, rest = raw.receive_all().partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200 ")
     parts, complete = chunks(rest)
     assert not complete, "the body must not look complete"
@@ -189,9 +188,8 @@ def test_a_failure_on_the_way_is_the_last_event_and_a_cut_body(
 def test_the_next_request_works_after_a_failure_on_the_way(
     served: Served, wire: httpx2.Client, streamed: Json
 ) -> None:
-    raw = post_raw(served, {**streamed, "prompt": prompt("a death")})
-    raw.receive_all()
-    raw.close()
+    with post_raw(served, {**streamed, "prompt": prompt("a death")}) as raw:
+        raw.receive_all()
     stream(wire.post("analyze", json=streamed))
 
 
@@ -247,12 +245,13 @@ def test_a_json_stream_adds_up_to_json(wire: httpx2.Client, streamed: Json) -> N
 
 @pytest.mark.rule("C081")
 def test_many_streams_at_once_keep_to_themselves(served: Served, streamed: Json) -> None:
-    raws = [post_raw(served, {**streamed, "prompt": f"Question {number}?"}) for number in range(8)]
-    bodies = []
-    for raw in raws:
-        _, _, rest = raw.receive_until(b"0\r\n\r\n").partition(b"\r\n\r\n")
-        bodies.append(b"".join(chunks(rest)[0]))
-        raw.close()
+    with ExitStack() as held:
+        raws = [
+            held.enter_context(post_raw(served, {**streamed, "prompt": f"Question {number}?"}))
+            for number in range(8)
+        ]
+        ends = [raw.receive_until(b"0\r\n\r\n").partition(b"\r\n\r\n")[2] for raw in raws]
+    bodies = [b"".join(chunks(rest)[0]) for rest in ends]
     told = [read_stream(body) for body in bodies]
     assert len({one.start.metadata.generation_id for one in told}) == 8
     for number, one in enumerate(told):
@@ -261,12 +260,11 @@ def test_many_streams_at_once_keep_to_themselves(served: Served, streamed: Json)
 
 @pytest.mark.rule("C085")
 def test_open_streams_delay_nobody_else(served: Served, wire: httpx2.Client, streamed: Json) -> None:
-    raws = [post_raw(served, {**streamed, "prompt": prompt("many pieces")}) for _ in range(10)]
-    for raw in raws:
-        raw.receive_until(b"text_generation")
-    began = time.monotonic()
-    for _ in range(10):
-        assert wire.get("assets").status_code == 200
-    assert time.monotonic() - began < 3
-    for raw in raws:
-        raw.close()
+    with ExitStack() as held:
+        for _ in range(10):
+            raw = held.enter_context(post_raw(served, {**streamed, "prompt": prompt("many pieces")}))
+            raw.receive_until(b"text_generation")
+        began = time.monotonic()
+        for _ in range(10):
+            assert wire.get("assets").status_code == 200
+        assert time.monotonic() - began < 3

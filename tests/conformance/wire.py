@@ -6,7 +6,7 @@ import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import httpx2
@@ -63,6 +63,12 @@ class Raw:
 
     connection: socket.socket
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.connection.close()
+
     def send(self, content: bytes) -> None:
         self.connection.sendall(content)
 
@@ -85,9 +91,6 @@ class Raw:
             if not part:
                 return got
             got += part
-
-    def close(self) -> None:
-        self.connection.close()
 
 
 def connect(served: Served) -> Raw:
