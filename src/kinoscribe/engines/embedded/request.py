@@ -44,6 +44,10 @@ _LABELLED = re.compile(
 _LISTED = re.compile(
     r"^\s*(?:[-*•]\s+|\(?\d{1,2}[.)]\s+|\(?[a-z][.)]\s+|\"?[A-Za-z][\w /-]{0,38}\"?\s*:\s+\S)"
 )
+# `Describe this video: what is seen, what is said, and when?` lists what one description shall hold.
+_ONE_DESCRIPTION = re.compile(
+    r"^(?:please |can you |could you )*(?:describe|summari[sz]e)\b[^?]*[:,(–-]", re.I
+)
 _INLINE_NUMBERS = re.compile(r"(?:(?<=\s)|^)\(?([1-9])[.)]\s+")
 
 
@@ -166,7 +170,7 @@ def _asks(low: str) -> bool:
 
 def _asked_apart(sentence: str) -> list[Part]:
     """`Who speaks and what is the video about?` holds two questions of different kinds."""
-    if not sentence.rstrip().endswith("?"):
+    if not sentence.rstrip().endswith("?") or _ONE_DESCRIPTION.match(sentence):
         return []
     pieces = [
         p.strip()
