@@ -11,7 +11,7 @@ from kinoscribe.analysis.meter import Meter
 from kinoscribe.analysis.receipt import receipt_body
 from kinoscribe.analysis.tools import Tools
 from kinoscribe.contract.errors import ApiError, EngineFailed
-from kinoscribe.contract.events import Ended, Event, Progress, TextPart, Usage
+from kinoscribe.contract.events import Ended, Event, Progress, TextPart
 from kinoscribe.contract.limits import context_window
 from kinoscribe.contract.warnings import truncated
 from kinoscribe.engines.engine import Ask, Finished, Text
@@ -31,24 +31,17 @@ def answer(job: Job, tools: Tools, created: datetime) -> Generator[Event, None, 
     """
     notes: Notes | None = None
     kept = tools.gatherer.kept(job.looked.content) is not None
-    meter = _meter(job, tools)
-    usage = Usage(output_tokens=0, input_tokens=job.input_tokens)
     try:
         whole = yield from tools.gatherer.gather(
             job.content.path, job.looked.content, job.looked.facts, job.cancel
         )
         notes = within(whole, job.looked.start, job.looked.end)
         job.stopwatch.lap("evidence")
-        usage = Usage(0, job.input_tokens + count_tokens(brief(notes)))
-        meter = _meter(job, tools, used=usage.input_tokens)
+        job.spent.input_tokens += count_tokens(brief(notes))
         yield Progress("answer", 0.0)
-        finished = yield from _say(job, tools, notes, meter)
-        usage = Usage(
-            output_tokens=meter.tokens if finished.output_tokens is None else finished.output_tokens,
-            input_tokens=usage.input_tokens if finished.input_tokens is None else finished.input_tokens,
-        )
+        cut = yield from _say(job, tools, notes)
         job.stopwatch.lap("answer")
-        cut = meter.full or finished.reason == "length"
+        usage = job.spent.usage()
         ended = Ended(
             generation_id=job.generation_id,
             finish_reason="length" if cut else "stop",
@@ -59,7 +52,7 @@ def answer(job: Job, tools: Tools, created: datetime) -> Generator[Event, None, 
         failed = Ended(
             generation_id=job.generation_id,
             finish_reason=None,
-            usage=Usage(meter.tokens, usage.input_tokens),
+            usage=job.spent.usage(),
             error=error,
         )
         _keep_receipt(job, tools, created, notes, failed, kept=kept)
@@ -69,13 +62,15 @@ def answer(job: Job, tools: Tools, created: datetime) -> Generator[Event, None, 
     yield ended
 
 
-def _meter(job: Job, tools: Tools, used: int = 0) -> Meter:
-    room = min(context_window(job.request.model_name), tools.engine.context_tokens) - used
+def _meter(job: Job, tools: Tools) -> Meter:
+    room = min(context_window(job.request.model_name), tools.engine.context_tokens) - job.spent.input_tokens
     return Meter(max(0, min(job.request.max_tokens, room)), count_tokens, cut_to_tokens)
 
 
-def _say(job: Job, tools: Tools, notes: Notes, meter: Meter) -> Generator[Event, None, Finished]:
+def _say(job: Job, tools: Tools, notes: Notes) -> Generator[Event, None, bool]:
+    """Says the answer, keeps the count of its tokens, and returns whether something of it was cut off."""
     request = job.request
+    meter = _meter(job, tools)
     ask = Ask(
         prompt=request.prompt_text,
         facts=job.looked.facts,
@@ -87,13 +82,22 @@ def _say(job: Job, tools: Tools, notes: Notes, meter: Meter) -> Generator[Event,
         max_tokens=request.max_tokens,
         json_schema=request.json_schema,
     )
-    if request.json_schema is not None:
-        return (yield from _say_json(job, tools, ask, meter))
+    said = _say_text if request.json_schema is None else _say_json
+    finished = yield from said(job, tools, ask, meter)
+    if finished.output_tokens is not None:
+        job.spent.output_tokens = finished.output_tokens
+    if finished.input_tokens is not None:
+        job.spent.input_tokens = finished.input_tokens
+    return meter.full or finished.reason == "length"
+
+
+def _say_text(job: Job, tools: Tools, ask: Ask, meter: Meter) -> Generator[Event, None, Finished]:
     with closing(_pieces(job, tools, ask)) as pieces:
         for piece in pieces:
             if isinstance(piece, Finished):
                 return piece
             part = meter.take(piece.text)
+            job.spent.output_tokens = meter.tokens
             if part:
                 yield TextPart(part)
             if meter.full:
@@ -118,6 +122,7 @@ def _say_json(job: Job, tools: Tools, ask: Ask, meter: Meter) -> Generator[Event
     if finished.reason == "stop":
         text = conform(text, ask.json_schema)
     part = meter.take(text)
+    job.spent.output_tokens = meter.tokens
     for first in range(0, len(part), _PART):
         yield TextPart(part[first : first + _PART])
     return finished

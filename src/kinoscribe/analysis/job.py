@@ -6,7 +6,19 @@ from dataclasses import dataclass, field
 from kinoscribe.analysis.receipt import Looked, Stopwatch
 from kinoscribe.cancel import Cancel
 from kinoscribe.contract.analyze import AnalyzeRequest
+from kinoscribe.contract.events import Usage
 from kinoscribe.sources.resolve import Content
+
+
+@dataclass(slots=True)
+class Spent:
+    """Tokens used so far. They stay used when the answer breaks off."""
+
+    input_tokens: int
+    output_tokens: int = 0
+
+    def usage(self) -> Usage:
+        return Usage(output_tokens=self.output_tokens, input_tokens=self.input_tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +30,7 @@ class Job:
     request: AnalyzeRequest
     content: Content
     looked: Looked
-    input_tokens: int
+    spent: Spent
     cancel: Cancel
     held: ExitStack
     stopwatch: Stopwatch = field(default_factory=Stopwatch)

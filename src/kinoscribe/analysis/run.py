@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from kinoscribe import clock, ids
 from kinoscribe.analysis.answer import answer
-from kinoscribe.analysis.job import Job
+from kinoscribe.analysis.job import Job, Spent
 from kinoscribe.analysis.receipt import Looked, Stopwatch
 from kinoscribe.analysis.tools import Tools
 from kinoscribe.cancel import Cancel
@@ -61,7 +61,7 @@ def prepare(
             request=replace(request, video=_without_bytes(request.video)),
             content=content,
             looked=looked,
-            input_tokens=needed,
+            spent=Spent(input_tokens=needed),
             cancel=cancel,
             held=held.pop_all(),
             stopwatch=stopwatch,

@@ -1,9 +1,11 @@
 """Turns the bytes of `POST /analyze` into a job, and the job into a stream or one JSON body (contract 4)."""
 
 import asyncio
-from contextlib import closing
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from typing import TypeVar
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from starlette.responses import JSONResponse, Response
 
 from kinoscribe.analysis.job import Job
@@ -17,14 +19,16 @@ from kinoscribe.contract.errors import RequestCanceled
 from kinoscribe.contract.events import answer_body
 from kinoscribe.tokens import count_tokens
 
+_T = TypeVar("_T")
+
 
 async def create(call: Call) -> Response:
     """`POST /analyze`."""
-    request = await _read(call)
+    asked = [await _read(call)]
     call.house.slots.take()
     streams = False
     try:
-        response = await _answer(call, request)
+        response = await _answer(call, asked)
         streams = isinstance(response, EventStream)
         return response
     finally:
@@ -49,27 +53,42 @@ async def _read(call: Call) -> AnalyzeRequest:
     return await to_thread.run_sync(read, limiter=call.house.small)
 
 
-async def _answer(call: Call, request: AnalyzeRequest) -> Response:
+async def _answer(call: Call, asked: list[AnalyzeRequest]) -> Response:
+    """Takes the request out of `asked`: it may hold a whole video, which nobody needs once it lies on disk."""
     house, cancel = call.house, Cancel()
     watch = asyncio.ensure_future(cancel_when_gone(call.request.receive, cancel))
+    with ExitStack() as made:
 
-    def make_job() -> Job:
-        return prepare(request, call.account.name, house.tools, cancel)
+        def make_job() -> Job:
+            job = prepare(asked.pop(), call.account.name, house.tools, cancel)
+            made.callback(job.close)
+            return job
 
+        try:
+            job = await _in_thread(make_job, cancel, house.analyses)
+            headers = {"X-Receipt": f"{BASE_PATH}/receipts/{job.generation_id}"}
+            if job.request.stream:
+                made.pop_all()
+                return EventStream(job, house.tools, house.analyses, headers, house.slots.leave)
+
+            def whole() -> Response:
+                with closing(job):
+                    text, ended = collect(events(job, house.tools))
+                return JSONResponse(answer_body(job.generation_id, text, ended), headers=headers)
+
+            return await _in_thread(whole, cancel, house.analyses)
+        except Canceled as error:
+            raise RequestCanceled from error
+        finally:
+            watch.cancel()
+
+
+async def _in_thread(work: Callable[[], _T], cancel: Cancel, limiter: CapacityLimiter) -> _T:
+    """Runs `work` in a thread. When the server gives this request up, the switch is thrown and the thread ends."""
+    running = asyncio.ensure_future(to_thread.run_sync(work, limiter=limiter))
     try:
-        job = await to_thread.run_sync(make_job, limiter=house.analyses)
-        headers = {"X-Receipt": f"{BASE_PATH}/receipts/{job.generation_id}"}
-        if request.stream:
-            return EventStream(job, house.tools, house.analyses, headers, house.slots.leave)
-
-        def whole() -> Response:
-            with closing(job):
-                text, ended = collect(events(job, house.tools))
-            return JSONResponse(answer_body(job.generation_id, text, ended), headers=headers)
-
-        return await to_thread.run_sync(whole, limiter=house.analyses)
-    except Canceled as error:
-        raise RequestCanceled from error
-    finally:
-        watch.cancel()
-        await asyncio.gather(watch, return_exceptions=True)
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        cancel.throw()
+        await asyncio.gather(running, return_exceptions=True)
+        raise

@@ -8,6 +8,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from kinoscribe import __version__
@@ -50,7 +51,7 @@ def make_application(house: House, start: Hook, stop: Hook) -> ASGIApp:
             app.add_api_route(
                 prefix + route.path,
                 guarded(route.handler, house),
-                methods=[route.method],
+                methods=_methods(route.method),
                 include_in_schema=False,
                 response_model=None,
             )
@@ -63,8 +64,14 @@ def _add_health(app: FastAPI, house: House) -> None:
         return await health.readyz(request, house)
 
     for prefix in _PREFIXES:
-        app.add_api_route(prefix + "/healthz", health.healthz, include_in_schema=False, response_model=None)
-        app.add_api_route(prefix + "/readyz", readyz, include_in_schema=False, response_model=None)
+        for path, endpoint in (("/healthz", health.healthz), ("/readyz", readyz)):
+            app.add_api_route(
+                prefix + path,
+                endpoint,
+                methods=_methods("GET"),
+                include_in_schema=False,
+                response_model=None,
+            )
 
 
 def _add_left_out(app: FastAPI, house: House) -> None:
@@ -97,9 +104,26 @@ def _add_errors(app: FastAPI, house: House) -> None:
         else:
             if error.status_code == 405:
                 known = MethodNotAllowed(method=request.method, path=path)
-            else:
-                known = RouteUnknown(path=path)
+                response = error_response(path, known)
+                response.headers["Allow"] = ", ".join(_allowed(app, request.scope["path"]))
+                return response
+            known = RouteUnknown(path=path)
         return error_response(path, known)
+
+    async def broken(request: Request, _error: Exception) -> Response:
+        return error_response(request.url.path, ApiError())
 
     app.add_exception_handler(ApiError, refused)
     app.add_exception_handler(HTTPException, unrouted)
+    app.add_exception_handler(Exception, broken)  # the door logs it
+
+
+def _methods(method: str) -> list[str]:
+    """Whoever may GET may ask for the headers alone."""
+    return ["GET", "HEAD"] if method == "GET" else [method]
+
+
+def _allowed(app: FastAPI, path: str) -> list[str]:
+    """The methods of every route that fits the path: several routes may share it."""
+    fitting = (route for route in app.routes if isinstance(route, Route) and route.path_regex.match(path))
+    return sorted({method for route in fitting for method in route.methods or ()})

@@ -1,5 +1,6 @@
 """Lets a call in: key, account, headers that every answer carries, and an error body for everything that goes wrong."""
 
+import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kinoscribe.analysis.tools import Tools
 from kinoscribe.api.auth import Keys
-from kinoscribe.contract.errors import ApiError, ServiceUnavailable, error_body
+from kinoscribe.contract.errors import ApiError, ServerEnding, ServiceUnavailable, error_body
 from kinoscribe.contract.limits import API_VERSION
 from kinoscribe.sources.intake import Intake
 from kinoscribe.storage.api_key_rows import Account
@@ -132,10 +133,13 @@ class Door:
                 await self._app(scope, receive, stamped)
             except ClientDisconnect:
                 _log.info("client_left", path=scope["path"])
-            except Exception as error:
+            except asyncio.CancelledError:
+                _log.info("given_up_at_shutdown", path=scope["path"])
+                if not begun:
+                    await error_response(scope["path"], ServerEnding())(scope, receive, stamped)
+            except Exception as error:  # noqa: BLE001  the edge: logged in full, told in general
                 known = error if isinstance(error, ApiError) else ApiError()
                 if not isinstance(error, ApiError):
                     _log.exception("unexpected", path=scope["path"], method=scope["method"])
-                if begun:
-                    raise
-                await error_response(scope["path"], known)(scope, receive, stamped)
+                if not begun:
+                    await error_response(scope["path"], known)(scope, receive, stamped)

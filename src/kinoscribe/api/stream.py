@@ -1,12 +1,13 @@
 """Turns the events of an analysis into NDJSON on the wire, with heartbeats, and stops the work when the client leaves.
 
 The analysis runs in a thread of its own and never waits for a slow reader; text that piles up meanwhile is sent
-as one event. A failure after the first byte becomes the last event, and the body is cut without its final chunk.
+as one event. A failure after the first byte becomes the last event, and the body is cut without its final chunk:
+so does the end of the server. A reader that takes nothing for a minute is given up.
 """
 
 import asyncio
 from collections.abc import Callable, Generator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 
 import structlog
@@ -19,10 +20,14 @@ from kinoscribe.analysis.job import Job
 from kinoscribe.analysis.run import events
 from kinoscribe.analysis.tools import Tools
 from kinoscribe.cancel import Cancel, Canceled
-from kinoscribe.contract.errors import ApiError
-from kinoscribe.contract.events import HEARTBEAT, Ended, Event, Progress, TextPart, Usage, ndjson
+from kinoscribe.contract.errors import ApiError, ServerEnding
+from kinoscribe.contract.events import HEARTBEAT, Ended, Event, Progress, TextPart, ndjson
 
 _MOST_JOINED = 2_000
+_PATIENCE = 60.0
+_LAST_WORDS = 1.0
+# A connection that is not read tells nobody that it was closed. Asking anew makes the server read on.
+_ASK_AGAIN = 2.0
 _log = structlog.get_logger(__name__)
 
 
@@ -86,10 +91,18 @@ class EventStream(Response):
         try:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             await self._write(queue, send)
+        except TimeoutError:
+            _log.info("reader_given_up", generation_id=self._job.generation_id)
+        except asyncio.CancelledError:
+            self._job.cancel.throw()
+            with suppress(TimeoutError):
+                await self._say_failure(ServerEnding(), send, _LAST_WORDS)
+            raise
         finally:
             self._job.cancel.throw()
             watch.cancel()
             await asyncio.gather(work, watch, return_exceptions=True)
+            self._job.close()
             self._when_over()
 
     async def _write(self, queue: asyncio.Queue[_Item], send: Send) -> None:
@@ -101,7 +114,7 @@ class EventStream(Response):
                 try:
                     item = await asyncio.wait_for(queue.get(), max(0.0, silent_until - clock.steady()))
                 except TimeoutError:
-                    await send({"type": "http.response.body", "body": HEARTBEAT, "more_body": True})
+                    await _send_body(send, HEARTBEAT, more=True)
                     silent_until = clock.steady() + self._heartbeat
                     continue
             waiting = None
@@ -116,22 +129,32 @@ class EventStream(Response):
                     item, waiting = _joined(item, queue)
             line = ndjson(item)
             assert line is not None, "only progress is not said"
-            await send({"type": "http.response.body", "body": line, "more_body": not isinstance(item, Ended)})
+            await _send_body(send, line, more=not isinstance(item, Ended))
             silent_until = clock.steady() + self._heartbeat
 
-    async def _say_failure(self, error: ApiError, send: Send) -> None:
+    async def _say_failure(self, error: ApiError, send: Send, patience: float = _PATIENCE) -> None:
         """The last line, and no end of the body: every client sees that the answer is not whole."""
-        usage = Usage(output_tokens=0, input_tokens=self._job.input_tokens)
+        usage = self._job.spent.usage()
         line = ndjson(Ended(self._job.generation_id, finish_reason=None, usage=usage, error=error))
         assert line is not None, "an end is always said"
-        await send({"type": "http.response.body", "body": line, "more_body": True})
+        await _send_body(send, line, more=True, patience=patience)
+
+
+async def _send_body(send: Send, body: bytes, *, more: bool, patience: float = _PATIENCE) -> None:
+    """Raises `TimeoutError` when the client takes nothing for that long."""
+    async with asyncio.timeout(patience):
+        await send({"type": "http.response.body", "body": body, "more_body": more})
 
 
 async def cancel_when_gone(receive: Receive, cancel: Cancel) -> None:
     """Throws the switch as soon as the client has closed its connection."""
-    while (await receive())["type"] != "http.disconnect":
-        continue
-    cancel.throw()
+    while not cancel.thrown:
+        try:
+            message = await asyncio.wait_for(receive(), _ASK_AGAIN)
+        except TimeoutError:
+            continue
+        if message["type"] == "http.disconnect":
+            cancel.throw()
 
 
 def _joined(first: TextPart, queue: asyncio.Queue[_Item]) -> tuple[TextPart, _Item | None]:

@@ -137,6 +137,18 @@ class ServiceUnavailable(ApiError):
     retry_after = 5
 
 
+class DatabaseUnavailable(ApiError):
+    code, status = "service_unavailable", 503
+    sentence = "This server cannot use its database at the moment. Please try again later."
+    retry_after = 5
+
+
+class ServerEnding(ApiError):
+    code, status = "service_unavailable", 503
+    sentence = "This server is being shut down. Please try again later."
+    retry_after = 5
+
+
 class EngineFailed(ApiError):
     """The engine broke off after the answer had begun, or could not begin it."""
 

@@ -1,0 +1,167 @@
+"""What an analysis says becomes lines on the wire; silence becomes heartbeats; failure becomes a cut body."""
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import ExitStack
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from anyio import CapacityLimiter
+
+from kinoscribe.analysis.job import Job, Spent
+from kinoscribe.analysis.receipt import Looked
+from kinoscribe.analysis.tools import Tools
+from kinoscribe.api import stream
+from kinoscribe.api.stream import EventStream
+from kinoscribe.cancel import Cancel
+from kinoscribe.contract.analyze import AnalyzeRequest
+from kinoscribe.contract.errors import EngineFailed
+from kinoscribe.contract.events import Ended, Event, Progress, Started, TextPart, Usage
+from kinoscribe.contract.sources import UrlSource
+from kinoscribe.sources.resolve import Content
+
+Said = Callable[[Job, Tools], Generator[Event, None, None]]
+
+
+class Run:
+    """One streamed answer without a network: what was sent, and what was left behind."""
+
+    def __init__(self, said: Said, monkeypatch: pytest.MonkeyPatch, *, heartbeat: float = 60.0) -> None:
+        monkeypatch.setattr(stream, "events", said)
+        self.sent: list[dict[str, Any]] = []
+        self.closed = threading.Event()
+        self.left = 0
+        held = ExitStack()
+        held.callback(self.closed.set)
+        request = AnalyzeRequest("pegasus1.5", UrlSource("https://a.example/v.mp4"), "Why?", 0.2, True, 4096)
+        looked = cast("Looked", None)
+        content = Content(Path("x"), "0" * 64, 1, None, False)
+        self.job = Job("an-id", "one", request, content, looked, Spent(3), Cancel(), held)
+        self.heartbeat = heartbeat
+
+    def play(self, *, leave_after: float | None = None) -> list[dict[str, Any]]:
+        """The bodies that were sent. The client goes away after `leave_after` seconds."""
+
+        async def receive() -> dict[str, Any]:
+            await asyncio.sleep(3600 if leave_after is None else leave_after)
+            return {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            self.sent.append(dict(message))
+
+        async def go() -> None:
+            tools = cast("Tools", SimpleNamespace(settings=SimpleNamespace(heartbeat_seconds=self.heartbeat)))
+            response = EventStream(self.job, tools, CapacityLimiter(2), {"X-Receipt": "r"}, self.leave)
+            await asyncio.wait_for(response({"type": "http"}, receive, send), 30)
+
+        asyncio.run(go())
+        assert self.closed.is_set(), "the job is closed whatever happens"
+        assert self.left == 1, "the place is given back once"
+        return self.sent[1:]
+
+    def leave(self) -> None:
+        self.left += 1
+
+
+def lines(bodies: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [json.loads(body["body"]) for body in bodies if body["body"].strip()]
+
+
+def whole(job: Job, tools: Tools) -> Generator[Event, None, None]:
+    yield Started(job.generation_id)
+    yield Progress("evidence", 0.5)
+    for word in ("One ", "two ", "é😀\u2028."):
+        yield TextPart(word)
+    yield Ended(job.generation_id, "stop", Usage(4, 3))
+
+
+def test_an_answer_is_start_text_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run(whole, monkeypatch)
+    bodies = run.play()
+    said = lines(bodies)
+    assert said[0]["event_type"] == "stream_start"
+    assert said[-1]["event_type"] == "stream_end"
+    assert "".join(line.get("text", "") for line in said) == "One two é😀\u2028."
+    assert all(body["body"].isascii() and body["body"].endswith(b"\n") for body in bodies)
+    assert [body["more_body"] for body in bodies] == [True] * (len(bodies) - 1) + [False]
+    headers = dict(run.sent[0]["headers"])
+    assert headers[b"content-type"].startswith(b"application/x-ndjson")
+    assert headers[b"cache-control"] == b"no-cache"
+    assert headers[b"x-receipt"] == b"r"
+    assert b"content-length" not in headers
+
+
+def test_silence_is_broken_by_empty_lines_even_while_work_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(job: Job, tools: Tools) -> Generator[Event, None, None]:
+        yield Started(job.generation_id)
+        for step in range(30):
+            yield Progress("evidence", step / 30)
+            time.sleep(0.02)
+        yield Ended(job.generation_id, "stop", Usage(0, 3))
+
+    bodies = Run(slow, monkeypatch, heartbeat=0.1).play()
+    assert sum(body["body"] == b"\n" for body in bodies) >= 2
+
+
+def test_a_failure_is_the_last_line_and_the_body_stays_open_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(job: Job, tools: Tools) -> Generator[Event, None, None]:
+        yield Started(job.generation_id)
+        yield TextPart("half an ")
+        raise EngineFailed(reason="no power.")
+
+    bodies = Run(failing, monkeypatch).play()
+    end = lines(bodies)[-1]
+    assert end["event_type"] == "stream_end"
+    assert end["finish_reason"] is None
+    assert end["error"]["code"] == "internal_server_error"
+    assert "no power" in end["error"]["message"]
+    assert bodies[-1]["more_body"] is True
+
+
+def test_a_bug_tells_the_client_nothing_of_our_insides(monkeypatch: pytest.MonkeyPatch) -> None:
+    def buggy(job: Job, tools: Tools) -> Generator[Event, None, None]:
+        yield Started(job.generation_id)
+        raise KeyError("/secret/path")
+
+    end = lines(Run(buggy, monkeypatch).play())[-1]
+    assert end["finish_reason"] is None
+    assert "secret" not in json.dumps(end)
+
+
+def test_a_client_that_leaves_stops_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped = threading.Event()
+
+    def endless(job: Job, tools: Tools) -> Generator[Event, None, None]:
+        try:
+            yield Started(job.generation_id)
+            while True:
+                job.cancel.check()
+                yield TextPart("more ")
+                time.sleep(0.01)
+        finally:
+            stopped.set()
+
+    began = time.monotonic()
+    bodies = Run(endless, monkeypatch).play(leave_after=0.2)
+    assert stopped.is_set()
+    assert time.monotonic() - began < 5
+    assert lines(bodies)[-1]["event_type"] == "text_generation"
+
+
+def test_text_that_piles_up_is_joined_but_never_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fast(job: Job, tools: Tools) -> Generator[Event, None, None]:
+        yield Started(job.generation_id)
+        for number in range(5_000):
+            yield TextPart(f"{number} ")
+        yield Ended(job.generation_id, "length", Usage(9, 3), warning="output truncated: ...")
+
+    said = lines(Run(fast, monkeypatch).play())
+    assert "".join(line.get("text", "") for line in said) == "".join(f"{n} " for n in range(5_000))
+    assert max(len(line.get("text", "")) for line in said) <= 2_010
+    assert said[-1]["finish_reason"] == "length"
+    assert said[-1]["error"]["message"].startswith("output truncated:")
