@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlalchemy import and_, insert, or_, select, update
 
 from kinoscribe import clock, ids
-from kinoscribe.contract.errors import StorageFull
+from kinoscribe.contract.errors import DatabaseUnavailable, StorageFull
 from kinoscribe.storage.data_folder import private_file
 from kinoscribe.storage.database import Database
 from kinoscribe.storage.tables import api_keys
@@ -141,7 +141,7 @@ class ApiKeyRows:
 
     def _used(self, key_id: str, moment: datetime) -> None:
         """Nobody is kept out because a full disk cannot take this note."""
-        with suppress(StorageFull), self._database.writing() as db:
+        with suppress(StorageFull, DatabaseUnavailable), self._database.writing() as db:
             db.execute(update(api_keys).where(api_keys.c.id == key_id).values(last_used_at=moment))
 
     def _digest(self, key: str) -> str:

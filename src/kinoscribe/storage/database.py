@@ -9,17 +9,20 @@ from contextlib import contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
 
+import structlog
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from kinoscribe.contract.errors import StorageFull
+from kinoscribe.contract.errors import ApiError, DatabaseUnavailable, StorageFull
 
 _BUSY_MILLISECONDS = 15_000
 _WRITES = "kinoscribe_writes"
 _MIGRATION_LOCK = 0x6B696E6F
+
+_log = structlog.get_logger(__name__)
 
 
 class Database:
@@ -39,20 +42,24 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A transaction that only reads and sees one state of the data."""
-        with self._engine.begin() as connection:
-            yield connection
+        """A transaction that only reads and sees one state of the data. Raises `DatabaseUnavailable`."""
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except OperationalError as error:
+            raise _our_error(error) from error
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A transaction that writes; on SQLite one after another. Raises `StorageFull` when nothing fits."""
+        """A transaction that writes; on SQLite one after another.
+
+        Raises `StorageFull` when nothing fits, `DatabaseUnavailable` when it is locked or cannot be written.
+        """
         try:
             with self._writers.begin() as connection:
                 yield connection
         except OperationalError as error:
-            if _says_full(error):
-                raise StorageFull from error
-            raise
+            raise _our_error(error) from error
 
     def migrate(self) -> None:
         """Brings the tables to the newest form. Processes that start together do so one after another."""
@@ -90,6 +97,9 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _says_full(error: OperationalError) -> bool:
+def _our_error(error: OperationalError) -> ApiError:
     name = getattr(error.orig, "sqlite_errorname", None) or getattr(error.orig, "sqlstate", None)
-    return name in {"SQLITE_FULL", "53100"}
+    if name in {"SQLITE_FULL", "53100"}:
+        return StorageFull()
+    _log.error("database_unavailable", name=name, reason=str(error.orig))
+    return DatabaseUnavailable()
