@@ -134,7 +134,7 @@ def _see(video: VideoFile, source: Iterator[Packet[Any]], seen: _Seen | None = N
         except StopIteration as stop:
             seen.broken_off = bool(stop.value)
             return seen
-        track = tracks[packet.stream_index]
+        track = tracks[packet.stream.index]
         if packet.size:
             track.see(packet)
         if not track.decoded and track.tries < _TRIES:

@@ -96,12 +96,12 @@ class _Pass:
         if at >= end + _INTERLEAVING:
             return True
         if at >= end and packet.is_keyframe:
-            self._past_end.add(packet.stream_index)
+            self._past_end.add(packet.stream.index)
         tracks = {s.index for s in (self._video.picture, self._video.sound) if s is not None}
         return self._past_end >= tracks
 
     def _decode(self, packet: Packet[Any]) -> Iterator[Piece]:
-        is_picture = packet.stream_index == self._video.picture.index
+        is_picture = packet.stream.index == self._video.picture.index
         if is_picture and not self._looks:
             return
         try:

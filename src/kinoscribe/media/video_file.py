@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Generator, Iterator
@@ -123,12 +124,15 @@ def packets(video: VideoFile) -> Generator[Packet[Any], None, bool]:
     source = video.container.demux(tracks)
     try:
         for packet in source:
-            base = bases.get(packet.stream_index)
+            base = bases.get(packet.stream.index)
             if packet.size and base:
                 _place(packet, video.timeline, base)
             yield packet
     except av.error.MemoryError as error:
         raise MemoryError(str(error)) from error
+    except IndexError:
+        # Tracks that only came to light in the middle of the file make PyAV stumble, after all else is out.
+        return False
     except (FFmpegError, PermissionError):
         return True
     finally:
@@ -153,8 +157,14 @@ class OneFile:
         self.head = self._file.read(HEAD)
         self._file.seek(0)
         self.read = self._file.read
-        self.seek = self._file.seek
         self.tell = self._file.tell
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """The new place, or a negative number for a place that cannot be: broken files ask for such."""
+        try:
+            return self._file.seek(offset, whence)
+        except (OSError, ValueError, OverflowError):
+            return -errno.EINVAL
 
     def close(self) -> None:
         self._file.close()
@@ -181,7 +191,7 @@ def _place(packet: Packet[Any], timeline: Timeline, base: float) -> None:
         return
     if packet.pts is None:
         packet.pts = at
-    shift = timeline.shift(packet.stream_index, at * base, (packet.duration or 0) * base)
+    shift = timeline.shift(packet.stream.index, at * base, (packet.duration or 0) * base)
     if shift:
         ticks = round(shift / base)
         packet.pts += ticks

@@ -224,3 +224,23 @@ def test_a_file_whose_end_was_never_downloaded_ends_where_its_pictures_do(
     content[hole:] = bytes(len(content) - hole)
     path.write_bytes(content)
     assert probe(path).end == pytest.approx(30.0 * (1 - tail), abs=3.0)
+
+
+def test_a_track_that_is_not_used_may_come_first(tmp_path: Path) -> None:
+    """The packets that flush the decoders must find the tracks they belong to."""
+    path = tmp_path / "v.mkv"
+    with av.open(str(path), "w", options={"default_mode": "passthrough"}) as out:
+        small = out.add_stream("libx264", rate=10, options={"preset": "ultrafast"})
+        large = out.add_stream("libx264", rate=10, options={"preset": "ultrafast"})
+        for stream, size in ((small, (320, 180)), (large, (640, 360))):
+            stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        large.disposition = av.stream.Disposition.default
+        for number in range(20):
+            for stream, size in ((small, (320, 180)), (large, (640, 360))):
+                frame = av.VideoFrame.from_ndarray(counted(10, size)(number / 10)).reformat(format="yuv420p")
+                frame.pts, frame.time_base = number, Fraction(1, 10)
+                out.mux(stream.encode(frame))
+        for stream in (small, large):
+            out.mux(stream.encode(None))
+    facts = probe(path)
+    assert (facts.width, facts.end, facts.video_streams) == (640, 2.0, 2)

@@ -147,3 +147,10 @@ def _note_calls(listener: socket.socket, calls: list[object]) -> None:
             connection, address = listener.accept()
             calls.append(address)
             connection.close()
+
+
+@pytest.mark.parametrize("place", [-1, -(2**62), 2**70])
+def test_a_place_that_cannot_be_is_an_error_for_the_demuxer_and_no_exception(clip: Path, place: int) -> None:
+    with open_file(clip) as file:
+        assert file.seek(place) < 0
+        assert file.seek(10) == 10
