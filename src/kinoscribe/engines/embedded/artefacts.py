@@ -65,7 +65,7 @@ def make_summary(part: Part, layout: Layout, material: Material, words: int) -> 
         if not found.empty:
             return Block(part.label, tuple(wording.about(about, found, material)))
     wanted = layout.sentences or (part.count if part.count and "sentence" in part.text.lower() else None)
-    most = wanted or (max(2, layout.words // 14) if layout.words else 6)
+    most = wanted or (max(2, layout.words // 14) if layout.words else 8)
     lines = summary(material, most)
     if wanted == 1 or (layout.words or 99) < 46:
         lines = [_one_sentence(material)]

@@ -29,8 +29,7 @@ def chapters(material: Material, wanted: int | None = None) -> list[Chapter]:
     if not wanted:
         titled = sum(1 for b in blocks if b[2])
         most = max(most, min(12, titled))
-    while len(blocks) > most:
-        blocks = _merge_weakest(index, blocks)
+    blocks = _merged(index, blocks, most)
     found: list[Chapter] = []
     for start, end, _, units in blocks:
         name = title(material, list(units)) if units else ""
@@ -91,18 +90,24 @@ def _without_slivers(blocks: list[_Block]) -> list[_Block]:
     return kept
 
 
-def _merge_weakest(index: Index, blocks: list[_Block]) -> list[_Block]:
-    """Joins the two neighbours that have most in common or the least reason to be apart."""
-    best, best_cost = 0, float("inf")
-    for i in range(len(blocks) - 1):
-        left, right = blocks[i], blocks[i + 1]
-        mine = {s for u in left[3] for s in index.stems(u)}
-        theirs = {s for u in right[3] for s in index.stems(u)}
-        alike = len(mine & theirs) / (min(len(mine), len(theirs)) or 1)
-        length = min(left[1] - left[0], right[1] - right[0])
-        cost = length / 10 - 1.5 * alike + (1.5 if right[2] and right[2] != left[2] else 0.0)
-        if cost < best_cost:
-            best, best_cost = i, cost
-    left, right = blocks[best], blocks[best + 1]
-    joined = (left[0], right[1], left[2] or right[2], left[3] + right[3])
-    return [*blocks[:best], joined, *blocks[best + 2 :]]
+def _merged(index: Index, blocks: list[_Block], most: int) -> list[_Block]:
+    """Joins neighbours that have most in common, or the least reason to be apart, until `most` are left."""
+    words = [frozenset(s for u in block[3] for s in index.stems(u)) for block in blocks]
+    costs = [_cost(blocks[i], blocks[i + 1], words[i], words[i + 1]) for i in range(len(blocks) - 1)]
+    while len(blocks) > most:
+        at = min(range(len(costs)), key=lambda i: (costs[i], i))
+        left, right = blocks[at], blocks[at + 1]
+        blocks[at : at + 2] = [(left[0], right[1], left[2] or right[2], left[3] + right[3])]
+        words[at : at + 2] = [words[at] | words[at + 1]]
+        del costs[at]
+        for i in (at - 1, at):
+            if 0 <= i < len(costs):
+                costs[i] = _cost(blocks[i], blocks[i + 1], words[i], words[i + 1])
+    return blocks
+
+
+def _cost(left: _Block, right: _Block, mine: frozenset[str], theirs: frozenset[str]) -> float:
+    """What is lost when two neighbours become one."""
+    alike = len(mine & theirs) / (min(len(mine), len(theirs)) or 1)
+    length = min(left[1] - left[0], right[1] - right[0])
+    return length / 10 - 1.5 * alike + (1.5 if right[2] and right[2] != left[2] else 0.0)

@@ -2,10 +2,11 @@
 
 import math
 import re
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 from kinoscribe.engines.embedded import lexicon
 from kinoscribe.engines.embedded.hearing import names_on_screen, respelled
@@ -23,6 +24,7 @@ from kinoscribe.notes import Notes, ScreenText, Sentence
 
 _ANSWERS = {-1: 1.0, -2: 0.8}  # how much the sentences after a spoken question take over its words
 _BOARD = re.compile(r"\d\s*[-–:]\s*\d")
+_BUCKET = 10.0
 _BELIEVED = 0.15
 _BULLETS = "●•▪■◦‣►▶○◆* \t"
 _NEAR = 25.0  # seconds between sentences that still explain one another
@@ -93,6 +95,9 @@ class Index:
         self.units = self.speech + self.texts
         self.languages = tuple(sorted({unit.language for unit in self.units} | {"en"}))
         self._stems = [tuple(_stems_of(unit)) for unit in self.units]
+        self._starts = [unit.start for unit in self.speech]
+        self._found: dict[tuple[str, ...], list[Match]] = {}
+        self.memo: dict[str, Any] = {}
         self._sets = [frozenset(stems) for stems in self._stems]
 
     @cached_property
@@ -138,7 +143,18 @@ class Index:
 
     def search(self, words: Iterable[str], among: Iterable[Unit] | None = None) -> list[Match]:
         """Units that hold the words, best first. Each word is looked for around the unit too, for less."""
-        terms = [(word, self.forms(word)) for word in dict.fromkeys(words)]
+        wanted = tuple(dict.fromkeys(words))
+        if among is not None:
+            return self._search(wanted, among)
+        found: list[Match] | None = self._found.get(wanted)
+        if found is None:
+            while len(self._found) > 256:
+                self._found.pop(next(iter(self._found)))
+            found = self._found[wanted] = self._search(wanted, self.units)
+        return list(found)
+
+    def _search(self, words: tuple[str, ...], among: Iterable[Unit]) -> list[Match]:
+        terms = [(word, self.forms(word)) for word in words]
         if not terms:
             return []
         weights = [
@@ -147,7 +163,7 @@ class Index:
         total = sum(weights)
         own = [self._own(unit, terms) for unit in self.units]
         matches = []
-        for unit in self.units if among is None else among:
+        for unit in among:
             mine = own[unit.place]
             around = self._around(unit)
             covered = 0.0
@@ -195,14 +211,28 @@ class Index:
             if text is not unit and not _BOARD.search(text.text):
                 found.append((text.place, 0.6))
         if unit.kind == "text":
-            for said in self.speech:
+            first = max(0, bisect_left(self._starts, unit.start) - 2)
+            for said in self.speech[first : first + 60]:
                 if said.start < unit.end and said.end > unit.start:
                     found.append((said.place, 0.5))
         return found[:40]
 
-    def _texts_at(self, start: float, end: float) -> list[Unit]:
-        found = []
+    @cached_property
+    def _buckets(self) -> dict[int, list[Unit]]:
+        """Lines by the ten seconds they stand in, so that few are looked at for a time."""
+        found: dict[int, list[Unit]] = {}
         for text in self.texts:
+            for bucket in range(int(text.start // _BUCKET), int(text.end // _BUCKET) + 1):
+                found.setdefault(bucket, []).append(text)
+        return found
+
+    def _texts_at(self, start: float, end: float) -> list[Unit]:
+        near: dict[int, Unit] = {}
+        for bucket in range(int(start // _BUCKET), int(end // _BUCKET) + 1):
+            for text in self._buckets.get(bucket, ()):
+                near.setdefault(text.place, text)
+        found = []
+        for _, text in sorted(near.items()):
             shared = min(end, text.end) - max(start, text.start)
             if shared > 0.5 * min(end - start, text.end - text.start):
                 found.append(text)

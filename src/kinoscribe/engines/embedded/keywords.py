@@ -32,6 +32,14 @@ class Keyword:
 
 def keywords(index: Index, units: list[Unit] | None = None, most: int = 10) -> list[Keyword]:
     """The likeliest keywords, best first; phrases before their own words."""
+    if units is not None:
+        return _varied(_ranked(index, units), most)
+    if "keywords" not in index.memo:
+        index.memo["keywords"] = _ranked(index, None)
+    return _varied(index.memo["keywords"], most)
+
+
+def _ranked(index: Index, units: list[Unit] | None) -> list[Keyword]:
     pool = list(index.units) if units is None else units
     scores: dict[str, float] = {}
     spelling: dict[str, dict[str, float]] = {}
@@ -61,7 +69,7 @@ def keywords(index: Index, units: list[Unit] | None = None, most: int = 10) -> l
             if sightings.label != "person":
                 found.append(Keyword(sightings.label, 1.0 + share, None))
     found.sort(key=lambda k: (-k.score, fold(k.text)))
-    return _varied(found, most)
+    return found
 
 
 def _best_spelling(written: dict[str, float]) -> str:

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from kinoscribe.contract.video import VideoFacts
 from kinoscribe.engines.embedded.index import Index, Match, Unit
-from kinoscribe.engines.embedded.meaning import Meaning
+from kinoscribe.engines.embedded.likeness import Likeness
 from kinoscribe.engines.embedded.question import Question
 from kinoscribe.engines.embedded.words import LANGUAGE_CODES
 from kinoscribe.notes import Notes
 
-_VECTORS_AT_MOST = 40
+_VECTORS_AT_MOST = 20
 _CLEAR = 0.8  # from this share of words on, a match needs no help by meaning
 
 
@@ -17,7 +17,7 @@ _CLEAR = 0.8  # from this share of words on, a match needs no help by meaning
 class Material:
     index: Index
     facts: VideoFacts
-    meaning: Meaning | None = None
+    meaning: Likeness | None = None
 
     @property
     def notes(self) -> Notes:
@@ -49,7 +49,8 @@ class Material:
     def search(self, question: Question) -> list[Match]:
         """The units that fit the question best, by words and, with sentence vectors, by meaning."""
         units = self.units(question)
-        found = self.index.search(question.terms, units)
+        whole = len(units) == len(self.index.units)
+        found = self.index.search(question.terms, None if whole else units)
         if (
             self.meaning is None
             or not units

@@ -36,6 +36,13 @@ class Person:
 
 def people(index: Index) -> list[Person]:
     """Named people in order of first appearance; a name heard near a caption takes the caption's spelling."""
+    if "people" not in index.memo:
+        index.memo["people"] = _find_people(index)
+    found: list[Person] = index.memo["people"]
+    return list(found)
+
+
+def _find_people(index: Index) -> list[Person]:
     found: list[tuple[str, Unit, float, bool]] = []
     for unit in index.units:
         if unit.kind == "text":

@@ -77,7 +77,7 @@ def new_part(text: str, known: Callable[[str], bool]) -> str:
     final = max(i for i, flag in enumerate(flags) if flag)
     best, best_score = "", 0.0
     for first, last in runs:
-        phrase = _trim(text, words, first, last)
+        phrase = _one_clause(_trim(text, words, first, last))
         content = sum(not is_stop(t.low, "en") and t.low not in FUNCTION_VERBS for t in tokens(phrase))
         if not content:
             continue
@@ -85,6 +85,13 @@ def new_part(text: str, known: Callable[[str], bool]) -> str:
         if score > best_score:
             best, best_score = phrase, score
     return best
+
+
+def _one_clause(phrase: str) -> str:
+    """`Frost, cafe owners say ...` ends before the comma, where a verb follows it; `flour, eggs and salt` does not."""
+    head, comma, tail = phrase.partition(", ")
+    verbs = [t for t in tokens(tail) if t.low in FUNCTION_VERBS]
+    return head if comma and head and verbs and len(tail.split()) > 3 else phrase
 
 
 def _ends_clause(text: str, words: list[Token], at: int) -> bool:
@@ -129,7 +136,8 @@ def noun_phrase(text: str, is_head: Callable[[str], bool], *, with_head: bool = 
         ].strip()
         if first > 0 and words[first - 1].low in ("a", "an") and with_head:
             phrase = f"{words[first - 1].text} {phrase}"
-        return phrase
+        before = [w.low for w in words[max(0, first - 2) : first]]
+        return f"not {phrase}" if "not" in before or "no" in before[-1:] else phrase
     return ""
 
 

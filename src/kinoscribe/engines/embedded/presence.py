@@ -92,7 +92,7 @@ def _tags(words: tuple[str, ...], material: Material) -> list[Tag]:
 
 def _near(thing: str, units: list[Unit], material: Material) -> tuple[Unit, ...]:
     assert material.meaning is not None
-    step = max(1, -(-len(units) // 40))
+    step = max(1, -(-len(units) // 20))
     some = units[::step]
     likeness = material.meaning.likeness(thing, [u.text for u in some])
     ranked = sorted(zip(likeness, some, strict=True), key=lambda p: (-p[0], p[1].place))

@@ -33,6 +33,13 @@ class Score:
 
 def scores(index: Index) -> list[Score]:
     """The scores in order, equal neighbours joined; empty when the screen shows no scoreboard."""
+    if "scores" not in index.memo:
+        index.memo["scores"] = _find_scores(index)
+    found: list[Score] = index.memo["scores"]
+    return list(found)
+
+
+def _find_scores(index: Index) -> list[Score]:
     found = []
     for unit in index.texts:
         score = _read(unit)

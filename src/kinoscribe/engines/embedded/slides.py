@@ -22,6 +22,13 @@ class Slide:
 
 def slides(index: Index) -> list[Slide]:
     """The slides in order of first appearance."""
+    if "slides" not in index.memo:
+        index.memo["slides"] = _find_slides(index)
+    found: list[Slide] = index.memo["slides"]
+    return list(found)
+
+
+def _find_slides(index: Index) -> list[Slide]:
     found: list[Slide] = []
     for head in index.texts:
         if head.role != "headline":

@@ -1,7 +1,6 @@
 """Chooses the sentences that tell most of a video: central ones, few that repeat, in order of time."""
 
 import re
-from collections.abc import Iterable
 
 from kinoscribe.engines.embedded import objects
 from kinoscribe.engines.embedded.index import Index, Unit
@@ -16,6 +15,7 @@ from kinoscribe.engines.embedded.times import say_length
 from kinoscribe.engines.embedded.video_facts import colourless, main_colours
 from kinoscribe.engines.embedded.words import fold, is_stop, language_name, stem, tokens
 
+_VARIED = 60  # so many sentences are chosen to differ; with more of them repetition no longer matters
 _PHATIC = frozenset(
     [
         "good",
@@ -51,20 +51,17 @@ def central(index: Index, units: list[Unit], most: int) -> list[Unit]:
         richest = sorted(pool, key=lambda u: (-len(index.stems(u)), u.place))[:400]
         pool = sorted(richest, key=lambda u: u.place)
     rank = _rank(index, pool)
-    chosen: list[Unit] = []
-    left = list(range(len(pool)))
     sets = [frozenset(index.stems(u)) for u in pool]
+    alike = [0.0] * len(pool)
+    left = list(range(len(pool)))
+    chosen: list[Unit] = []
     while left and len(chosen) < most:
-        best = max(
-            left,
-            key=lambda i: (
-                rank[i]
-                - 0.7 * max((_overlap(sets[i], frozenset(index.stems(c))) for c in chosen), default=0.0),
-                -i,
-            ),
-        )
+        best = max(left, key=lambda i: (rank[i] - 0.7 * alike[i], -i))
         left.remove(best)
         chosen.append(pool[best])
+        if len(chosen) < _VARIED:
+            for i in left:
+                alike[i] = max(alike[i], _overlap(sets[i], sets[best]))
     return sorted(chosen, key=lambda u: (u.start, u.place))
 
 
@@ -122,9 +119,8 @@ def _rank(index: Index, pool: list[Unit]) -> list[float]:
     return result
 
 
-def _overlap(a: Iterable[str], b: Iterable[str]) -> float:
-    x, y = set(a), set(b)
-    return len(x & y) / (min(len(x), len(y)) or 1)
+def _overlap(a: frozenset[str], b: frozenset[str]) -> float:
+    return len(a & b) / (min(len(a), len(b)) or 1)
 
 
 def title(material: Material, units: list[Unit] | None = None) -> str:

@@ -1,6 +1,7 @@
 """Runs the composer in a process of its own: loads the sentence encoder once and keeps the last indexes."""
 
 import hashlib
+import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +11,6 @@ import msgspec
 from kinoscribe.engines.embedded.compose import compose
 from kinoscribe.engines.embedded.index import Index
 from kinoscribe.engines.embedded.material import Material
-from kinoscribe.engines.embedded.meaning import Meaning
 from kinoscribe.engines.engine import Ask
 
 _KEPT = 4
@@ -25,6 +25,11 @@ class Config(msgspec.Struct, frozen=True):
 def serve(config: bytes) -> Callable[[bytes], Iterator[bytes]]:
     """The handler: an encoded `Ask` goes in, pieces of UTF-8 text come out."""
     settings = msgspec.msgpack.decode(config, type=Config) if config else Config()
+    os.environ.setdefault(
+        "OPENBLAS_NUM_THREADS", "1"
+    )  # small matrices: more threads only wait for one another
+    from kinoscribe.engines.embedded.meaning import Meaning
+
     meaning = Meaning(Path(settings.minilm)) if settings.minilm else None
     read = msgspec.msgpack.Decoder(Ask)
     kept: OrderedDict[bytes, Index] = OrderedDict()
