@@ -1,6 +1,6 @@
 """The servers, clients and SDKs that the conformance tests share.
 
-On a machine without Node.js the tests of the JavaScript SDK are left out, and the summary says so.
+Tests that need Node.js or the weights are left out where those are not there, and the summary says so.
 """
 
 from collections.abc import Iterator
@@ -13,30 +13,39 @@ from tests.conformance.exact import Asset
 from tests.conformance.file_server import FileServer, start_file_server
 from tests.conformance.scripted import write_scripts
 from tests.conformance.sdk_environments import JAVASCRIPT_SDKS, PYTHON_SDKS, Sdk, node
-from tests.conformance.served import Served, serve
+from tests.conformance.served import Served, serve, weights_folder
 from tests.conformance.wire import PROMPT, Json, base64_video, new_key, ready_asset
 
 HERE = Path(__file__).resolve().parent
 NO_NODE = "Node.js and npm are not on this machine: {} tests of the JavaScript SDK were left out."
-_left_out = pytest.StashKey[int]()
+NO_WEIGHTS = "There are no weights, `make models` brings them: {} tests of the wire with the embedded engine were left out."
+_left_out = pytest.StashKey[list[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "rule(*numbers): the conformance rules that a test checks")
+    config.stash[_left_out] = []
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    away = [item for item in items if "javascript-" in item.name and HERE in item.path.parents]
-    if node() is not None or not away:
-        return
-    config.stash[_left_out] = len(away)
-    config.hook.pytest_deselected(items=away)
-    items[:] = [item for item in items if item not in away]
+    ours = [item for item in items if HERE in item.path.parents]
+    if node() is None:
+        _leave_out(config, items, [item for item in ours if "javascript-" in item.name], NO_NODE)
+    if not weights_folder().is_dir():
+        _leave_out(config, items, [item for item in ours if item.get_closest_marker("models")], NO_WEIGHTS)
+
+
+def _leave_out(config: pytest.Config, items: list[pytest.Item], away: list[pytest.Item], line: str) -> None:
+    left = [item for item in away if item in items]
+    if left:
+        config.stash[_left_out].append(line.format(len(left)))
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in left]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if number := config.stash.get(_left_out, 0):
-        terminalreporter.write_line(NO_NODE.format(number))
+    for line in config.stash[_left_out]:
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from typing import Self
 import httpx2
 import psutil
 
+ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60
 PROGRAM = (sys.executable, "-m", "kinoscribe.cli.main")
 
@@ -70,6 +71,13 @@ class Served:
         except subprocess.TimeoutExpired:
             self.process.kill()
             return self.process.wait(20)
+
+
+def weights_folder() -> Path:
+    """Where `make models` puts the weights, unless the environment names another place."""
+    if named := os.environ.get("KINOSCRIBE_MODELS_DIR"):
+        return Path(named).resolve()
+    return Path(os.environ.get("KINOSCRIBE_DATA_DIR") or ROOT / ".kinoscribe").resolve() / "models"
 
 
 def serve(data: Path, **settings: object) -> Served:
