@@ -3,6 +3,8 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
+_CUT_NEAR = 0.15
+
 
 class Moments:
     """The times of the pictures that were looked at, in order, each with the time its scene came up."""
@@ -26,7 +28,9 @@ class Moments:
         before = self.times[index - 1]
         cut = _last_within(cuts, before, self.times[index])
         since = self._since[index] if self._since[index] > before else self.times[index]
-        return since if cut is None else max(cut, since) if since < self.times[index] else cut
+        if cut is None:
+            return since
+        return since if cut + _CUT_NEAR < since < self.times[index] else cut
 
     def went(self, index: int, cuts: Sequence[float], end: float) -> float:
         """When that which picture `index` shows last went away: before the next picture, at a cut if there is one."""

@@ -111,8 +111,8 @@ def _apart(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
     """The largest difference of a narrow strip, so that one changed digit is not lost in a long line."""
     apart = np.abs(a - b)
     strips: NDArray[np.float32] = apart.reshape(_PATCH[1], _PATCH[0] // _STRIP, _STRIP)
-    return float(strips.mean(axis=(0, 2)).max())
+    return float(np.max(strips.mean(axis=(0, 2))))
 
 
 def _smallest(lines: list[Line], picture: Pixels) -> float:
-    return min(line.box.height for line in lines) * picture.shape[0]
+    return min(line.box.height for line in lines) * float(picture.shape[0])

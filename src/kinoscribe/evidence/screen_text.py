@@ -62,7 +62,7 @@ class ScreenReader:
                 (-_likeness(standing.readings[-1], line), at, place)
                 for at, standing in enumerate(self._open)
                 for place, line in enumerate(fresh)
-                if _same(standing.readings[-1], line)
+                if _same(standing.readings[-1], line, still=trail is not None and trail.still(line.box))
             ),
         )
         matched: set[int] = set()
@@ -146,8 +146,13 @@ def role_of(box: Box, largest: float) -> Literal["headline", "body", "caption"]:
     return "body"
 
 
-def _same(old: Line, new: Line) -> bool:
-    """Whether a line of the next picture is the same line still. Other digits are another text."""
+def _same(old: Line, new: Line, *, still: bool) -> bool:
+    """Whether a line of the next picture is the same line still.
+
+    Other digits are another text, unless nothing moved in its place: then it was only read otherwise.
+    """
+    if still and _covers(old.box, new.box) and likeness(old.text, new.text) >= _ALIKE / 2:
+        return True
     close = abs(old.box.top - new.box.top) < 0.06 and _overlap(old.box, new.box)
     near = abs(old.box.top - new.box.top) < 0.2 and abs(old.box.left - new.box.left) < 0.25
     if not near:
@@ -155,6 +160,13 @@ def _same(old: Line, new: Line) -> bool:
     if digits(old.text) != digits(new.text) and min(old.score, new.score) >= 0.8:
         return False
     return _likeness(old, new) >= (_ALIKE if close else 0.9)
+
+
+def _covers(a: Box, b: Box) -> bool:
+    """Whether two boxes are all but the same place."""
+    wide = min(a.left + a.width, b.left + b.width) - max(a.left, b.left)
+    tall = min(a.top + a.height, b.top + b.height) - max(a.top, b.top)
+    return wide > 0.8 * max(a.width, b.width) and tall > 0.6 * max(a.height, b.height)
 
 
 def _overlap(a: Box, b: Box) -> bool:

@@ -9,8 +9,8 @@ from kinoscribe.evidence.thumbs import HEIGHT, WIDTH
 from kinoscribe.notes import Box
 
 _MOST = 600
-_FAINT = 3.0
-_SETTLED = 0.3
+_FAINT = 1.0
+_SETTLED = 0.5
 
 Luma = NDArray[np.uint8]
 
@@ -38,6 +38,10 @@ class Trail:
             return None
         return float(self.times[int(np.flatnonzero(away)[0])])
 
+    def still(self, box: Box) -> bool:
+        """Whether nothing changed inside `box` all the way."""
+        return len(self.times) > 1 and self._away(box, 0) is None
+
     def _away(self, box: Box, like: int) -> NDArray[np.bool_] | None:
         """Which frames differ, inside the box, from the first or the last one; None where all are much the same."""
         if len(self.times) < 2:
@@ -45,7 +49,7 @@ class Trail:
         rows = slice(int(box.top * HEIGHT), max(int(np.ceil((box.top + box.height) * HEIGHT)), 1))
         columns = slice(int(box.left * WIDTH), max(int(np.ceil((box.left + box.width) * WIDTH)), 1))
         part = self.frames[:, rows, columns].astype(np.float32).reshape(len(self.times), -1)
-        apart = np.abs(part - part[like]).max(axis=1)
+        apart = np.sqrt(np.square(part - part[like]).mean(axis=1))
         far = float(apart.max())
         return None if far < _FAINT else np.asarray(apart > _SETTLED * far)
 
