@@ -54,6 +54,7 @@ bench: setup-dev models  ## how fast, how much memory; a quarter of an hour
 
 docs: setup-dev  ## write the generated parts of docs/ again
 	$(BIN)/python tests/docs/generate.py
+	$(BIN)/python -m tests.conformance.report
 
 picture: setup-dev models  ## record docs/demo.svg again, from a real run
 	$(BIN)/python tests/docs/record.py
