@@ -14,6 +14,7 @@ export KINOSCRIBE_DATA_DIR ?= $(CURDIR)/.kinoscribe
 
 CLIP := examples/reel.mp4
 PROMPT ?= Describe this video: what is seen, what is said, and when?
+AGAIN ?= What was stolen?
 
 .PHONY: help setup setup-dev models demo serve check test conformance integration bench docs picture lock clean
 
@@ -26,10 +27,11 @@ setup-dev: $(VENV)/.installed-dev  ## the same and what its tests and checks nee
 models: setup  ## fetch and verify the weights of the embedded engine (about 300 MB, once)
 	@$(BIN)/kinoscribe models get
 
-demo: models  ## analyse the bundled clip and stream the answer to this terminal
-	@echo
-	@echo 'kinoscribe analyze $(CLIP) "$(PROMPT)"'
+demo: models  ## answer two questions about the bundled clip in this terminal
+	@printf '\n$$ kinoscribe analyze %s "%s"\n' '$(CLIP)' '$(PROMPT)'
 	@$(BIN)/kinoscribe analyze $(CLIP) "$(PROMPT)"
+	@printf '\nA second question decodes nothing.\n$$ kinoscribe analyze %s "%s"\n' '$(CLIP)' '$(AGAIN)'
+	@$(BIN)/kinoscribe analyze $(CLIP) "$(AGAIN)"
 
 serve: models  ## start the server on 127.0.0.1:8080
 	@$(BIN)/kinoscribe serve
