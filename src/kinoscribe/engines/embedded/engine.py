@@ -4,15 +4,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
+import structlog
 
 from kinoscribe.cancel import Cancel
-from kinoscribe.child import ChildDied, ChildFailed, Children, ChildSpec
+from kinoscribe.child import ChildDied, ChildFailed, ChildNotStarted, Children, ChildSpec
 from kinoscribe.contract.errors import EngineFailed
 from kinoscribe.engines.embedded.worker import Config
 from kinoscribe.engines.engine import Ask, EngineState, Finished, Piece, Text
 
 _TARGET = "kinoscribe.engines.embedded.worker:serve"
 _SILENCE = 60.0
+_log = structlog.get_logger(__name__)
 
 
 class EmbeddedEngine:
@@ -34,9 +36,15 @@ class EmbeddedEngine:
         try:
             for piece in pieces:
                 yield Text(piece.decode("utf-8"))
+        except ChildNotStarted as error:
+            # Why is for the log: it may name files of this machine.
+            _log.error("composer_not_started", reason=error.reason)
+            raise EngineFailed(reason="its process could not be started.") from error
         except ChildDied as error:
-            raise EngineFailed(reason=f"its process {error.reason}") from error
+            _log.warning("composer_died", reason=error.reason)
+            raise EngineFailed(reason=f"its process {error.reason}.") from error
         except ChildFailed as error:
+            _log.error("composer_failed", kind=error.kind, reason=error.reason)
             raise EngineFailed(reason=f"{error.kind} in its process") from error
         finally:
             pieces.close()
