@@ -11,30 +11,37 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kinoscribe import clock
 from kinoscribe.evidence.lines import Line, Work
 from kinoscribe.evidence.looks import LookKeeper
 from kinoscribe.evidence.record import Collected, PerceptionConfig, Stage, Wanted
 from kinoscribe.evidence.screen_text import ScreenReader
 from kinoscribe.evidence.shots import ShotFinder
 from kinoscribe.evidence.speech import Ear, Listener
-from kinoscribe.evidence.thumbs import planes
+from kinoscribe.evidence.thumbs import Planes, planes
 from kinoscribe.evidence.trail import Trail, TrailKeeper
 from kinoscribe.evidence.versions import VERSIONS
 from kinoscribe.evidence.visual_tags import TagKeeper
 from kinoscribe.evidence.vocabulary import Vocabulary
 from kinoscribe.media import pieces as media
-from kinoscribe.notes import CollectorReport, Notes
+from kinoscribe.notes import CollectorReport, Notes, Shot
 from kinoscribe.weights.check import Weights
 
 if TYPE_CHECKING:
     from kinoscribe.evidence.detector import Detector
     from kinoscribe.evidence.reader import Reader
 
+_THUMB_QUEUE = 200
 _SOUND_QUEUE = 60
 _PICTURE_QUEUE = 4
+_STAGES = {"shots": "look", "looks": "look"}
 # Whoever has asked this process to stop ends it long before.
 _PATIENCE = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Thumb:
+    time: float
+    planes: Planes
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +114,14 @@ class Collecting:
     def __init__(self, wanted: Wanted, perception: Perception) -> None:
         self._wanted = wanted
         self._wants = frozenset(perception.config.collectors)
-        self._shots = ShotFinder()
-        self._looks = LookKeeper()
-        self._looking = 0.0
         self._read: media.Read | None = None
         self._pictures: list[float] = []
         self._trail = TrailKeeper()
         self._vocabulary = Vocabulary()
-        self._at = dict.fromkeys(("look", "speech", "screen_text", "visual_tags"), wanted.facts.start)
+        self._at = dict.fromkeys(VERSIONS, wanted.facts.start)
         self._lines: dict[str, Line[Any, Any]] = {}
+        self._add("shots", _finding_shots, _THUMB_QUEUE)
+        self._add("looks", _keeping_looks, _THUMB_QUEUE)
         if wanted.facts.has_audio:
             self._add("speech", lambda: _listening(perception, self._vocabulary.after), _SOUND_QUEUE)
         self._add("screen_text", lambda: _reading(perception, self._vocabulary), _PICTURE_QUEUE)
@@ -124,7 +130,7 @@ class Collecting:
             self._vocabulary.close()
         self._open = list(self._lines.values())
         self._running = list(self._lines.values())
-        self._waiting: tuple[_Look | _Sound, list[Line[Any, Any]]] | None = None
+        self._waiting: tuple[_Thumb | _Look | _Sound, list[Line[Any, Any]]] | None = None
 
     @property
     def plan(self) -> media.ReadPlan:
@@ -139,8 +145,7 @@ class Collecting:
         """Hands a piece to whoever wants it; False when a queue was full and it has to be offered again."""
         match piece:
             case media.Thumb():
-                self._take_thumb(piece)
-                return True
+                return self._offer(lambda: self._thumb(piece), ("shots", "looks"))
             case media.Picture():
                 return self._offer(lambda: self._look(piece), ("screen_text", "visual_tags"))
             case media.Sound():
@@ -150,12 +155,14 @@ class Collecting:
                 self._read = piece
                 return True
 
-    def stages(self) -> Iterator[Stage]:
+    def stages(self, *, ended: bool = False) -> Iterator[Stage]:
         """How far each collector is."""
         facts = self._wanted.facts
-        for stage in ("look", *self._lines):
-            done = (self._at[stage] - facts.start) / max(facts.duration, 1e-3)
-            yield Stage(stage, round(min(max(done, 0.0), 0.99), 3))
+        for name in self._lines:
+            if name == "looks" and "shots" in self._lines:
+                continue
+            done = (self._at[name] - facts.start) / max(facts.duration, 1e-3)
+            yield Stage(_STAGES.get(name, name), 1.0 if ended else round(min(max(done, 0.0), 0.99), 3))
 
     def settled(self, seconds: float) -> bool:
         """After the last piece: waits for the collectors to end, at most `seconds` for each."""
@@ -174,10 +181,10 @@ class Collecting:
         """The notes, once settled."""
         facts = self._wanted.facts
         end = facts.end
-        began = clock.steady()
-        shots_found = self._shots.finish(facts.start, end) if self._wants & {"shots", "looks"} else ()
-        looks_found = self._looks.finish(shots_found) if "looks" in self._wants else ()
-        self._looking += clock.steady() - began
+        finder, looker = self._result("shots"), self._result("looks")
+        shots_found = finder.finish(facts.start, end) if finder else ()
+        whole = (Shot(facts.start, end, "start"),)
+        looks_found = looker.finish(shots_found or whole) if looker else ()
         heard, language = self._result("speech") or ((), None)
         cuts = [shot.start for shot in shots_found[1:]]
         reader, tagger = self._result("screen_text"), self._result("visual_tags")
@@ -197,7 +204,7 @@ class Collecting:
                 end=end,
                 has_sound=facts.has_audio,
                 language=language,
-                shots=shots_found if "shots" in self._wants else (),
+                shots=shots_found,
                 looks=looks_found,
                 speech=heard,
                 screen_text=texts,
@@ -216,23 +223,18 @@ class Collecting:
     def _reach(self, name: str, time: float) -> None:
         self._at[name] = time
 
-    def _take_thumb(self, thumb: media.Thumb) -> None:
-        began = clock.steady()
+    def _thumb(self, thumb: media.Thumb) -> _Thumb:
         tiny = planes(thumb.pixels)
-        self._shots.feed(thumb.time, tiny)
-        if "looks" in self._wants:
-            self._looks.feed(thumb.time, tiny)
         if "screen_text" in self._lines:
             self._trail.feed(thumb.time, tiny[0].astype(np.uint8))
-        self._at["look"] = thumb.time
-        self._looking += clock.steady() - began
+        return _Thumb(thumb.time, tiny)
 
     def _look(self, picture: media.Picture) -> _Look:
         self._pictures.append(picture.time)
         pixels = np.frombuffer(picture.pixels, dtype=np.uint8).reshape(picture.height, picture.width, 3)
         return _Look(picture.time, picture.since, pixels, self._trail.take())
 
-    def _offer(self, make: Callable[[], _Look | _Sound], names: tuple[str, ...]) -> bool:
+    def _offer(self, make: Callable[[], _Thumb | _Look | _Sound], names: tuple[str, ...]) -> bool:
         if self._waiting is None:
             self._waiting = make(), [self._lines[name] for name in names if name in self._lines]
         item, lines = self._waiting
@@ -248,12 +250,19 @@ class Collecting:
         line = self._lines.get(name)
         if line is not None:
             return line.report(items)
-        version = VERSIONS[name]
-        if name not in self._wants:
-            return CollectorReport(name, version, "off")
-        if name == "speech":
-            return CollectorReport(name, version, "nothing", reason="There is no sound.")
-        return CollectorReport(name, version, "done", round(self._looking, 3), items)
+        if name in self._wants:
+            return CollectorReport(name, VERSIONS[name], "nothing", reason="There is no sound.")
+        return CollectorReport(name, VERSIONS[name], "off")
+
+
+def _finding_shots() -> Work:
+    finder = ShotFinder()
+    return Work(lambda thumb: finder.feed(thumb.time, thumb.planes), lambda: finder)
+
+
+def _keeping_looks() -> Work:
+    keeper = LookKeeper()
+    return Work(lambda thumb: keeper.feed(thumb.time, thumb.planes), lambda: keeper)
 
 
 def _listening(perception: Perception, names: Callable[[int], str]) -> Work:

@@ -9,7 +9,7 @@ from kinoscribe import clock
 from kinoscribe.child import Handler
 from kinoscribe.contract.errors import VideoFileBroken
 from kinoscribe.evidence.perception import Perception
-from kinoscribe.evidence.record import Piece, Stage, Unreadable, Wanted, pack, read_config, unpack_wanted
+from kinoscribe.evidence.record import Piece, Unreadable, Wanted, pack, read_config, unpack_wanted
 from kinoscribe.media.decoders import Decoders
 
 _TELL_EVERY = 0.5
@@ -52,5 +52,5 @@ def _perceive(wanted: Wanted, perception: Perception, decoders: Decoders) -> Gen
             pieces.close()
         while not collecting.settled(_TELL_EVERY):
             yield from collecting.stages()
-        yield Stage("look", 1.0)
+        yield from collecting.stages(ended=True)
         yield collecting.collected()
