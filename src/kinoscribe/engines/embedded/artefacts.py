@@ -316,7 +316,8 @@ def make_headlines(part: Part, layout: Layout, material: Material, words: int) -
     if not shown:
         return Block(part.label, (no_text(material),))
     lines = tuple(f"{span(u.start, u.end)} {u.text}" if layout.times else u.text for u in shown)
-    return Block(part.label, lines, listed=True)
+    rows = tuple((clock(u.start), u.text) for u in shown)
+    return Block(part.label, lines, listed=True, rows=rows, header=("Time", "Headline"))
 
 
 def make_look(part: Part, layout: Layout, material: Material, words: int) -> Block:

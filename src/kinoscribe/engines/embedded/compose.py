@@ -40,7 +40,7 @@ def _free(ask: Ask, material: Material) -> Iterator[str]:
             yield from direct
             return
     if len(found) > 1:
-        layout = replace(layout, sentences=None if _counts_differ(found) else layout.sentences)
+        layout = replace(layout, sentences=None, words=None, characters=None)
     yield from write(parts.blocks(found, layout, material, _room(ask)), layout)
     note = _about_images(ask)
     if note:
@@ -99,10 +99,6 @@ def _spaced(pieces: Iterator[str]) -> Iterator[str]:
     for piece in pieces:
         yield piece if first or piece.startswith("\n") else " " + piece
         first = False
-
-
-def _counts_differ(found: list[Part]) -> bool:
-    return len({p.intent for p in found}) > 1
 
 
 def _about_images(ask: Ask) -> str:

@@ -269,7 +269,7 @@ def _shown_words(question: Question, material: Material) -> Finding | None:
     lines = distinct(texts)
     if re.search(r"\b(?:headline|title)\b", low):
         lines = [u for u in lines if u.role == "headline"] or lines
-    items = tuple(u.text for u in lines[:12])
+    items = tuple(u.text for u in lines[:200])
     return Finding(", ".join(items), tuple(lines[:6]), items=items)
 
 

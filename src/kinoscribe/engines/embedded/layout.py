@@ -124,6 +124,12 @@ def read_layout(prompt: str) -> Layout:
     )
 
 
+def with_own_lengths(layout: Layout, text: str) -> Layout:
+    """The layout of a whole prompt with the numbers of sentences, words and characters of one part of it."""
+    own = read_layout(text)
+    return replace(layout, sentences=own.sentences, words=own.words, characters=own.characters)
+
+
 def _count(word: str) -> int:
     if word in ("a", "a single"):
         return 1

@@ -9,7 +9,7 @@ from kinoscribe.engines.embedded.lexicon import KINDS, PLACE_PREPOSITIONS
 from kinoscribe.engines.embedded.material import Material
 from kinoscribe.engines.embedded.phrases import around, clean, new_part, noun_phrase
 from kinoscribe.engines.embedded.question import Question
-from kinoscribe.engines.embedded.words import content_words, stem, tokens
+from kinoscribe.engines.embedded.words import content_words, guess_language, stem, tokens
 
 _ENOUGH = 0.34
 _PARTS = frozenset("story part scene section segment slide chapter topic bit report talk".split())
@@ -19,9 +19,12 @@ _ORDER = re.compile(r"\b(after|before|following)\s+((?!that\b|this\b|all\b|\d)\w
 def open_answer(question: Question, material: Material) -> Finding:
     """The phrase that answers, or an empty finding with the nearest unit."""
     matches = material.search(question)
-    if not question.terms or not matches or matches[0].score < _ENOUGH:
+    enough = _ENOUGH if guess_language(question.text) in (None, "en") else 0.6
+    if not question.terms or not matches or matches[0].score < enough:
         scoped = _whole_scope(question, material)
-        return scoped or Finding("", tuple(m.unit for m in matches[:1] if m.score > 0.2), sure=False)
+        return scoped or Finding(
+            "", tuple(m.unit for m in matches[:1] if m.score > max(0.2, enough - 0.2)), sure=False
+        )
     if question.position:
         matches = _by_position(question, matches)
     known = _known(question, material)

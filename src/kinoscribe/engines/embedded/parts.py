@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from kinoscribe.engines.embedded import artefacts, wording
 from kinoscribe.engines.embedded.describe import stretch
 from kinoscribe.engines.embedded.facts import answer
-from kinoscribe.engines.embedded.layout import Block, Layout
+from kinoscribe.engines.embedded.layout import Block, Layout, fit, with_own_lengths
 from kinoscribe.engines.embedded.material import Material
 from kinoscribe.engines.embedded.presence import find_presence
 from kinoscribe.engines.embedded.question import Question, split_question
@@ -24,7 +25,10 @@ def blocks(found: list[Part], layout: Layout, material: Material, words: int) ->
     share = max(30, words // max(1, len(found)))
     for part in found:
         make = _MAKERS.get(part.intent, _question)
-        yield make(part, layout, material, share)
+        form = with_own_lengths(layout, part.text) if len(found) > 1 else layout
+        block = make(part, form, material, share)
+        cut = len(found) > 1 and not block.listed and form != layout
+        yield replace(block, lines=(fit(" ".join(block.lines), form),)) if cut else block
 
 
 def _question(part: Part, layout: Layout, material: Material, words: int) -> Block:
@@ -45,7 +49,7 @@ def _question(part: Part, layout: Layout, material: Material, words: int) -> Blo
         if len(finding.items) > 1 and listed and not layout.short and len(asked) == 1:
             return Block(part.label, finding.items, listed=True)
         if not finding.short and not finding.sentence and wording.foreign(part.text):
-            lines += wording.in_other_words(question, finding, part.text)
+            lines += wording.in_other_words(finding, material, part.text)
             continue
         lines += wording.in_prose(question, finding, material, short=layout.short or layout.bare)
     return Block(part.label, tuple(dict.fromkeys(lines)))
@@ -67,8 +71,15 @@ def _in_scope(question: Question, material: Material) -> tuple[str, ...]:
     )
 
 
+_WHAT = re.compile(
+    r"\b(poem|quiz|song|rap|essay|screenplay|novel|joke|haiku|multiple[ -]choice questions?|code)\b", re.I
+)
+
+
 def _unable(part: Part, layout: Layout, material: Material, words: int) -> Block:
-    first = "The embedded engine does not write that: it only answers from what is seen and heard. In short, the video holds this:"
+    found = _WHAT.search(part.text)
+    what = f"no {found.group(1).lower()}" if found else "nothing of that style"
+    first = f"The embedded engine writes {what}: it only answers from what is seen and heard. In short, the video holds this:"
     return Block(part.label, (first, *summary(material, 4)))
 
 

@@ -1,5 +1,6 @@
 """Writes a finding as sentences: the short answer first, then the quotation it rests on with its time."""
 
+from kinoscribe.engines.embedded import objects
 from kinoscribe.engines.embedded.finding import Finding
 from kinoscribe.engines.embedded.index import Unit
 from kinoscribe.engines.embedded.material import Material
@@ -58,17 +59,31 @@ _OTHER = {
 }
 
 
+_SEEN_OTHER = {
+    "de": "In den Bildern erkannt (Namen auf Englisch): {things}.",
+    "fr": "Reconnu dans les images (noms en anglais) : {things}.",
+    "es": "Reconocido en las imágenes (nombres en inglés): {things}.",
+    "it": "Riconosciuto nelle immagini (nomi in inglese): {things}.",
+    "pt": "Reconhecido nas imagens (nomes em inglês): {things}.",
+    "nl": "In de beelden herkend (namen in het Engels): {things}.",
+}
+
+
 def foreign(text: str) -> str:
     """The code of a prompt's language when it is one of those known beside English; else empty."""
     code = guess_language(text) or ""
     return code if code in _OTHER else ""
 
 
-def in_other_words(question: Question, finding: Finding, text: str) -> list[str]:
+def in_other_words(finding: Finding, material: Material, text: str) -> list[str]:
     """An answer in another language than English: quotations only, or one sentence that there is none."""
-    if finding.units:
-        return [quote(u) for u in finding.units[:3]]
-    return [_OTHER[foreign(text)]]
+    code = foreign(text)
+    lines = [quote(u) for u in finding.units[:3]] or [_OTHER[code]]
+    found = objects.seen(material.notes)
+    if found and not finding.short:
+        things = "; ".join(f"{s.label} ({_tags(s.tags)})" for s in found[:8])
+        lines.append(_SEEN_OTHER[code].format(things=things))
+    return lines
 
 
 def _only_quotes(finding: Finding) -> bool:
