@@ -1,0 +1,86 @@
+"""Notes are in the store whole or not at all, and come back as they were."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from kinoscribe.contract.errors import StorageFull
+from kinoscribe.evidence.keep import NotesFolder, key_of
+from kinoscribe.notes import (
+    Box,
+    CollectorReport,
+    ColourShare,
+    Look,
+    Notes,
+    ScreenText,
+    Sentence,
+    Shot,
+    Tag,
+    Word,
+)
+
+NOTES = Notes(
+    content="c" * 64,
+    start=1.5,
+    end=9.0,
+    has_sound=True,
+    language="fr",
+    shots=(Shot(1.5, 4.0, "start"), Shot(4.0, 9.0, "dissolve")),
+    speech=(Sentence(2.0, 3.0, "Ça va ?", (Word(2.0, 2.5, "Ça", 0.9), Word(2.5, 3.0, "va ?")), "fr", 0.9),),
+    screen_text=(ScreenText(2.0, 4.0, "東京", "headline", Box(0.1, 0.2, 0.3, 0.4), 0.99),),
+    tags=(Tag(2.0, 4.0, "cat", 0.9, 2, 3, "brown"),),
+    looks=(Look(1.5, 4.0, (ColourShare("grey", 0.5),), 0.4, True, 0.1),),
+    reports=(CollectorReport("speech", "1", "done", 1.25, 1),),
+    pictures_read=(2.0, 3.0),
+    warnings=("The file breaks off; what came before was used.",),
+)
+KEY = key_of(NOTES.content, ("shots 1",))
+
+
+def test_notes_come_back_as_they_were(tmp_path: Path) -> None:
+    store = NotesFolder(tmp_path)
+    assert store.load(KEY) is None
+    store.save(KEY, NOTES)
+    assert store.load(KEY) == NOTES
+    assert NotesFolder(tmp_path).load(KEY) == NOTES
+
+
+@pytest.mark.parametrize("spoiled", [b"", b"{", b'{"content": 5}', b"\xff" * 100])
+def test_notes_that_were_spoiled_count_as_not_kept(tmp_path: Path, spoiled: bytes) -> None:
+    store = NotesFolder(tmp_path)
+    store.save(KEY, NOTES)
+    store.place(KEY).write_bytes(spoiled)
+    assert store.load(KEY) is None
+
+
+def test_a_disk_without_room_leaves_nothing_half_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_file: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StorageFull):
+        NotesFolder(tmp_path).save(KEY, NOTES)
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
+
+
+def test_leftovers_of_killed_processes_are_swept_after_a_day(tmp_path: Path) -> None:
+    store = NotesFolder(tmp_path)
+    store.save(KEY, NOTES)
+    old, fresh = (store.place(KEY).parent / f".unfinished-{name}" for name in ("old", "fresh"))
+    old.write_text("half")
+    fresh.write_text("half")
+    long_ago = time.time() - 2 * 24 * 3600
+    os.utime(old, (long_ago, long_ago))
+    store.sweep()
+    assert not old.exists()
+    assert fresh.exists()
+    assert store.load(KEY) == NOTES
+
+
+def test_a_key_names_content_and_versions() -> None:
+    keys = {key_of(c, v) for c in ("a", "b") for v in (("x 1",), ("x 2",), ("x 1", "y 1"))}
+    assert len(keys) == 6
