@@ -77,6 +77,11 @@ def test_the_clock_of_the_container_is_kept(tmp_path: Path) -> None:
     assert facts.duration == pytest.approx(4.0, abs=0.1)
 
 
+def test_the_start_is_that_of_what_is_heard_not_of_what_the_codec_needs_before(tmp_path: Path) -> None:
+    facts = probe(make_video(tmp_path / "v.mkv", PLAIN, seconds=4, sound=voice(4), start=10.0))
+    assert facts.start == pytest.approx(10.0, abs=0.002)
+
+
 def test_joined_transport_streams_are_as_long_as_their_parts(tmp_path: Path) -> None:
     first = make_video(tmp_path / "a.ts", PLAIN, seconds=4, sound=voice(4), start=100.0)
     second = make_video(tmp_path / "b.ts", PLAIN, seconds=3, sound=voice(3), start=7.0)

@@ -1,5 +1,6 @@
 """One pass over a video: exact times, upright pictures, sound in its place, and what is left of damaged files."""
 
+from collections.abc import Generator
 from fractions import Fraction
 from pathlib import Path
 
@@ -21,10 +22,11 @@ from tests.media_truth import (
     make_video,
 )
 
+from kinoscribe.media import reading
 from kinoscribe.media.audio import Listener
 from kinoscribe.media.pieces import SAMPLE_RATE, THUMB_BYTES, Picture, Piece, Read, ReadPlan, Sound, Thumb
 from kinoscribe.media.reading import read
-from kinoscribe.media.video_file import Unreadable
+from kinoscribe.media.video_file import Unreadable, VideoFile, packets
 
 PIXELS = 64_000_000
 ALL = ReadPlan()
@@ -286,3 +288,38 @@ def test_sound_that_cannot_be_mixed_costs_the_sound_alone(
     assert not [piece for piece in found if isinstance(piece, Sound)]
     assert last.end_of_pictures == pytest.approx(2.0)
     assert "layout" in last.warnings[0]
+
+
+def test_times_never_run_back_where_parts_overlap(tmp_path: Path) -> None:
+    first = make_video(tmp_path / "a.ts", counted(10), seconds=3)
+    second = make_video(tmp_path / "b.ts", counted(10), seconds=3, start=2.5)
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(first.read_bytes() + second.read_bytes())
+    *shown, last = pieces(joined, EVERY)
+    times = [piece.time for piece in shown if isinstance(piece, Picture)]
+    assert times == sorted(times)
+    assert times[-1] == pytest.approx(5.4, abs=0.05)
+    assert isinstance(last, Read)
+    assert last.frames == len(times) == 55
+
+
+def test_what_lies_behind_a_window_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = make_video(
+        tmp_path / "v.mp4",
+        counted(10),
+        seconds=30,
+        sound=(Track(beep(seconds=30)),),
+        codec_options={"g": "10"},
+    )
+    seen: list[float] = []
+
+    def noting(video: VideoFile) -> Generator[av.Packet, None, bool]:
+        for packet in packets(video):
+            seen.append(float((packet.pts or 0) * packet.time_base))
+            yield packet
+        return False
+
+    monkeypatch.setattr(reading, "packets", noting)
+    pieces(path, ReadPlan(start=10.0, end=12.0))
+    assert min(seen) > 5.0
+    assert max(seen) < 14.0
