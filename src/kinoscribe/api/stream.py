@@ -88,9 +88,10 @@ class EventStream(Response):
 
         work = asyncio.ensure_future(to_thread.run_sync(produce, limiter=self._limiter))
         watch = asyncio.ensure_future(cancel_when_gone(receive, self._job.cancel))
+        whole = False
         try:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            await self._write(queue, send)
+            whole = await self._write(queue, send)
         except TimeoutError:
             _log.info("reader_given_up", generation_id=self._job.generation_id)
         except asyncio.CancelledError:
@@ -104,8 +105,13 @@ class EventStream(Response):
             await asyncio.gather(work, watch, return_exceptions=True)
             self._job.close()
             self._when_over()
+        if whole:  # only now: whoever has read to the end may ask again at once and finds the place free
+            with suppress(TimeoutError):
+                await _send_body(send, b"", more=False)
 
-    async def _write(self, queue: asyncio.Queue[_Item], send: Send) -> None:
+    async def _write(self, queue: asyncio.Queue[_Item], send: Send) -> bool:
+        """Whether the answer was said to its end; then only the end of the body is left to send."""
+        whole = False
         waiting: _Item | None = None
         silent_until = clock.steady() + self._heartbeat
         while True:
@@ -120,16 +126,17 @@ class EventStream(Response):
             waiting = None
             match item:
                 case _Over(error=error):
-                    if error is not None:
+                    if error is not None and not whole:
                         await self._say_failure(error, send)
-                    return
+                    return whole
                 case Progress():
                     continue
                 case TextPart():
                     item, waiting = _joined(item, queue)
             line = ndjson(item)
             assert line is not None, "only progress is not said"
-            await _send_body(send, line, more=not isinstance(item, Ended))
+            whole = isinstance(item, Ended)
+            await _send_body(send, line, more=True)
             silent_until = clock.steady() + self._heartbeat
 
     async def _say_failure(self, error: ApiError, send: Send, patience: float = _PATIENCE) -> None:

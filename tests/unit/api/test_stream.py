@@ -52,7 +52,7 @@ class Run:
             return {"type": "http.disconnect"}
 
         async def send(message: Any) -> None:
-            self.sent.append(dict(message))
+            self.sent.append({**message, "left": self.left})
 
         async def go() -> None:
             tools = cast("Tools", SimpleNamespace(settings=SimpleNamespace(heartbeat_seconds=self.heartbeat)))
@@ -87,13 +87,19 @@ def test_an_answer_is_start_text_end(monkeypatch: pytest.MonkeyPatch) -> None:
     assert said[0]["event_type"] == "stream_start"
     assert said[-1]["event_type"] == "stream_end"
     assert "".join(line.get("text", "") for line in said) == "One two é😀\u2028."
-    assert all(body["body"].isascii() and body["body"].endswith(b"\n") for body in bodies)
+    assert all(body["body"].isascii() and body["body"].endswith(b"\n") for body in bodies[:-1])
+    assert bodies[-1]["body"] == b""
     assert [body["more_body"] for body in bodies] == [True] * (len(bodies) - 1) + [False]
     headers = dict(run.sent[0]["headers"])
     assert headers[b"content-type"].startswith(b"application/x-ndjson")
     assert headers[b"cache-control"] == b"no-cache"
     assert headers[b"x-receipt"] == b"r"
     assert b"content-length" not in headers
+
+
+def test_whoever_has_read_to_the_end_finds_the_place_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    bodies = Run(whole, monkeypatch).play()
+    assert [body["left"] for body in bodies] == [0] * (len(bodies) - 1) + [1]
 
 
 def test_silence_is_broken_by_empty_lines_even_while_work_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
