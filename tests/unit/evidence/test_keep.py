@@ -1,13 +1,16 @@
 """Notes are in the store whole or not at all, and come back as they were."""
 
+import errno
 import os
+import stat
 import time
 from pathlib import Path
 
 import pytest
 
 from kinoscribe.contract.errors import StorageFull
-from kinoscribe.evidence.keep import NotesFolder, key_of
+from kinoscribe.evidence import keep
+from kinoscribe.evidence.keep import NotesFolder, key_of, write_whole
 from kinoscribe.notes import (
     Box,
     CollectorReport,
@@ -84,3 +87,43 @@ def test_leftovers_of_killed_processes_are_swept_after_a_day(tmp_path: Path) -> 
 def test_a_key_names_content_and_versions() -> None:
     keys = {key_of(c, v) for c in ("a", "b") for v in (("x 1",), ("x 2",), ("x 1", "y 1"))}
     assert len(keys) == 6
+
+
+def test_notes_can_be_read_by_their_owner_only(tmp_path: Path) -> None:
+    store = NotesFolder(tmp_path)
+    store.save(KEY, NOTES)
+    assert stat.S_IMODE(store.place(KEY).stat().st_mode) == 0o600
+    assert stat.S_IMODE(store.place(KEY).parent.stat().st_mode) == 0o700
+
+
+def test_another_content_or_another_version_is_another_key() -> None:
+    parts: list[tuple[str, ...]] = [("shots 1",), ("shots 2",), ("shots 1", "looks 1"), ()]
+    assert len({key_of(content, version) for content in ("a", "b") for version in parts}) == 8
+
+
+@pytest.mark.parametrize("step", ["mkstemp", "fsync", "replace"])
+def test_a_full_disk_leaves_the_old_notes_as_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    store = NotesFolder(tmp_path)
+    store.save(KEY, NOTES)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(keep.tempfile if step == "mkstemp" else keep.os, step, full)
+    with pytest.raises(StorageFull):
+        store.save(KEY, Notes("d" * 64, 0.0, 1.0))
+    monkeypatch.undo()
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [store.place(KEY)]
+    assert store.load(KEY) == NOTES
+
+
+def test_a_write_that_is_interrupted_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_handle: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(keep.os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(tmp_path / "ab" / "x", b"body")
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
