@@ -46,6 +46,7 @@ class _Pass:
         self._painter = Painter(video.picture.sample_aspect_ratio, plan.max_side)
         self._listener = Listener()
         self._last: float | None = None
+        self._due = 0.0
         self._end_of_pictures: float | None = None
         self._frames = 0
         self._damaged = 0
@@ -133,12 +134,11 @@ class _Pass:
     def _see(self, frame: VideoFrame) -> Iterator[Piece]:
         base = float(frame.time_base or 0)
         length = (frame.duration or 0) * base
-        due = 0.0 if self._last is None else self._last
-        time = due if frame.pts is None else frame.pts * base
-        if self._last is not None and time < self._last:
+        time = self._due if frame.pts is None else frame.pts * base
+        if self._last is not None and time <= self._last:
             return
         plan = self._plan
-        self._last = time
+        self._last, self._due = time, time + length
         if (plan.start is not None and time < plan.start) or (plan.end is not None and time >= plan.end):
             return
         self._frames += 1
