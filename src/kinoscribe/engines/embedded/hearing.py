@@ -52,7 +52,7 @@ def sounds_alike(a: str, b: str) -> bool:
 
 def sound(word: str) -> str:
     """The consonants of a word, those that sound alike made equal, the first sound kept."""
-    plain = word.lower().replace("ph", "f").replace("ck", "k")
+    plain = word.lower().replace("ph", "f").replace("ck", "k").replace("sch", "s").replace("sh", "s")
     plain = plain.translate(_SOUNDS)
     kept = "".join(c for c in plain if c not in _VOWELS and c.isalpha())
     first = "a" if plain[:1] in _VOWELS else ""

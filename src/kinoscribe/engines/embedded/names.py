@@ -113,6 +113,11 @@ def _most_present(question: Question, material: Material, known: list[Person]) -
             all_names = tuple(p.name for p in known[:12])
             return Finding(", ".join(all_names), tuple(p.units[0] for p in known[:6]), items=all_names)
         return Finding(ranked[0].name, ranked[0].units[:2], sure=ranked[0].weight >= 2)
+    speaks = re.search(
+        r"\b(?:speak|speaks|speaking|talk|talks|talking|narrat\w+|voices?)\b", question.text.lower()
+    )
+    if speaks and not material.index.speech:
+        return Finding("", (), sure=False, sentence="Nobody is heard to speak.")
     seen = objects.seen(material.notes, "person")
     names = Counter(s.text for u in material.index.speech for s in spans.find(u.text, "proper"))
     if seen and (
@@ -129,9 +134,7 @@ def _most_present(question: Question, material: Material, known: list[Person]) -
             sentence=f"{who.capitalize()}: recognised at {times}; who it is the evidence does not tell.",
         )
     if names:
-        if re.search(
-            r"\b(?:speak|speaks|speaking|talk|talks|talking|narrat\w+|voices?)\b", question.text.lower()
-        ):
+        if speaks:
             return Finding(
                 "", (), sure=False, sentence="Who speaks is not told: no name is given for a voice."
             )

@@ -1,5 +1,6 @@
 """Cuts the answering phrase out of a sentence: what is new in it, or the noun phrase around a word."""
 
+import re
 from collections.abc import Callable
 
 from kinoscribe.engines.embedded.lexicon import COLOURS, FUNCTION_VERBS, PLACE_PREPOSITIONS
@@ -59,6 +60,25 @@ def new_part(text: str, known: Callable[[str], bool]) -> str:
     `known` says of a lower-case word whether the question (or a synonym of its words) holds it. Empty when
     the sentence says nothing new.
     """
+    for clause in _clauses(text, known):
+        found = _new_in(clause, known)
+        if found:
+            return found
+    return ""
+
+
+def _clauses(text: str, known: Callable[[str], bool]) -> list[str]:
+    """The clauses of a sentence that each have a verb, that with most words of the question first; else the whole."""
+    pieces = re.split(r"[,;:]\s+", text.strip())
+    if len(pieces) < 2 or not all(any(t.low in FUNCTION_VERBS for t in tokens(p)) for p in pieces):
+        return [text]
+    held = [sum(known(t.low) and not is_stop(t.low, "en") for t in tokens(p)) for p in pieces]
+    if max(held) < 2:
+        return [text]
+    return [pieces[held.index(max(held))], text]
+
+
+def _new_in(text: str, known: Callable[[str], bool]) -> str:
     words = tokens(text)
     flags = [known(w.low) and not is_stop(w.low, "en") for w in words]
     if not any(flags):

@@ -11,6 +11,7 @@ from kinoscribe.engines.embedded.numbers import numbers, say
 from kinoscribe.engines.embedded.people import caption_name, people
 from kinoscribe.engines.embedded.scoreboard import scores
 from kinoscribe.engines.embedded.slides import distinct, slides
+from kinoscribe.engines.embedded.spans import find
 from kinoscribe.engines.embedded.times import say_length
 from kinoscribe.engines.embedded.video_facts import colourless, main_colours
 from kinoscribe.engines.embedded.words import fold, is_stop, language_name, stem, tokens
@@ -204,7 +205,9 @@ def genre_scores(material: Material) -> dict[str, float]:
         * hits("lecture,lesson,course,chapter,summary,professor,students,definition,theorem,slide,today we")
         - (1.0 if scores_found else 0.0),
         "advertisement": (1.0 if lengths < 75 and len(index.speech) < 14 else 0.0)
-        + 1.1 * hits("only,buy,sale,offer,price,order now,new,free,discount,shop,fresh,off,available")
+        + (1.0 if lengths < 75 and _priced(index) else 0.0)
+        + 1.1 * hits("buy,sale,offer,order now,discount,shop now")
+        + 0.4 * hits("only,price,new,free,fresh,off,available")
         - (2.0 if lengths > 180 else 0.0)
         - 0.5 * (not index.units),
         "sports": (4.0 if scores_found else 0.0)
@@ -217,7 +220,7 @@ def genre_scores(material: Material) -> dict[str, float]:
         * hits("click,button,menu,settings,select,screen,window,install,type,step,file,open the,how to"),
         "interview": 1.0
         * hits("interview,thank you for,tell us,my guest,welcome to the,question,joining us,how did you")
-        + 0.1 * sum(u.text.endswith("?") for u in index.speech),
+        + 0.5 * min(4, sum(u.asks for u in index.speech)),
         "radio": (2.5 if index.speech and not index.texts and _dark(material) else 0.0)
         + 1.2 * hits("radio,podcast,listeners,listening"),
         "travel": 1.0 * hits("travel,island,beach,hotel,flight,city tour,journey,visit,museum,mountain,trip"),
@@ -234,6 +237,10 @@ def genre_scores(material: Material) -> dict[str, float]:
         + 1.5 * hits("cam,camera 1,cctv,rec"),
         "gaming": 1.0 * hits("level,player 1,game over,score,boss,health,xp"),
     }
+
+
+def _priced(index: Index) -> bool:
+    return any(find(unit.text, "money") for unit in index.units)
 
 
 def _dark(material: Material) -> bool:

@@ -42,7 +42,7 @@ _FREQUENCY = re.compile(
     re.I,
 )
 _WITH_LONG = re.compile(
-    r"\b((?:at least |about |around |only |up to )?[\w.,-]+ [^\W\d_]+) (?:long|high|tall|wide|deep|far|thick|away)\b",
+    r"\b((?:at least |about |around |up to )?[\w.,-]+ [^\W\d_]+) (?:long|high|tall|wide|deep|far|thick|away)\b",
     re.I,
 )
 
