@@ -128,6 +128,7 @@ def _picture(path: Path) -> None:
 MAKERS: dict[str, Callable[[Path], None]] = {
     "plain.mp4": lambda path: _video(path, sound=True),
     "twelve.mp4": lambda path: _video(path, seconds=12, cut_every=4, sound=True),
+    "minute.mp4": lambda path: _video(path, seconds=60, sound=True),
     "silent.mp4": _video,
     "3.9s.mp4": lambda path: _video(path, seconds=3.9),
     "4.0s.mp4": lambda path: _video(path, seconds=4.0),

@@ -115,6 +115,15 @@ def test_the_work_ends_when_the_client_leaves(
     _soon(lambda: narrow_wire.post("analyze", json=short).status_code == 200, 5)
 
 
+@pytest.mark.rule("C077")
+def test_one_question_after_the_other_finds_the_only_place_free(
+    narrow_wire: httpx2.Client, whole_body: Json
+) -> None:
+    for number in range(8):
+        streamed = {**whole_body, "stream": number % 2 == 0}
+        assert narrow_wire.post("analyze", json=streamed).status_code == 200
+
+
 @pytest.mark.rule("C078")
 def test_equal_requests_get_equal_answers(wire: httpx2.Client, body: Json) -> None:
     still = {**body, "temperature": 0}

@@ -1,5 +1,6 @@
 """The wire with the engine that is really used: what the scripted one cannot show."""
 
+import time
 from collections.abc import Iterator
 
 import httpx2
@@ -9,7 +10,7 @@ from tests.conformance.clips import clip
 from tests.conformance.exact import answer, refusal, stream
 from tests.conformance.sdk_environments import Sdk
 from tests.conformance.served import Served, serve, weights_folder
-from tests.conformance.wire import PROMPT, Json, base64_video
+from tests.conformance.wire import PROMPT, Json, base64_video, post_raw
 
 pytestmark = pytest.mark.models
 
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.models
 @pytest.fixture(scope="module")
 def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     data = tmp_path_factory.mktemp("embedded") / "data"
-    with serve(data, engine="embedded", models_dir=weights_folder()) as started:
+    with serve(data, engine="embedded", models_dir=weights_folder(), sync_slots=1) as started:
         yield started
 
 
@@ -78,6 +79,22 @@ def test_a_window_bounds_what_is_told(wire: httpx2.Client, question: Json) -> No
     told = answer(wire.post("analyze", json=part))
     assert "00:00:10" not in told.data
     assert wire.get(f"receipts/{told.id}").json()["window"] == {"start": 4.0, "end": 8.0}
+
+
+@pytest.mark.rule("C077")
+def test_the_work_ends_when_the_client_leaves_before_the_first_word(
+    embedded: Served, wire: httpx2.Client, question: Json
+) -> None:
+    """The server has one place for an analysis, and the evidence of a minute takes longer than this test waits."""
+    known = {**question, "stream": False}
+    answer(wire.post("analyze", json=known))
+    with post_raw(embedded, {**question, "video": base64_video(clip("minute.mp4"))}) as raw:
+        assert b"stream_start" in raw.receive_until(b"stream_start")
+        refusal(wire.post("analyze", json=known), 503, "service_unavailable")
+    until = time.monotonic() + 5
+    while wire.post("analyze", json=known).status_code == 503 and time.monotonic() < until:
+        time.sleep(0.1)
+    answer(wire.post("analyze", json=known))
 
 
 @pytest.mark.rule("C077", "C088")

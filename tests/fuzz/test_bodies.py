@@ -67,7 +67,7 @@ good = {
 }
 bodies = st.fixed_dictionaries({}, optional={name: good.get(name, values) | values for name in FIELDS})
 
-bounded = settings(max_examples=120, deadline=None)
+bounded = settings(max_examples=60, deadline=None)
 
 
 def _answered_well(response: httpx2.Response) -> None:
