@@ -142,7 +142,7 @@ def make_chapters(part: Part, layout: Layout, material: Material, words: int) ->
 def make_highlights(part: Part, layout: Layout, material: Material, words: int) -> Block:
     most = part.count or 5
     index = material.index
-    pool = [u for u in index.speech] or list(screen_lines(index))
+    pool = list(index.speech) or list(screen_lines(index))
     chosen = central(index, pool, most)
     if not chosen:
         found = objects.seen(material.notes)
@@ -278,7 +278,12 @@ def make_steps(part: Part, layout: Layout, material: Material, words: int) -> Bl
 
 
 _ORDER = re.compile(
-    r"^(?:first|second|third|then|next|now|finally|after that|step|and then|lastly|when|once)\b|^(?:add|mix|stir|bake|pour|heat|cut|chop|put|place|take|press|click|select|open|turn|type|enter|choose|remove|let|leave|serve|cook|boil|fry|wash|attach|insert|connect|push|pull|hold|drag|save|close|install|preheat|whisk|fold|roll|spread|sprinkle|slice|peel|use|make|start|set|go to|wait|fill|screw|fix|drill|check)\b"
+    r"^(?:first|second|third|then|next|now|finally|after that|step|and then|lastly"
+    r"|when|once)\b|^(?:add|mix|stir|bake|pour|heat|cut|chop|put|place|take|press"
+    r"|click|select|open|turn|type|enter|choose|remove|let|leave|serve|cook|boil|fry"
+    r"|wash|attach|insert|connect|push|pull|hold|drag|save|close|install|preheat"
+    r"|whisk|fold|roll|spread|sprinkle|slice|peel|use|make|start|set|go to|wait|fill"
+    r"|screw|fix|drill|check)\b"
 )
 
 
@@ -291,7 +296,8 @@ def make_shots(part: Part, layout: Layout, material: Material, words: int) -> Bl
         inside = [u for u in material.index.texts if shot.start <= u.middle < shot.end][:2]
         text = f": {', '.join('“' + u.text + '”' for u in inside)}" if inside else ""
         lines.append(
-            f"{span(shot.start, shot.end)} shot {place + 1}{' (dissolve)' if shot.begins_with == 'dissolve' else ''}{text}"
+            f"{span(shot.start, shot.end)} shot "
+            f"{place + 1}{' (dissolve)' if shot.begins_with == 'dissolve' else ''}{text}"
         )
     return Block(part.label, tuple(lines), listed=True)
 
@@ -364,7 +370,9 @@ def make_notes(part: Part, layout: Layout, material: Material, words: int) -> Bl
 
 
 _NTH = re.compile(
-    r"\b(?:(\w+) (shot|scene|chapter|part|section|segment|story|topic)|(shot|scene|chapter|part|section|segment)(?: number| no\.?)? (\d{1,3}|one|two|three|four|five|six))\b"
+    r"\b(?:(\w+) (shot|scene|chapter|part|section|segment|story|topic)|(shot|scene"
+    r"|chapter|part|section|segment)(?: number| no\.?)? (\d{1,3}|one|two|three|four"
+    r"|five|six))\b"
 )
 
 

@@ -62,7 +62,7 @@ def _direct(part: Part, layout: Layout, material: Material, words: int) -> Itera
         and not re.search(r"\btranslat", low)
     ):
         return _words(material, layout)
-    if part.intent == "screen_text" and not layout.times and not layout.marker == "1." and not layout.joined:
+    if part.intent == "screen_text" and not layout.times and layout.marker != "1." and not layout.joined:
         return _lines(material, layout)
     if (
         part.intent == "describe"
@@ -105,4 +105,7 @@ def _about_images(ask: Ask) -> str:
     if not ask.images:
         return ""
     names = ", ".join(f"“{name}”" for name, _ in ask.images[:4])
-    return f"\n\nThe embedded engine does not compare pictures: it did not look for the reference {'image' if len(ask.images) == 1 else 'images'} {names}."
+    return (
+        "\n\nThe embedded engine does not compare pictures: it did not look for the "
+        f"reference {'image' if len(ask.images) == 1 else 'images'} {names}."
+    )

@@ -48,7 +48,9 @@ def count(question: Question, material: Material) -> Finding | None:
 def _about_sight(low: str) -> bool:
     return bool(
         re.search(
-            r"\b(?:see|seen|shown|visible|appear\w*|on screen|in the (?:picture|frame|room|video|clip)|sit|sits|stand|stands|drive|walk|come|comes|pass|at the (?:start|end|beginning)|at once)\b",
+            r"\b(?:see|seen|shown|visible|appear\w*|on screen|in the (?:picture|frame|room"
+            r"|video|clip)|sit|sits|stand|stands|drive|walk|come|comes|pass|at the (?:start"
+            r"|end|beginning)|at once)\b",
             low,
         )
     )
@@ -101,7 +103,8 @@ def _pictured(question: Question, target: str, head: str, material: Material) ->
                 (),
                 sure=False,
                 number=total,
-                sentence=f"{say(total).capitalize()}, as far as the recognised colours tell{f' ({times})' if times else ''}.",
+                sentence=f"{say(total).capitalize()}, as far as the recognised colours "
+                f"tell{f' ({times})' if times else ''}.",
             )
     if question.position == "first" or question.position == "last" or question.scope:
         start, end = material.scope(question)
@@ -117,12 +120,15 @@ def _pictured(question: Question, target: str, head: str, material: Material) ->
                 (),
                 sure=False,
                 number=tag.count,
-                sentence=f"{say(tag.count).capitalize()} {objects.plural(tag.label, tag.count)} recognised at {span(tag.start, tag.end)}.",
+                sentence=f"{say(tag.count).capitalize()} {objects.plural(tag.label, tag.count)} "
+                f"recognised at {span(tag.start, tag.end)}.",
                 start=tag.start,
                 end=tag.end,
             )
     if re.search(
-        r"\b(?:at once|at the same time|at a time|together|at most|maximum|sit|sits|sitting|stand|standing|are there|in the (?:picture|frame|room|shot)|on screen|on the)\b",
+        r"\b(?:at once|at the same time|at a time|together|at most|maximum|sit|sits"
+        r"|sitting|stand|standing|are there|in the (?:picture|frame|room|shot)|on screen"
+        r"|on the)\b",
         low,
     ) and not re.search(r"\btotal\b|\bdifferent\b|one after another|drive|pass|come|walk", low):
         most = max(s.most for s in found)
@@ -142,7 +148,9 @@ def _pictured(question: Question, target: str, head: str, material: Material) ->
         (),
         sure=False,
         number=total,
-        sentence=f"{say(total).capitalize()} {objects.plural(sightings.label, total)}, counted by separate appearances: {parts}. The same one coming back would be counted again.",
+        sentence=f"{say(total).capitalize()} {objects.plural(sightings.label, total)}, counted "
+        f"by separate appearances: {parts}. The same one coming back would be counted "
+        "again.",
     )
 
 

@@ -14,7 +14,6 @@ from kinoscribe.engines.embedded.video_facts import colourless, main_colours
 from kinoscribe.engines.embedded.words import fold
 from kinoscribe.notes import Look, Tag
 
-
 _CLOCK = re.compile(r"^\W*\d{1,2}[:.]\d{2}(?:[:.]\d{2})?\W*$")
 _LONG = 15.0  # seconds from which a stretch tells the times of what is seen in it
 
@@ -183,7 +182,9 @@ def _closing(material: Material) -> Iterator[str]:
         steps = ", ".join(f"{s.text} at {span(s.start, s.start)}" for s in changes(board))
         last = board[-1]
         yield (
-            f"\nThe score changes {len(board) - 1} {'time' if len(board) == 2 else 'times'}: {steps}; it ends at {last.home_name} {last.text} {last.away_name}".rstrip()
+            f"\nThe score changes {len(board) - 1} "
+            f"{'time' if len(board) == 2 else 'times'}: {steps}; it ends at "
+            f"{last.home_name} {last.text} {last.away_name}".rstrip()
             + "."
         )
         made = points_made(board)

@@ -26,13 +26,17 @@ _SEEN = re.compile(
     r"\b(?:appears?|seen|visible|shown|on (?:the )?screen|in (?:the )?(?:picture|frame)|come into|enters?)\b"
 )
 _DOING = re.compile(
-    r"^what (?:is|are|was|were) .{1,40}\bdoing\b|^what (?:does|do) (?:the )?(?:person|people|man|woman|men|women|he|she|they) do\b"
+    r"^what (?:is|are|was|were) .{1,40}\bdoing\b|^what (?:does"
+    r"|do) (?:the )?(?:person|people|man|woman|men|women|he|she|they) do\b"
 )
 _GIST = re.compile(
     r"\bwhat is (?:this|it) (?:a )?(?:recording|video|film|clip|footage)? ?of\b|"
     r"^what (?:do|does|did) (?:they|he|she|the \w+|people) (?:talk|speak|discuss)(?: about)?\s*\??$|"
-    r"^what (?:is|are|was) (?:the |this |it |that )?(?:video|clip|film|lecture|talk|lesson|interview|recording|story|show|tutorial|speech|presentation)?\s*(?:all )?about\b"
-    r"|\b(?:main )?(?:topic|subject|theme) of\b|^what (?:happens|is happening|is going on|happened)(?: here| in the \w+)?\s*\??$"
+    r"^what (?:is|are|was) (?:the |this |it |that )?(?:video|clip|film|lecture|talk"
+    r"|lesson|interview|recording|story|show|tutorial|speech"
+    r"|presentation)?\s*(?:all )?about\b"
+    r"|\b(?:main )?(?:topic|subject|theme) of\b|^what (?:happens|is happening"
+    r"|is going on|happened)(?: here| in the \w+)?\s*\??$"
     r"|^what (?:is|can be) (?:shown|seen|to be seen)(?: here| in the \w+)?\s*\??$"
 )
 
@@ -68,7 +72,8 @@ def _doing(material: Material) -> Finding:
         "",
         (),
         sure=False,
-        sentence=f"What people do is not in the evidence: it holds words, text and recognised objects, no actions.{seen}",
+        sentence="What people do is not in the evidence: it holds words, text and recognised "
+        f"objects, no actions.{seen}",
     )
 
 
@@ -195,7 +200,8 @@ def _colour(question: Question, material: Material) -> Finding | None:
                     " and ".join(sightings.colours[:3]),
                     (),
                     sure=False,
-                    sentence=f"{' and '.join(sightings.colours[:3]).capitalize()}: that is the main colour where a {sightings.label} was recognised.",
+                    sentence=f"{' and '.join(sightings.colours[:3]).capitalize()}: that is the main colour "
+                    f"where a {sightings.label} was recognised.",
                     start=tag.start,
                     end=tag.end,
                 )
@@ -205,7 +211,8 @@ def _colour(question: Question, material: Material) -> Finding | None:
             "",
             (),
             sure=False,
-            sentence=f"The colour of “{' '.join(heads) or 'that'}” is neither said nor shown as text, and the colours of the pictures were not collected.",
+            sentence=f"The colour of “{' '.join(heads) or 'that'}” is neither said nor shown as "
+            "text, and the colours of the pictures were not collected.",
         )
     listed = ", ".join(colours[:-1]) + " and " + colours[-1] if len(colours) > 1 else colours[0]
     what = " ".join(heads)
@@ -213,7 +220,8 @@ def _colour(question: Question, material: Material) -> Finding | None:
         f"not certain; the picture is mainly {listed}",
         (),
         sure=False,
-        sentence=f"No evidence ties a colour to {'the ' + what if what else 'that'}; the main colours of the picture are {listed}.",
+        sentence=f"No evidence ties a colour to {'the ' + what if what else 'that'}; the main "
+        f"colours of the picture are {listed}.",
     )
 
 
@@ -234,7 +242,8 @@ def _shown_words(question: Question, material: Material) -> Finding | None:
     ):
         return None
     if not re.search(
-        r"\b(?:shown?|appears?|written|printed|display\w*|read|reads|says?|seen|on (?:the )?screen|visible|on the|stands?)\b",
+        r"\b(?:shown?|appears?|written|printed|display\w*|read|reads|says?|seen"
+        r"|on (?:the )?screen|visible|on the|stands?)\b",
         low,
     ):
         return None
@@ -301,10 +310,8 @@ def _by_number(low: str, material: Material) -> Finding | None:
 
 def _titled(question: Question, material: Material) -> Finding | None:
     low = question.text.lower()
-    if (
-        re.search(r"\bslide(?: number| no\.?)? \d", low)
-        or re.search(r"\bon the \w+ slide\b", low)
-        and question.kind in ("what", "which")
+    if re.search(r"\bslide(?: number| no\.?)? \d", low) or (
+        re.search(r"\bon the \w+ slide\b", low) and question.kind in ("what", "which")
     ):
         return _by_number(low, material)
     if question.kind == "named" and re.search(r"\b(?:slide|headline|heading|card)s?\b", low):

@@ -137,7 +137,8 @@ def role_of(field: Field) -> str:
 def _is_question(text: str) -> bool:
     return text.endswith("?") or bool(
         re.match(
-            r"(?i)^(?:who|whom|whose|what|which|when|where|why|how|is|are|was|were|does|do|did|has|have|in which|on which|at which|by how|name the|list the|to whom)\b",
+            r"(?i)^(?:who|whom|whose|what|which|when|where|why|how|is|are|was|were|does|do"
+            r"|did|has|have|in which|on which|at which|by how|name the|list the|to whom)\b",
             text,
         )
     )
@@ -212,17 +213,20 @@ def yes_value(field: Field, material: Material) -> bool:
     if _is_question(asked):
         return answer(read_question(asked), material).polarity is True
     thing = re.sub(
-        r"^(?:true if|whether|if|indicates? (?:if|whether)|has|have|is|are|contains?|includes?|shows?|mentions?|features?)\b\s*",
+        r"^(?:true if|whether|if|indicates? (?:if|whether)|has|have|is|are|contains?"
+        r"|includes?|shows?|mentions?|features?)\b\s*",
         "",
         (field.text or field.name).lower(),
     )
     thing = re.sub(
-        r"^(?:the (?:video|clip) |there (?:is|are) |it )?(?:has |is |are |contains? |includes? |shows? |mentions? )?(?:an? |any |the )?",
+        r"^(?:the (?:video|clip) |there (?:is|are) |it )?(?:has |is |are |contains? "
+        r"|includes? |shows? |mentions? )?(?:an? |any |the )?",
         "",
         thing,
     )
     thing = re.sub(
-        r"\b(?:is|are) (?:shown|visible|mentioned|present|seen|said)$|\b(?:visible|present|shown|mentioned|appears?|in (?:the )?(?:video|frame|shot))$",
+        r"\b(?:is|are) (?:shown|visible|mentioned|present|seen|said)$|\b(?:visible"
+        r"|present|shown|mentioned|appears?|in (?:the )?(?:video|frame|shot))$",
         "",
         thing,
     ).strip(" .")
@@ -231,7 +235,8 @@ def yes_value(field: Field, material: Material) -> bool:
 
 def _thing_in(prompt: str) -> str:
     found = re.search(
-        r"\b(?:does|do|is|are)\s+(?:there\s+)?(?:an?\s+|the\s+|any\s+)?(.+?)\s+(?:appear|visible|shown|seen|present|mentioned|in the)\b",
+        r"\b(?:does|do|is|are)\s+(?:there\s+)?(?:an?\s+|the\s+|any\s+)?(.+?)\s+(?:appear"
+        r"|visible|shown|seen|present|mentioned|in the)\b",
         prompt,
         re.I,
     )
@@ -284,7 +289,8 @@ def _most_people(material: Material) -> float | None:
 
 _COUNTS: tuple[tuple[str, Callable[[Material], float | None]], ...] = (
     (
-        r"\bpeople on screen\b|\bpeople (?:visible|count|seen)\b|\b(?:number of|num) people\b|\bpersons? (?:visible|count)\b",
+        r"\bpeople on screen\b|\bpeople (?:visible|count|seen)\b|\b(?:number of"
+        r"|num) people\b|\bpersons? (?:visible|count)\b",
         _most_people,
     ),
     (

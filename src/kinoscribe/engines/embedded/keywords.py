@@ -6,12 +6,12 @@ from kinoscribe.engines.embedded import objects
 from kinoscribe.engines.embedded.index import Index, Unit
 from kinoscribe.engines.embedded.lexicon import (
     CURRENCY_WORDS,
-    DURATION_UNITS,
-    MEASURE_UNITS,
     DAY_PARTS,
     DULL,
+    DURATION_UNITS,
     FUNCTION_VERBS,
     GIVEN_NAMES,
+    MEASURE_UNITS,
     RELATIVE_DAYS,
 )
 from kinoscribe.engines.embedded.numbers import is_number_word

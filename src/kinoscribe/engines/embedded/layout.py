@@ -11,10 +11,14 @@ from kinoscribe.engines.embedded.words import sentences, tokens
 _COUNT = r"(\d{1,3}|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|a single|a)"
 _SENTENCES = re.compile(rf"\b{_COUNT}(?:\s*(?:-|–|to|or)\s*{_COUNT})?[ -]sentences?\b")
 _WORDS = re.compile(
-    rf"\b(?:(?:at most|up to|under|within|max(?:imum)?(?: of)?|no more than|less than|fewer than|not more than|in|about|around|exactly)\s+)?{_COUNT}(?:\s*(?:-|–|to|or)\s*{_COUNT})?[ -]words?\b"
+    rf"\b(?:(?:at most|up to|under|within|max(?:imum)?(?: of)?|no more than|less than"
+    rf"|fewer than|not more than|in|about|around|exactly)\s+)?{_COUNT}(?:\s*(?:-|–|to"
+    rf"|or)\s*{_COUNT})?[ -]words?\b"
 )
 _CHARACTERS = re.compile(
-    r"\b(?:at most|up to|under|within|max(?:imum)?(?: of)?|no more than|less than|fewer than|below)\s+(\d{2,5})\s*(?:-\s*)?char(?:acter)?s?\b|\b(\d{2,5})[ -]char(?:acter)?s? (?:max|limit|or less)"
+    r"\b(?:at most|up to|under|within|max(?:imum)?(?: of)?|no more than|less than"
+    r"|fewer than|below)\s+(\d{2,5})\s*(?:-\s*)?char(?:acter)?s?\b"
+    r"|\b(\d{2,5})[ -]char(?:acter)?s? (?:max|limit|or less)"
 )
 _PARAGRAPHS = re.compile(rf"\b{_COUNT}[ -]paragraphs?\b")
 
@@ -60,7 +64,8 @@ def read_layout(prompt: str) -> Layout:
     ):
         layout = replace(layout, marker="-")
     elif re.search(
-        r"\bone (?:a|per) line\b|\b(?:each|every (?:one|item)?) ?on (?:its own|a new|a separate|an own) line\b|\bline by line\b|\bone on each line\b",
+        r"\bone (?:a|per) line\b|\b(?:each|every (?:one|item)?) ?on (?:its own|a new"
+        r"|a separate|an own) line\b|\bline by line\b|\bone on each line\b",
         low,
     ):
         layout = replace(layout, marker="\n")
@@ -86,13 +91,19 @@ def read_layout(prompt: str) -> Layout:
         layout = replace(layout, characters=int(found.group(1) or found.group(2)))
     bare = bool(
         re.search(
-            r"\b(?:and )?nothing else\b|\bonly the (?:answer|title|word|name|number|list|text|summary)\b|\bno (?:explanation|preamble|comment|introduction|other text)s?\b|\bwithout (?:any )?(?:explanation|comment|introduction|preamble)\b|\banswer only\b|\bjust the\b|\bno extra\b",
+            r"\b(?:and )?nothing else\b|\bonly the (?:answer|title|word|name|number|list"
+            r"|text|summary)\b|\bno (?:explanation|preamble|comment|introduction"
+            r"|other text)s?\b|\bwithout (?:any )?(?:explanation|comment|introduction"
+            r"|preamble)\b|\banswer only\b|\bjust the\b|\bno extra\b",
             low,
         )
     )
     short = bool(
         re.search(
-            r"\b(?:in|with|using|only) (?:a |one |a single )?(?:few words|word|short phrase)\b|\bone word\b|\byes or no only\b|\bonly yes or no\b|\bwith yes or no\b|\bin a few words\b|\bjust yes or no\b|\bonly (?:the )?(?:number|name|answer)\b",
+            r"\b(?:in|with|using|only) (?:a |one |a single )?(?:few words|word"
+            r"|short phrase)\b|\bone word\b|\byes or no only\b|\bonly yes or no\b"
+            r"|\bwith yes or no\b|\bin a few words\b|\bjust yes or no\b"
+            r"|\bonly (?:the )?(?:number|name|answer)\b",
             low,
         )
     )

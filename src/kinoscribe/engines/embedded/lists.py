@@ -178,9 +178,7 @@ def _objects_of_kind(question: Question, material: Material) -> Finding | None:
         found = [s for s in found if not shots or s.tags[-1].end > shots[-1].start]
     if not found:
         return None
-    if question.position:
-        found = found[:1]
-    elif question.kind == "which" and not re.search(r"s\b", head):
+    if question.position or (question.kind == "which" and not re.search(r"s\b", head)):
         found = found[:1]
     items = tuple(s.label for s in found)
     tag = found[0].tags[0]

@@ -74,7 +74,7 @@ class Material:
             old = known.get(unit.place) or Match(unit, 0.0, 0.0)
             extra = max(0.0, near - 0.25) * (0.4 if unit.asks or unit.kind == "text" else 1.0)
             scored.append(Match(unit, old.own + 0.3 * extra, old.score + 0.6 * extra))
-        rest = [m for m in found[_VECTORS_AT_MOST:]]
+        rest = list(found[_VECTORS_AT_MOST:])
         scored = [m for m in scored + rest if m.score > 0]
         scored.sort(key=lambda m: (-(m.score + 0.35 * m.own), m.unit.place))
         return scored

@@ -23,7 +23,9 @@ _CHANNEL_ASKED = re.compile(
     r"\b(?:channel|station|broadcaster|network|news programme|news program|tv show|programme|show|series|podcast)\b"
 )
 _BRAND_ASKED = re.compile(
-    r"\b(?:which|what)\s+(?:\w+\s+)?(?:brand|company|make|manufacturer|product|sponsor|program|programme|software|app|application|tool|device)\b(?! (?:does|do)\b)"
+    r"\b(?:which|what)\s+(?:\w+\s+)?(?:brand|company|make|manufacturer|product"
+    r"|sponsor|program|programme|software|app|application|tool|device)\b(?! (?:does"
+    r"|do)\b)"
     r"|\bwhat (?:is|was) the (?:\w+ )?(?:product|brand|company|app|program|software)\b(?!.*\b(?:cost|price|made|for)\b)"
     r"|\b(?:name of the|advertise[ds]?|promoted)\b.*\b(?:brand|company|product|manufacturer|app|program|software)?\b"
 )
@@ -42,7 +44,8 @@ def named_thing(question: Question, material: Material) -> Finding | None:
             return _slogan(material)
         case "which" | "what":
             if re.search(
-                r"\b(?:which|what) (?:\w+ )?(?:channel|station|broadcaster|network|news programme|news program|tv show|podcast|radio)\b",
+                r"\b(?:which|what) (?:\w+ )?(?:channel|station|broadcaster|network"
+                r"|news programme|news program|tv show|podcast|radio)\b",
                 low,
             ):
                 return channel(material)
@@ -126,9 +129,7 @@ def _called(unit: Unit, heads: frozenset[str]) -> str:
     for at, word in enumerate(words):
         if stem(word.low, unit.language) in heads and word.text[0].isupper() and at:
             first = at
-            while (
-                first and words[first - 1].text[0].isupper() and words[at].start - words[first - 1].start < 40
-            ):
+            while first and words[first - 1].text[0].isupper() and word.start - words[first - 1].start < 40:
                 first -= 1
             if first < at and not is_stop(words[first].low, "en"):
                 return unit.text[words[first].start : word.end]
@@ -155,7 +156,10 @@ def channel(material: Material) -> Finding | None:
     if best is None or best[0] < 1.0:
         for unit in material.index.speech:
             spoken = re.search(
-                r"\b(?:welcome to|this is|from|on|watching|listening to)\s+((?:the\s+)?(?:[A-Z][\w'’]*|night|morning|evening)(?:\s+(?:[A-Z]?[\w'’]*))?\s*(?:[Nn]ews|[Rr]adio|TV|[Cc]hannel|[Ss]how|[Pp]odcast)[\w ]{0,10})",
+                r"\b(?:welcome to|this is|from|on|watching"
+                r"|listening to)\s+((?:the\s+)?(?:[A-Z][\w'’]*|night|morning"
+                r"|evening)(?:\s+(?:[A-Z]?[\w'’]*))?\s*(?:[Nn]ews|[Rr]adio|TV|[Cc]hannel|[Ss]how"
+                r"|[Pp]odcast)[\w ]{0,10})",
                 unit.text,
             )
             if spoken:

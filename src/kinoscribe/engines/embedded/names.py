@@ -20,16 +20,21 @@ _CHANNEL = re.compile(
     re.I,
 )
 _ADDRESSED = re.compile(
-    r"\b(?:my fellow|fellow|dear|ladies and|hello|hi|welcome|good (?:morning|evening|afternoon)),?\s+((?:and\s+)?[\w'’-]+)",
+    r"\b(?:my fellow|fellow|dear|ladies and|hello|hi|welcome|good (?:morning|evening"
+    r"|afternoon)),?\s+((?:and\s+)?[\w'’-]+)",
     re.I,
 )
-_PLACE_NOUNS = "town city village country place location street region state room building island river harbour harbor port area district continent venue destination"
+_PLACE_NOUNS = (
+    "town city village country place location street region state room building "
+    "island river harbour harbor port area district continent venue destination"
+)
 
 
 _ANYBODY = frozenset(
     stem(w)
     for w in (
-        "speaker person people described presenter narrator host speaks talks speaking talking video appears character main"
+        "speaker person people described presenter narrator host speaks talks speaking "
+        "talking video appears character main"
         " picture image scene screen frame seen voice voices hear"
     ).split()
 )
@@ -40,7 +45,8 @@ def person(question: Question, material: Material) -> Finding | None:
     low = question.text.lower()
     known = people(material.index)
     if re.search(
-        r"\b(?:to whom|whom .*\b(?:speak|talk|address)|who is (?:being )?addressed|who .* (?:speak|talk)(?:s|ing)? to)\b",
+        r"\b(?:to whom|whom .*\b(?:speak|talk|address)|who is (?:being )?addressed"
+        r"|who .* (?:speak|talk)(?:s|ing)? to)\b",
         low,
     ):
         return _addressed(material)
@@ -147,7 +153,8 @@ def _most_present(question: Question, material: Material, known: list[Person]) -
 
 
 _PRESENTS = re.compile(
-    r"\bwho\b.{0,12}\b(?:gives?|presents?|hosts?|speaks?|talks?|teach(?:es)?|explains?|leads?|shows?|is \w+ing|narrates?|makes?|runs?)\b"
+    r"\bwho\b.{0,12}\b(?:gives?|presents?|hosts?|speaks?|talks?|teach(?:es)?"
+    r"|explains?|leads?|shows?|is \w+ing|narrates?|makes?|runs?)\b"
 )
 
 
@@ -248,13 +255,15 @@ def place_name(question: Question, material: Material) -> Finding | None:
     low = question.text.lower()
     by_name = bool(
         re.search(
-            rf"\b(?:which|what) (?:{_PLACE_NOUNS.replace(' ', '|')})\b|\bname of the (?:{_PLACE_NOUNS.replace(' ', '|')})\b",
+            rf"\b(?:which|what) (?:{_PLACE_NOUNS.replace(' ', '|')})\b"
+            rf"|\bname of the (?:{_PLACE_NOUNS.replace(' ', '|')})\b",
             low,
         )
     )
     toward = bool(
         re.search(
-            r"\b(?:go|goes|going|travel\w*|leave|leaves|head\w*|fly|flies|drive|drives|move|moves|sail\w*|lead|leads)\b|\bwhere to\b|\bto (?:which|what)\b",
+            r"\b(?:go|goes|going|travel\w*|leave|leaves|head\w*|fly|flies|drive|drives|move"
+            r"|moves|sail\w*|lead|leads)\b|\bwhere to\b|\bto (?:which|what)\b",
             low,
         )
     )

@@ -79,7 +79,10 @@ _WHAT = re.compile(
 def _unable(part: Part, layout: Layout, material: Material, words: int) -> Block:
     found = _WHAT.search(part.text)
     what = f"no {found.group(1).lower()}" if found else "nothing of that style"
-    first = f"The embedded engine writes {what}: it only answers from what is seen and heard. In short, the video holds this:"
+    first = (
+        f"The embedded engine writes {what}: it only answers from what is seen and "
+        "heard. In short, the video holds this:"
+    )
     return Block(part.label, (first, *summary(material, 4)))
 
 

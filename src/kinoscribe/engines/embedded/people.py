@@ -9,10 +9,14 @@ from kinoscribe.engines.embedded.index import Index, Unit
 from kinoscribe.engines.embedded.spans import proper
 from kinoscribe.engines.embedded.words import alike, fold, is_stop, tokens
 
-_NAME = r"((?:[A-ZÀ-Þ][\w'’-]+)(?:\s+(?:von|van|de|da|di|del|der|la|bin|al|[A-ZÀ-Þ][\w'’-]*\.?))*(?:\s+[A-ZÀ-Þ][\w'’-]+)?)"
+_NAME = (
+    r"((?:[A-ZÀ-Þ][\w'’-]+)(?:\s+(?:von|van|de|da|di|del|der|la|bin|al"
+    r"|[A-ZÀ-Þ][\w'’-]*\.?))*(?:\s+[A-ZÀ-Þ][\w'’-]+)?)"
+)
 _INTRODUCTIONS = (
     re.compile(
-        rf"\b(?:I am|I'm|I’m|[Mm]y name is|[Mm]y name's|[Tt]his is|[Ww]ith me is|[Mm]e llamo|[Jj]e m'appelle|[Ii]ch bin|[Ii]ch heiße) (?:still )?{_NAME}"
+        rf"\b(?:I am|I'm|I’m|[Mm]y name is|[Mm]y name's|[Tt]his is|[Ww]ith me is"
+        rf"|[Mm]e llamo|[Jj]e m'appelle|[Ii]ch bin|[Ii]ch heiße) (?:still )?{_NAME}"
     ),
     re.compile(
         rf"\b(?:named|called|welcome|by|with|guest|host|friend|colleague|thank you|thanks|hello|hi),? {_NAME}"
@@ -114,7 +118,7 @@ def _spoken_names(text: str) -> list[tuple[str, float, bool]]:
         found.append((match.group().strip(), 2.0, False))
     known = {fold(name) for name, _, _ in found}
     for span in proper(text, tokens(text)):
-        words = [w for w in tokens(span.text)]
+        words = list(tokens(span.text))
         inside = fold(span.text)
         if any(inside in name or name in inside for name in known):
             continue

@@ -11,19 +11,23 @@ from kinoscribe.engines.embedded.words import content_words, guess_language, is_
 _KINDS = Rules("question")
 
 _YES_NO = re.compile(
-    r"^(?:so |and |but |then )?(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should|may|might|isn't|aren't|wasn't|doesn't|didn't)\b"
+    r"^(?:so |and |but |then )?(?:is|are|was|were|do|does|did|has|have|had|can|could"
+    r"|will|would|should|may|might|isn't|aren't|wasn't|doesn't|didn't)\b"
 )
 _NAME_LIST = re.compile(
     r"^(?:please )?(?:name|list|enumerate|mention|give(?: me)?|tell me|identify|state|write down|find|show(?: me)?)\b"
 )
 _TARGET = re.compile(
-    r"\b(?:which|what|how many|how much)\s+((?:different |other |kinds? of |types? of |sorts? of |make of |brand of |pieces? of )?[^\W\d_]+(?:[ -][^\W\d_]+)?)"
+    r"\b(?:which|what|how many|how much)\s+((?:different |other |kinds? of "
+    r"|types? of |sorts? of |make of |brand of "
+    r"|pieces? of )?[^\W\d_]+(?:[ -][^\W\d_]+)?)"
 )
 _AGAIN = (
     r"(?:(?:until|since|by|from|to|in|at|on|for|with) )?(?:who|whom|whose|what|which|when|where|why|how)\b"
 )
 _PLURAL = re.compile(
-    r"^(?:so |and )?(?:what|which|who) (?:are|were) (?:the |his |her |their |its |all )*(?:\w+ )?([a-z]{3,}s|people)(?: of| in| on| that| for| to|\?|$)"
+    r"^(?:so |and )?(?:what|which|who) (?:are|were) (?:the |his |her |their |its "
+    r"|all )*(?:\w+ )?([a-z]{3,}s|people)(?: of| in| on| that| for| to|\?|$)"
 )
 _VERBS = frozenset(stem(w) for w in AFTER_NOUNS)
 _TYPE_WORDS = {
@@ -43,7 +47,8 @@ _POSITIONS = (
     (
         "first",
         re.compile(
-            r"\bat the (?:very )?(?:start|beginning)\b|\bfirst\b|\bopening\b|\binitial(?:ly)?\b|\bbegins? with\b|\bstarts? with\b"
+            r"\bat the (?:very )?(?:start|beginning)\b|\bfirst\b|\bopening\b"
+            r"|\binitial(?:ly)?\b|\bbegins? with\b|\bstarts? with\b"
         ),
     ),
 )
@@ -159,7 +164,10 @@ def _target(low: str, kind: str) -> str:
     found = _TARGET.search(low)
     if found is None:
         listed = re.match(
-            r"(?:please )?(?:name|list|enumerate|identify|mention|count|find|tell me|give(?: me)?|show(?: me)?)\s+(?:me\s+)?(?:(?:all|every|each|any|of|the|different|both|\d+|two|three|four|five|six|seven|eight|nine|ten)\s+)*([^\W\d_]+(?:[ -][^\W\d_]+)?)",
+            r"(?:please )?(?:name|list|enumerate|identify|mention|count|find|tell me"
+            r"|give(?: me)?|show(?: me)?)\s+(?:me\s+)?(?:(?:all|every|each|any|of|the"
+            r"|different|both|\d+|two|three|four|five|six|seven|eight|nine"
+            r"|ten)\s+)*([^\W\d_]+(?:[ -][^\W\d_]+)?)",
             low,
         )
         if listed is None:

@@ -26,11 +26,17 @@ _ARTEFACTS = (
     "mood",
 )
 _FORM_ONLY = re.compile(
-    r"^(?:please )?(?:answer|reply|respond|use|write|keep|be|format|return|output|do not|don't|make sure|only|no|each|limit|start|end|avoid|put|include (?:the )?(?:time|start)|give (?:only|just|the (?:start|end|time)|(?:start|end) times?|times?\b|each)|without|separate|the answer|your (?:answer|response)|formatting|style|tone|if (?:nothing|there|you|it|no))\b"
+    r"^(?:please )?(?:answer|reply|respond|use|write|keep|be|format|return|output"
+    r"|do not|don't|make sure|only|no|each|limit|start|end|avoid|put"
+    r"|include (?:the )?(?:time|start)|give (?:only|just|the (?:start|end|time)"
+    r"|(?:start|end) times?|times?\b|each)|without|separate|the answer"
+    r"|your (?:answer|response)|formatting|style|tone|if (?:nothing|there|you|it"
+    r"|no))\b"
 )
 _ORDER_HEAD = re.compile(
     r"^(?:please )?(?:answer|reply|respond)[^:?]{0,60}:\s*(?=\S)"
-    r"|^(?:please |can you |could you |i (?:want|would like) to know |do you know )*(?:explain|tell me|say|know)? ?(?:to me )?"
+    r"|^(?:please |can you |could you |i (?:want|would like) to know "
+    r"|do you know )*(?:explain|tell me|say|know)? ?(?:to me )?"
     r"(?=(?:why|how many|how much|how long|who|where|when|which)\b)",
     re.I,
 )
@@ -162,7 +168,13 @@ def _statements(text: str) -> list[str]:
 def _asks(low: str) -> bool:
     return low.rstrip().endswith("?") or bool(
         re.match(
-            r"^(?:please |and |also |then |now |can you |could you |would you |i (?:want|need|would like)(?: you to)? )*(?:who|whom|whose|what|which|when|where|why|how|is|are|was|were|do|does|did|has|have|can|could|will|name|list|give|tell|describe|find|count|show|write|identify|explain|state|mention|summari|create|generate|make|extract|provide|suggest|quote|translate|propose|return|enumerate|read|in which|on which|at which|by how|to whom|from where|for how)\b",
+            r"^(?:please |and |also |then |now |can you |could you |would you |i (?:want"
+            r"|need|would like)(?: you to)? )*(?:who|whom|whose|what|which|when|where|why"
+            r"|how|is|are|was|were|do|does|did|has|have|can|could|will|name|list|give|tell"
+            r"|describe|find|count|show|write|identify|explain|state|mention|summari|create"
+            r"|generate|make|extract|provide|suggest|quote|translate|propose|return"
+            r"|enumerate|read|in which|on which|at which|by how|to whom|from where"
+            r"|for how)\b",
             low,
         )
     )
@@ -184,12 +196,14 @@ def _several(sentence: str) -> list[Part]:
     """`Give me a title, a two-sentence summary and five hashtags` asks for three things."""
     low = sentence.lower()
     if low.rstrip().endswith("?") or not re.match(
-        r"^(?:please )?(?:give|write|create|generate|make|provide|suggest|propose|return|i (?:want|need)|produce|extract|list|tell|draft|compose|output)\b",
+        r"^(?:please )?(?:give|write|create|generate|make|provide|suggest|propose|return"
+        r"|i (?:want|need)|produce|extract|list|tell|draft|compose|output)\b",
         low,
     ):
         return []
     body = re.sub(
-        r"^(?:please )?(?:give|write|create|generate|make|provide|suggest|propose|return|i (?:want|need)|produce|extract|list|tell|draft|compose|output)(?: me| us)?\b",
+        r"^(?:please )?(?:give|write|create|generate|make|provide|suggest|propose|return"
+        r"|i (?:want|need)|produce|extract|list|tell|draft|compose|output)(?: me| us)?\b",
         "",
         sentence,
         flags=re.I,

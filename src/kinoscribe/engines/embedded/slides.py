@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from kinoscribe.engines.embedded.index import Index, Unit
 from kinoscribe.engines.embedded.words import alike, fold
 
-
 _NUMBER = re.compile(r"^\W*\d{1,3}\s*(?:(?:/|of|von|de)\s*\d{1,3})?\W*$")  # the number of a page
 
 

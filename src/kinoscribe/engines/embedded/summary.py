@@ -214,7 +214,8 @@ def genre_scores(material: Material) -> dict[str, float]:
         + 1.0 * hits("goal,score,match,team,player,referee,league,half time,kick,innings,race,penalty"),
         "cooking": 1.0
         * hits(
-            "recipe,oven,flour,butter,salt,pepper,cup,tablespoon,teaspoon,bake,stir,ingredients,cook,dough,sugar,minutes until"
+            "recipe,oven,flour,butter,salt,pepper,cup,tablespoon,teaspoon,bake,stir,ingredients,cook,dough,sugar,minutes "
+            "until"
         ),
         "tutorial": 1.0
         * hits("click,button,menu,settings,select,screen,window,install,type,step,file,open the,how to"),

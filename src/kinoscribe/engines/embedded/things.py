@@ -10,19 +10,38 @@ _CUT = {
     ),
     "when": (
         re.compile(r"\b(?:talk(?:s|ed|ing)?|spoken|speak(?:s|ing)?|hear|heard)\s+(?:about|of)\s+(.+)$", re.I),
-        re.compile(r"\b(?:moments?|times?|timestamps?|timecodes?|parts?|scenes?)\s+(?:when|where|in which|with|of|that (?:show|have|contain)|at which)\s+(?:there (?:is|are)\s+)?(.+?)(?:\s+(?:is|are|was|were)\s+(?:seen|shown|visible|mentioned|said|displayed|on (?:the )?screen))?(?:\s+appears?)?$", re.I),
-        re.compile(r"\b(?:does|do|did|can)\s+(?:the (?:speaker|presenter|narrator|host|man|woman|video)|he|she|they|we|you|i|one|someone|somebody|anyone)\s+(?:first |last |ever )?(?:mention|say|see|hear|show|find|talk about|speak (?:of|about)|discuss|use the word|refer to)\s+(.+)$", re.I),
-        re.compile(r"\b(?:is|are|was|were|does|do|did|will|has|have)\s+(?:there\s+)?(.+?)\s+(?:first |last |ever |actually |also |being |be |been |to be )*(?:seen|shown|shows?|appears?|appeared|visible|mention(?:ed)?|said|spoken|on (?:the )?screen|displayed|come up|comes up|discussed|occur|heard|in (?:the )?(?:picture|frame|view|shot)|start|begin|happen|talked about|spoken about|show up|come in(?:to)?|comes in|enters?|walks?|drives?|pass(?:es)?|leaves?)\b", re.I),
+        re.compile(r"\b(?:moments?|times?|timestamps?|timecodes?|parts?|scenes?)\s+(?:when|where"
+r"|in which|with|of|that (?:show|have|contain)|at which)\s+(?:there (?:is"
+r"|are)\s+)?(.+?)(?:\s+(?:is|are|was|were)\s+(?:seen|shown|visible|mentioned"
+r"|said|displayed|on (?:the )?screen))?(?:\s+appears?)?$", re.I),
+        re.compile(r"\b(?:does|do|did|can)\s+(?:the (?:speaker|presenter|narrator|host|man|woman"
+r"|video)|he|she|they|we|you|i|one|someone|somebody|anyone)\s+(?:first |last "
+r"|ever )?(?:mention|say|see|hear|show|find|talk about|speak (?:of|about)"
+r"|discuss|use the word|refer to)\s+(.+)$", re.I),
+        re.compile(r"\b(?:is|are|was|were|does|do|did|will|has"
+r"|have)\s+(?:there\s+)?(.+?)\s+(?:first |last |ever |actually |also |being |be "
+r"|been |to be )*(?:seen|shown|shows?|appears?|appeared|visible|mention(?:ed)?"
+r"|said|spoken|on (?:the )?screen|displayed|come up|comes up|discussed|occur"
+r"|heard|in (?:the )?(?:picture|frame|view|shot)|start|begin|happen|talked about"
+r"|spoken about|show up|come in(?:to)?|comes in|enters?|walks?|drives?"
+r"|pass(?:es)?|leaves?)\b", re.I),
         re.compile(r"\bsee\s+(.+)$", re.I),
     ),
-    "summary": (re.compile(r"\b(?:of|about) (?:what (?:is|was) said (?:about|on) )(.+)$|\bsummari[sz]e (?:the )?(?:part|section|discussion|talk) (?:about|on) (.+)$", re.I),),
+    "summary": (re.compile(r"\b(?:of|about) (?:what (?:is|was) said (?:about|on) )(.+)$"
+r"|\bsummari[sz]e (?:the )?(?:part|section|discussion|talk) (?:about|on) (.+)$", re.I),),
 }  # fmt: skip
 _TAIL = re.compile(
-    r"\s*(?:(?:in|during|throughout|from|within) (?:the|this|that) (?:\w+ )?(?:video|clip|film|movie|footage|recording|picture|lecture|talk|lesson|scene)|on (?:the )?screen|in (?:it|detail|total|full)|at all|exactly|please|and (?:when|what|why|who|how)\b.*|if (?:it|at) .*|for the (?:first|last) time|first|anywhere|[?.!,;:])+\s*$",
+    r"\s*(?:(?:in|during|throughout|from|within) (?:the|this|that) (?:\w+ )?(?:video"
+    r"|clip|film|movie|footage|recording|picture|lecture|talk|lesson|scene)"
+    r"|on (?:the )?screen|in (?:it|detail|total|full)|at all|exactly|please"
+    r"|and (?:when|what|why|who|how)\b.*|if (?:it|at) .*|for the (?:first|last) time"
+    r"|first|anywhere|[?.!,;:])+\s*$",
     re.I,
 )
 _HEAD = re.compile(
-    r"^(?:the (?:word|words|term|topic|subject|name|text|phrase|object)s?\s+|there (?:is|are)\s+|any(?:thing about)?\s+|the|a|an|some|any|of|about|something like|his|her|their|its|our|my)\s+",
+    r"^(?:the (?:word|words|term|topic|subject|name|text|phrase|object)s?\s+"
+    r"|there (?:is|are)\s+|any(?:thing about)?\s+|the|a|an|some|any|of|about"
+    r"|something like|his|her|their|its|our|my)\s+",
     re.I,
 )
 

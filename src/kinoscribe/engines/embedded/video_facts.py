@@ -94,7 +94,8 @@ def _shots(low: str, notes: Notes) -> Finding:
     if re.search(r"\bcuts?\b|\btransitions?\b|\bedits?\b|scene changes", low):
         return _said(
             say(cuts),
-            f"{say(cuts).capitalize()} {'cut' if cuts == 1 else 'cuts'}: the video has {say(count)} {'shot' if count == 1 else 'shots'}.",
+            f"{say(cuts).capitalize()} {'cut' if cuts == 1 else 'cuts'}: the video has "
+            f"{say(count)} {'shot' if count == 1 else 'shots'}.",
         )
     if count == 1:
         return _said("one", "One: the whole is a single shot without a cut.")

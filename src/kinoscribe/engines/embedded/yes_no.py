@@ -14,7 +14,10 @@ from kinoscribe.engines.embedded.times import span
 from kinoscribe.engines.embedded.words import stem, tokens
 
 _EXISTS = re.compile(
-    r"\b(?:is|are|was|were) there\b|\b(?:do|does|did|can) (?:you|we|i|one) (?:see|find|hear|spot)\b|\b(?:appears?|shown|seen|visible|mention(?:s|ed)?|show|shows|contain|contains|include|includes|feature|features|talk(?:s|ed)? about|speak about|said about|discuss(?:es|ed)?|refer(?:s|red)?)\b"
+    r"\b(?:is|are|was|were) there\b|\b(?:do|does|did|can) (?:you|we|i|one) (?:see"
+    r"|find|hear|spot)\b|\b(?:appears?|shown|seen|visible|mention(?:s|ed)?|show"
+    r"|shows|contain|contains|include|includes|feature|features|talk(?:s|ed)? about"
+    r"|speak about|said about|discuss(?:es|ed)?|refer(?:s|red)?)\b"
     r"|\b(?:is|are|was|were) .{1,30}\b(?:used|needed|present|included|involved|required)\b"
     r"|^(?:do|does|did) (?:she|he|they|you|the \w+|we|one) (?:use|need|include)\b"
 )
@@ -58,7 +61,10 @@ def answer_yes_no(question: Question, material: Material) -> Finding:
         if _DOES.search(low):
             reason = "What people do is not in the evidence: it holds words, text and recognised objects, no actions."
         elif unknown:
-            reason = f"The evidence does not say: {_and(unknown)} {'is' if len(unknown) == 1 else 'are'} neither said nor shown as text."
+            reason = (
+                f"The evidence does not say: {_and(unknown)} "
+                f"{'is' if len(unknown) == 1 else 'are'} neither said nor shown as text."
+            )
         else:
             reason = "The evidence does not say."
         return Finding("", best, sure=False, sentence=reason)
@@ -133,13 +139,17 @@ def _reply(unit: Unit, material: Material) -> Finding | None:
 
 
 _OBJECT = re.compile(
-    r"\b(?:mention(?:s|ed)?|contains?|includes?|features?|discuss(?:es|ed)?|refers? to|referred to|talk(?:s|ed)? about|speaks? about"
-    r"|shows?|see|find|hear|spot|uses?|needs?|(?:is|are|was|were) there(?: any| an?| some)?|said about|speak of)\s+(.+)$",
+    r"\b(?:mention(?:s|ed)?|contains?|includes?|features?|discuss(?:es|ed)?"
+    r"|refers? to|referred to|talk(?:s|ed)? about|speaks? about"
+    r"|shows?|see|find|hear|spot|uses?|needs?|(?:is|are|was|were) there(?: any| an?"
+    r"| some)?|said about|speak of)\s+(.+)$",
     re.I,
 )
 _WHERE = re.compile(
-    r"\s*\b(?:(?:in|during|on|at) (?:the|this|that) (?:whole )?(?:video|clip|film|picture|scene|recording|footage|screen|interview|lecture|talk)"
-    r"|(?:to be )?(?:shown|seen|visible|mentioned|used|needed|present|included|involved|required|said|displayed)|on screen|anywhere|at all|ever)\s*$",
+    r"\s*\b(?:(?:in|during|on|at) (?:the|this|that) (?:whole )?(?:video|clip|film"
+    r"|picture|scene|recording|footage|screen|interview|lecture|talk)"
+    r"|(?:to be )?(?:shown|seen|visible|mentioned|used|needed|present|included"
+    r"|involved|required|said|displayed)|on screen|anywhere|at all|ever)\s*$",
     re.I,
 )
 _SAID = re.compile(r"\b(?:mention\w*|talk\w*|speak\w*|said|discuss\w*|refer\w*|hear)\b")

@@ -4,9 +4,6 @@ import json
 from dataclasses import replace
 
 import pytest
-
-from kinoscribe.engines.embedded.compose import compose
-from kinoscribe.notes import Notes, ScreenText, Sentence, Word, within
 from tests.unit.engines.embedded.videos import (
     BAKERY,
     BLACK,
@@ -20,6 +17,9 @@ from tests.unit.engines.embedded.videos import (
     notes,
     say,
 )
+
+from kinoscribe.engines.embedded.compose import compose
+from kinoscribe.notes import Notes, ScreenText, Sentence, Word, within
 
 EVERY_WORD = "Write down every word that is spoken in this video, in order, and nothing else. If nothing is spoken, answer with an empty line."
 EVERY_TEXT = (

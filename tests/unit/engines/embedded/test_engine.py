@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from tests.unit.engines.embedded.videos import LECTURE, make_ask, notes, say
 
 from kinoscribe.cancel import Cancel, Canceled
 from kinoscribe.contract.errors import EngineFailed
 from kinoscribe.engines.embedded.engine import EmbeddedEngine
 from kinoscribe.engines.engine import Finished, Text
-from tests.unit.engines.embedded.videos import LECTURE, make_ask, notes, say
 
 PROMPT = "Describe this video in full detail."
 

@@ -1,8 +1,6 @@
 """The shortest answer to a question, for each kind of question."""
 
 import pytest
-
-from kinoscribe.notes import Notes, Tag
 from tests.unit.engines.embedded.videos import (
     BAKERY,
     BLACK,
@@ -14,6 +12,8 @@ from tests.unit.engines.embedded.videos import (
     look,
     notes,
 )
+
+from kinoscribe.notes import Notes, Tag
 
 QUESTIONS: list[tuple[Notes, str, str]] = [
     (BAKERY, "Who is baking?", "Maria Lopez"),

@@ -5,10 +5,10 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
+from tests.unit.engines.embedded.videos import BAKERY, BLACK, CAMERA, INTERVIEW, LECTURE, MATCH, say
 
 from kinoscribe.notes import Notes
 from kinoscribe.output.timestamps import plain
-from tests.unit.engines.embedded.videos import BAKERY, BLACK, CAMERA, INTERVIEW, LECTURE, MATCH, say
 
 FORM = "Describe the video in the given form."
 

@@ -9,12 +9,13 @@ import jsonschema_rs
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.unit.engines.embedded.videos import BAKERY, LECTURE, say
 
 from kinoscribe.engines.embedded.rules import Rules
 from kinoscribe.engines.embedded.times import read_clocks
 from kinoscribe.notes import (
-    ColourShare,
     CollectorReport,
+    ColourShare,
     Look,
     Notes,
     ScreenText,
@@ -24,7 +25,6 @@ from kinoscribe.notes import (
     within,
 )
 from kinoscribe.output.timestamps import plain
-from tests.unit.engines.embedded.videos import BAKERY, LECTURE, say
 
 CALM = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 WORDS = st.sampled_from(
