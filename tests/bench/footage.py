@@ -18,14 +18,20 @@ def base_clip() -> Path:
     return news if news.is_file() else BUNDLED
 
 
+def long_clip() -> Path:
+    """The made clip of 65 minutes where it lies beside the checkout, else the base clip."""
+    hour = CLIPS / "long65.mp4"
+    return hour if hour.is_file() else base_clip()
+
+
 def at_720p() -> Path:
     """The base clip as H.264 of 1280x720 and at least 24 pictures a second."""
     return _once("base_720p.mp4", _encode)
 
 
 def lasting(minutes: float, source: Path) -> Path:
-    """`source` again and again, its packets copied, until it lasts `minutes`."""
-    return _once(f"{source.stem}_{minutes:g}min.mp4", lambda path: _repeat(source, minutes * 60, path))
+    """`source` again and again, its packets copied, until it lasts `minutes`, less a second so that an hour is not too long."""
+    return _once(f"{source.stem}_{minutes:g}min.mp4", lambda path: _repeat(source, minutes * 60 - 1, path))
 
 
 def _once(name: str, make) -> Path:  # type: ignore[no-untyped-def]

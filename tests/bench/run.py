@@ -60,7 +60,7 @@ def memory() -> dict[str, Any]:
     peaks = {}
     for minutes in (1, 10, 60):
         with tempfile.TemporaryDirectory() as data:
-            answered = questions.ask(footage.lasting(minutes, footage.base_clip()), Path(data))
+            answered = questions.ask(footage.lasting(minutes, footage.long_clip()), Path(data))
         peaks[minutes] = answered.peak / MIB
         flat = peaks[minutes] / peaks[1]
         _say(

@@ -4,6 +4,7 @@ A generated part stands between `<!-- generated: NAME -->` and `<!-- end -->`; a
 """
 
 import ast
+import json
 import re
 import tomllib
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from kinoscribe.contract.errors import ApiError
 from kinoscribe.settings import Settings
 
 ROOT = Path(__file__).parents[2]
+FIGURES = ROOT / "tests" / "bench" / "figures" / "latest.json"
 SOURCE = ROOT / "src" / "kinoscribe"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PART = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -179,7 +181,45 @@ def first_sentence(file: Path) -> str:
     return " ".join(words.split("\n\n")[0].split())
 
 
+def bench_table() -> str:
+    """The figures that `make bench` kept when it last ran."""
+    return table(("What", "Measured", "Wanted"), _bench(json.loads(FIGURES.read_text(encoding="utf-8"))))
+
+
+def _bench(figures: dict[str, Any]) -> Iterator[tuple[object, ...]]:
+    yield (
+        "sampled decode, against a bare PyAV loop that takes the same samples",
+        f"{figures['decode']['ratio']:.2f}",
+        "≥ 0.90",
+    )
+    for name, run in figures["analysis"].items():
+        what = f"`{name}` ({run['length_s']:.0f} s), first question: times real time"
+        yield what, f"{run['times_real_time']:.1f} ({run['first_s']:.0f} s)", "> 1, aim 3"
+    again = max(run["second_to_first"] for run in figures["analysis"].values())
+    yield (
+        "second question against the first, engine left out of both, worst of these",
+        f"{again:.3f}",
+        "≤ 0.1",
+    )
+    peaks = figures["memory"]
+    for minutes in (1, 10, 60):
+        peak = peaks[f"{minutes}_min_mib"]
+        yield (
+            f"peak memory of all processes, {minutes} min",
+            f"{peak:.0f} MiB ({peak / peaks['1_min_mib']:.2f})",
+            "≤ 1.10",
+        )
+    wire = figures["wire"]
+    yield (
+        "30 MB of video in base64, to its first check, own time",
+        f"{wire['large_body']['own_s'] * 1000:.0f} ms",
+        "≤ 150 ms",
+    )
+    yield "engine's first token, to the client", f"{wire['first_byte_s'] * 1000:.1f} ms", "≤ 10 ms"
+
+
 PARTS: dict[str, Callable[[], str]] = {
+    "bench": bench_table,
     "commands": commands_text,
     "errors": errors_table,
     "exits": exits_table,

@@ -7,8 +7,9 @@ import typer
 
 from kinoscribe import __version__
 from kinoscribe.cli import analyze, doctor, keys, models, receipt, serve, settings
-from kinoscribe.cli.exits import FAILED, INTERRUPTED, Exit, exit_for
+from kinoscribe.cli.exits import FAILED, INTERRUPTED, USAGE, Exit, exit_for
 from kinoscribe.contract.errors import ApiError
+from kinoscribe.engines.scripted import ScriptInvalid
 from kinoscribe.storage.data_folder import DataFolderUnusable
 
 app = typer.Typer(
@@ -37,6 +38,8 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(INTERRUPTED)
     except ApiError as error:
         _leave(exit_for(error))
+    except ScriptInvalid as error:
+        _leave(Exit(USAGE, str(error)))
     except DataFolderUnusable as error:
         _leave(Exit(FAILED, str(error)))
     except Exit as leaving:

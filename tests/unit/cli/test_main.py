@@ -66,3 +66,14 @@ def test_a_data_folder_that_cannot_be_used_is_a_sentence(
     (tmp_path / "file").write_text("")
     assert _code(["receipt", "x", "--data-dir", str(tmp_path / "file")]) == FAILED
     assert str(tmp_path / "file") in capsys.readouterr().err
+
+
+def test_prepared_answers_that_cannot_be_read_are_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "answers.toml").write_text("[[answer]]\n")
+    (tmp_path / "video.mp4").write_text("")
+    monkeypatch.setenv("KINOSCRIBE_SCRIPTED_FILE", str(tmp_path / "answers.toml"))
+    video, data = str(tmp_path / "video.mp4"), str(tmp_path / "data")
+    assert _code(["analyze", video, "What?", "--engine", "scripted", "--data-dir", data]) == USAGE
+    assert "answers.toml" in capsys.readouterr().err
