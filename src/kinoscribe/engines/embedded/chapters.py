@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
+from kinoscribe.engines.embedded.central import central
 from kinoscribe.engines.embedded.index import Index, Unit
 from kinoscribe.engines.embedded.material import Material
 from kinoscribe.engines.embedded.slides import slides
-from kinoscribe.engines.embedded.summary import central, title
+from kinoscribe.engines.embedded.summary import title
 from kinoscribe.engines.embedded.words import fold
 
 

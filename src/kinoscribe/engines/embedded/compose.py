@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from kinoscribe.engines.embedded import parts
-from kinoscribe.engines.embedded.artefacts import no_speech, no_text, nth_part
+from kinoscribe.engines.embedded.breakdowns import no_speech, no_text
 from kinoscribe.engines.embedded.describe import description
 from kinoscribe.engines.embedded.fill_json import fill
 from kinoscribe.engines.embedded.layout import Layout, read_layout, write
 from kinoscribe.engines.embedded.material import Material
 from kinoscribe.engines.embedded.request import Part, read_parts
+from kinoscribe.engines.embedded.stretches import nth_part
 from kinoscribe.engines.embedded.transcript import screen_lines, spoken_words
 from kinoscribe.engines.engine import Ask
 

@@ -106,7 +106,7 @@ def _pictured(question: Question, target: str, head: str, material: Material) ->
                 sentence=f"{say(total).capitalize()}, as far as the recognised colours "
                 f"tell{f' ({times})' if times else ''}.",
             )
-    if question.position == "first" or question.position == "last" or question.scope:
+    if question.position in ("first", "last") or question.scope:
         start, end = material.scope(question)
         tags = [t for s in found for t in s.tags if t.end >= start and t.start <= end]
         if tags:

@@ -4,11 +4,12 @@ import re
 from collections.abc import Iterator
 
 from kinoscribe.engines.embedded import objects
+from kinoscribe.engines.embedded.central import central
 from kinoscribe.engines.embedded.index import Unit
 from kinoscribe.engines.embedded.material import Material
 from kinoscribe.engines.embedded.scoreboard import changes, points_made, scores
 from kinoscribe.engines.embedded.slides import distinct, slides
-from kinoscribe.engines.embedded.summary import central, lead_line, nothing_found
+from kinoscribe.engines.embedded.summary import lead_line, nothing_found
 from kinoscribe.engines.embedded.times import span
 from kinoscribe.engines.embedded.video_facts import colourless, main_colours
 from kinoscribe.engines.embedded.words import fold
@@ -118,12 +119,7 @@ def _part(material: Material, start: float, end: float, allowed: set[int] | None
         if start <= _within(u, material) < end and (allowed is None or u.place in allowed)
     ]
     if spoken:
-        pieces.append(
-            "Said: "
-            + " ".join(
-                f"“{u.text.strip()}”" if i == 0 else f"“{u.text.strip()}”" for i, u in enumerate(spoken)
-            )
-        )
+        pieces.append("Said: " + " ".join(f"“{u.text.strip()}”" for u in spoken))
     return " ".join(pieces)
 
 
@@ -146,16 +142,13 @@ def _seen(material: Material, start: float, end: float) -> str:
     timed = end - start > _LONG
     groups: dict[tuple[str, int, str | None], list[Tag]] = {}
     for tag in inside:
-        count = tag.count if timed else max(t.count for t in inside if t.label == tag.label)
-        colour = tag.colour if tag.label != "person" else None
-        groups.setdefault((tag.label, count, colour if timed or tag.count == count else None), []).append(tag)
-    best: dict[tuple[str, int], tuple[str, int, str | None]] = {}
-    for key in groups:
-        if timed or key[:2] not in best or key[2]:
-            best[key if timed else key[:2]] = key  # type: ignore[index]
+        most = tag.count if timed else max(t.count for t in inside if t.label == tag.label)
+        shades = [t.colour for t in inside if t.label == tag.label and t.colour and t.count == most]
+        colour = tag.colour if timed else next(iter(shades), None)
+        groups.setdefault((tag.label, most, colour if tag.label != "person" else None), []).append(tag)
     names = []
     for key in sorted(
-        best.values(),
+        groups,
         key=lambda k: (
             min(t.start for t in groups[k]) if timed else 0.0,
             -max(t.score for t in groups[k]),

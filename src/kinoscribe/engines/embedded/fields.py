@@ -3,13 +3,13 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from kinoscribe.engines.embedded import lists, objects
+from kinoscribe.engines.embedded.central import central
 from kinoscribe.engines.embedded.chapters import chapters
 from kinoscribe.engines.embedded.describe import description
 from kinoscribe.engines.embedded.facts import answer
-from kinoscribe.engines.embedded.finding import Finding
+from kinoscribe.engines.embedded.genre import genre_scores
 from kinoscribe.engines.embedded.keywords import hashtag, keywords
 from kinoscribe.engines.embedded.material import Material
 from kinoscribe.engines.embedded.numbers import numbers
@@ -17,32 +17,16 @@ from kinoscribe.engines.embedded.people import people
 from kinoscribe.engines.embedded.presence import find_presence
 from kinoscribe.engines.embedded.question import read_question, split_question
 from kinoscribe.engines.embedded.request import count_in, intent_of
-from kinoscribe.engines.embedded.summary import central, genre_scores, lead_line, summary, title
+from kinoscribe.engines.embedded.summary import lead_line, summary, title
 from kinoscribe.engines.embedded.things import thing_asked
 from kinoscribe.engines.embedded.transcript import screen_lines, spoken_words
 from kinoscribe.engines.embedded.video_facts import (
     about_video,
     answer_about,
     colourless,
-    main_colours,
     speech_finding,
 )
-from kinoscribe.engines.embedded.words import content_words, fold, stem
 
-_NONE_WORDS = (
-    "unknown",
-    "none",
-    "other",
-    "n/a",
-    "not applicable",
-    "unclear",
-    "neutral",
-    "undetermined",
-    "not_sure",
-    "unsure",
-    "misc",
-    "general",
-)
 _EMPTY = "not said or shown"
 
 
@@ -79,7 +63,7 @@ def text_value(field: Field, material: Material, room: int) -> str:
         case "keywords" | "hashtags":
             found = [k.text for k in keywords(material.index, most=count_in(field.asks) or 6)]
             return " ".join(hashtag(k) for k in found) if role == "hashtags" else ", ".join(found)
-        case "transcript" if not material.index.speech and _is_question(field.asks):
+        case "transcript" if not material.index.speech and is_question(field.asks):
             return "nothing is said"
         case "transcript":
             return "".join(spoken_words(material.index))
@@ -105,7 +89,7 @@ def text_value(field: Field, material: Material, room: int) -> str:
 def role_of(field: Field) -> str:
     """What sort of text a field wants; `question` when its description is to be answered as a question."""
     asked = field.asks.strip()
-    if _is_question(asked):
+    if is_question(asked):
         intent = intent_of(asked)
         return (
             intent
@@ -134,7 +118,7 @@ def role_of(field: Field) -> str:
     return intent
 
 
-def _is_question(text: str) -> bool:
+def is_question(text: str) -> bool:
     return text.endswith("?") or bool(
         re.match(
             r"(?i)^(?:who|whom|whose|what|which|when|where|why|how|is|are|was|were|does|do"
@@ -147,7 +131,7 @@ def _is_question(text: str) -> bool:
 def short_answer(field: Field, material: Material) -> str:
     """The shortest answers to the questions of a field, joined."""
     said: list[str] = []
-    for question in split_question(_as_question(field)):
+    for question in split_question(as_question(field)):
         finding = answer(question, material)
         if finding.short:
             said.append(finding.short)
@@ -163,9 +147,9 @@ def short_answer(field: Field, material: Material) -> str:
     return "; ".join(dict.fromkeys(kept))
 
 
-def _as_question(field: Field) -> str:
+def as_question(field: Field) -> str:
     asked = field.asks.strip()
-    if _is_question(asked):
+    if is_question(asked):
         return asked
     name = asked.lower()
     if re.search(
@@ -210,7 +194,7 @@ def yes_value(field: Field, material: Material) -> bool:
     if re.match(r"(?:appears|present|found|visible|shown|mentioned|occurs)$", field.name) and not field.text:
         rows = thing_asked(field.prompt, "when") or _thing_in(field.prompt)
         return bool(rows) and not find_presence(rows, material).empty
-    if _is_question(asked):
+    if is_question(asked):
         return answer(read_question(asked), material).polarity is True
     thing = re.sub(
         r"^(?:true if|whether|if|indicates? (?:if|whether)|has|have|is|are|contains?"
@@ -251,7 +235,7 @@ def number_value(field: Field, material: Material) -> float | None:
         return 0.5
     if re.search(
         r"\bduration\b|\b(?:video|clip) length\b|\blength (?:of the video|in seconds)\b", low
-    ) and not _is_question(field.asks):
+    ) and not is_question(field.asks):
         length = notes.end - notes.start
         return round(length / 60 if "minute" in low else length, 3)
     for pattern, value in _COUNTS:
@@ -259,16 +243,16 @@ def number_value(field: Field, material: Material) -> float | None:
             return value(material)
     asked = (
         field.asks
-        if _is_question(field.asks)
+        if is_question(field.asks)
         else f"How many {_plain_count(field.asks)}?"
         if re.search(r"\b(?:count|number|how many|total|num|people|persons|s\b)", low)
-        else _as_question(field)
+        else as_question(field)
     )
     finding = answer(read_question(asked), material)
     if finding.number is not None:
         return finding.number
     found = number_in(finding.short)
-    if found is None and not _is_question(field.asks):
+    if found is None and not is_question(field.asks):
         found = number_in(answer(read_question(f"How many {_plain_count(field.asks)}?"), material).short)
     return found
 
@@ -316,90 +300,6 @@ def number_in(text: str) -> float | None:
     return found[0].value if found else None
 
 
-def choice(options: list[Any], field: Field, material: Material, hint: str = "") -> Any:
-    """The member of an enum that the evidence speaks for."""
-    texts = [o for o in options if isinstance(o, str)]
-    if not texts:
-        return _number_choice(options, field, material)
-    folded = {o: f" {fold(o.replace('_', ' '))} " for o in texts}
-    finding = _finding_for(field, material) if not hint else Finding(hint)
-    if finding.polarity is not None or {fold(o) for o in texts} <= {
-        "yes",
-        "no",
-        "unknown",
-        "true",
-        "false",
-        "unclear",
-    }:
-        word = {True: ("yes", "true"), False: ("no", "false"), None: _NONE_WORDS}[finding.polarity]
-        match = next((o for o in texts if fold(o) in word), None)
-        if match is not None:
-            return match
-    short = f" {fold(finding.short)} "
-    named = [o for o in texts if folded[o].strip() and folded[o] in short]
-    if named:
-        return named[0]
-    ranked = {o: _support(o, field, material) for o in texts if fold(o) not in {fold(w) for w in _NONE_WORDS}}
-    best = max(ranked, key=lambda o: (ranked[o], -texts.index(o)), default=None)
-    if best is not None and ranked[best] >= 1.0:
-        return best
-    neutral = next((o for o in texts if fold(o) in {fold(w) for w in _NONE_WORDS}), None)
-    if neutral is not None:
-        return neutral
-    return best if best is not None else texts[0]
-
-
-def _finding_for(field: Field, material: Material) -> Finding:
-    asked = field.asks.strip()
-    if not _is_question(asked) and intent_of(asked) == "genre":
-        return Finding("")
-    return answer(read_question(_as_question(field)), material)
-
-
-_GENRES = {
-    "advertisement": "ad ads advert advertisement commercial promo promotion marketing product", "lecture": "lecture lesson education educational course presentation class talk",
-    "news": "news report newscast journalism broadcast", "sports": "sport sports game match", "cooking": "cooking food recipe",
-    "tutorial": "tutorial how to howto screencast screen recording software demo instruction", "interview": "interview conversation dialogue podcast",
-    "radio": "radio podcast audio voice", "travel": "travel vlog tourism", "music": "music concert song", "surveillance": "surveillance cctv security footage", "gaming": "gaming gameplay",
-}  # fmt: skip
-
-
-def _support(option: str, field: Field, material: Material) -> float:
-    words = content_words(option.replace("_", " "), "en") or [option.lower()]
-    low = f"{field.name} {field.text}".lower()
-    score = 0.0
-    if re.search(r"\b(?:genre|category|type|kind|format)\b", low):
-        ranked = genre_scores(material)
-        for genre, names in _GENRES.items():
-            if any(stem(w) in {stem(n) for n in names.split()} for w in words):
-                score = max(score, ranked[genre])
-        if score:
-            return score
-    if re.search(r"\bcolou?r\b", low):
-        colours = main_colours(material.notes)
-        return 3.0 - colours.index(option.lower()) if option.lower() in colours else 0.0
-    found = find_presence(" ".join(words), material)
-    score += 0.5 * min(4, len(found.said)) + 0.7 * min(3, len(found.written)) + 0.6 * bool(found.seen)
-    if not score and material.meaning is not None and material.index.units:
-        pool = [u.text for u in central(material.index, list(material.index.units), 6)] or [
-            u.text for u in material.index.units[:6]
-        ]
-        near = material.meaning.likeness(option.replace("_", " "), pool)
-        score = max(near) * 1.5 if near else 0.0
-    return score
-
-
-def _number_choice(options: list[Any], field: Field, material: Material) -> Any:
-    if all(isinstance(o, bool) for o in options):
-        truth = yes_value(field, material)
-        return truth if truth in options else options[0]
-    value = number_value(field, material)
-    plain = [o for o in options if isinstance(o, int | float) and not isinstance(o, bool)]
-    if value is None or not plain:
-        return None if None in options else options[0]
-    return min(plain, key=lambda o: (abs(o - value), o))
-
-
 def items_of(field: Field, material: Material, prompt_count: int | None) -> list[str]:
     """The texts of an array of strings."""
     most = count_in(field.asks) or prompt_count or 8
@@ -424,7 +324,7 @@ def items_of(field: Field, material: Material, prompt_count: int | None) -> list
             ]
         case "title":
             return list(dict.fromkeys([title(material), *(c.title for c in chapters(material))]))[:most]
-    kind = lists.list_kind(low if not _is_question(field.asks) else field.asks.lower())
+    kind = lists.list_kind(low if not is_question(field.asks) else field.asks.lower())
     if kind:
         finding = lists.listing(kind, read_question(field.asks), material)
         return list(finding.items)[:200] if finding is not None else []
@@ -432,7 +332,7 @@ def items_of(field: Field, material: Material, prompt_count: int | None) -> list
         return [u.text for u in screen_lines(material.index)]
     found = [
         answer(q, material)
-        for q in split_question(field.asks if _is_question(field.asks) else f"List the {field.asks}")
+        for q in split_question(field.asks if is_question(field.asks) else f"List the {field.asks}")
     ]
     items = [i for f in found for i in (f.items or ((f.short,) if f.short else ()))]
     return items[:200]

@@ -6,9 +6,9 @@ from typing import Any
 
 import jsonschema_rs
 
+from kinoscribe.engines.embedded.choices import choice
 from kinoscribe.engines.embedded.fields import (
     Field,
-    choice,
     items_of,
     number_value,
     short_answer,
@@ -27,7 +27,7 @@ _Schema = dict[str, Any]
 
 
 def fill(schema: _Schema, prompt: str, material: Material, words: int) -> str:
-    """The JSON text: compact, keys in the order of the schema, at most about `words` words where rows can be left out."""
+    """The JSON text: compact, keys in the order of the schema, about `words` words at most."""
     filler = _Filler(schema, prompt, material, words)
     value = filler.value(schema, Field("", "", prompt), None, 0)
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -34,6 +34,10 @@ DULL, LIGHT_VERBS = _words("dull"), _words("light_verbs")
 AFTER_NOUNS, KEPT_WORDS = _words("after_nouns"), _words("kept_words")
 QUESTION_WORDS, SCOPE_WORDS = _words("question_words"), _words("scope_words")
 
+ANYBODY = _words("anybody")
+PARTS_OF_VIDEO = _words("parts_of_video")
+ORDINALS = _words("ordinals")
+GENRES: dict[str, str] = _DATA["genres"]
 KINDS: dict[str, str] = _DATA["kinds"]
 SYNONYM_GROUPS = tuple(line for line in _DATA["synonyms"].splitlines() if line)
 OBJECT_WORDS: dict[str, str] = _DATA["object_words"]

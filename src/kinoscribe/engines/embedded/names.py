@@ -30,14 +30,7 @@ _PLACE_NOUNS = (
 )
 
 
-_ANYBODY = frozenset(
-    stem(w)
-    for w in (
-        "speaker person people described presenter narrator host speaks talks speaking "
-        "talking video appears character main"
-        " picture image scene screen frame seen voice voices hear"
-    ).split()
-)
+_ANYBODY = frozenset(stem(w) for w in lex.ANYBODY)
 
 
 def person(question: Question, material: Material) -> Finding | None:

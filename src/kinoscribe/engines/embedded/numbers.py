@@ -159,7 +159,7 @@ def _spoken(words: list[Token], at: int) -> Number | None:
         elif word in _SCALES and previous:
             scaled = True
             size = _SCALES[word]
-            if size == 100 or size == 12:
+            if size in (100, 12):
                 current = max(current, 1) * size
             else:
                 total, current = total + max(current, 1) * size, 0

@@ -5,14 +5,14 @@ from collections.abc import Callable
 
 from kinoscribe.engines.embedded.finding import Finding
 from kinoscribe.engines.embedded.index import Match, Unit
-from kinoscribe.engines.embedded.lexicon import KINDS, PLACE_PREPOSITIONS
+from kinoscribe.engines.embedded.lexicon import KINDS, PARTS_OF_VIDEO, PLACE_PREPOSITIONS
 from kinoscribe.engines.embedded.material import Material
 from kinoscribe.engines.embedded.phrases import around, clean, new_part, noun_phrase
 from kinoscribe.engines.embedded.question import Question
 from kinoscribe.engines.embedded.words import content_words, guess_language, stem, tokens
 
 _ENOUGH = 0.34
-_PARTS = frozenset("story part scene section segment slide chapter topic bit report talk".split())
+_PARTS = PARTS_OF_VIDEO
 _ORDER = re.compile(r"\b(after|before|following)\s+((?!that\b|this\b|all\b|\d)\w.{3,80}?)[?.!]*$", re.I)
 
 

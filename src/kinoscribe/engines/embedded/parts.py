@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from kinoscribe.engines.embedded import artefacts, wording
+from kinoscribe.engines.embedded import artefacts, breakdowns, wording
 from kinoscribe.engines.embedded.describe import stretch
 from kinoscribe.engines.embedded.facts import answer
 from kinoscribe.engines.embedded.layout import Block, Layout, fit, with_own_lengths
@@ -12,6 +12,7 @@ from kinoscribe.engines.embedded.material import Material
 from kinoscribe.engines.embedded.presence import find_presence
 from kinoscribe.engines.embedded.question import Question, split_question
 from kinoscribe.engines.embedded.request import Part
+from kinoscribe.engines.embedded.stretches import describe_nth, nth_part
 from kinoscribe.engines.embedded.summary import summary
 from kinoscribe.engines.embedded.things import thing_asked
 from kinoscribe.engines.embedded.times import span
@@ -35,12 +36,12 @@ def _question(part: Part, layout: Layout, material: Material, words: int) -> Blo
     lines: list[str] = []
     asked = split_question(part.text)
     where = (
-        artefacts.nth_part(part.text, material)
+        nth_part(part.text, material)
         if re.search(r"\babout\b|\bshow|\bhappen|\bin (?:the )?(?:\w+ )?(?:shot|scene)", part.text.lower())
         else None
     )
     if where is not None:
-        return Block(part.label, (artefacts.describe_nth(where, material),))
+        return Block(part.label, (describe_nth(where, material),))
     if len(asked) == 1 and asked[0].scope is not None and not asked[0].terms:
         return Block(part.label, _in_scope(asked[0], material))
     for question in asked:
@@ -115,21 +116,21 @@ _MAKERS: dict[str, Maker] = {
     "describe": artefacts.make_describe,
     "keywords": artefacts.make_keywords,
     "hashtags": artefacts.make_hashtags,
-    "chapters": artefacts.make_chapters,
+    "chapters": breakdowns.make_chapters,
     "highlights": artefacts.make_highlights,
     "points": artefacts.make_points,
-    "transcript": artefacts.make_transcript,
-    "screen_text": artefacts.make_screen_text,
+    "transcript": breakdowns.make_transcript,
+    "screen_text": breakdowns.make_screen_text,
     "quotes": artefacts.make_quotes,
     "post": artefacts.make_post,
     "genre": artefacts.make_genre,
     "objects": artefacts.make_objects,
-    "steps": artefacts.make_steps,
-    "shots": artefacts.make_shots,
+    "steps": breakdowns.make_steps,
+    "shots": breakdowns.make_shots,
     "mood": artefacts.make_mood,
-    "headlines": artefacts.make_headlines,
-    "look": artefacts.make_look,
-    "notes": artefacts.make_notes,
+    "headlines": breakdowns.make_headlines,
+    "look": breakdowns.make_look,
+    "notes": breakdowns.make_notes,
     "about": _about,
     "when": _when,
     "translate": _translate,

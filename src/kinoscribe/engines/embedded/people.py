@@ -69,7 +69,7 @@ def caption_name(text: str, role: str) -> tuple[str, float] | None:
     if any(is_stop(w.low, "en") or w.text[0].isdigit() for w in words):
         return None
     given = words[0].low in lex.GIVEN_NAMES or words[0].low in lex.TITLES
-    if given and not (set(w.low for w in words[1:]) & _THINGS):
+    if given and not ({w.low for w in words[1:]} & _THINGS):
         return (_proper_case(head), 3.0 if role == "caption" else 2.0)
     rest = text.strip()[len(head) :].lower()
     if any(t.low in lex.ROLES for t in tokens(rest)):

@@ -247,11 +247,11 @@ def _scope(low: str) -> tuple[float | None, float | None] | None:
     if found:
         groups = [g for g in found.groups() if g]
         return _seconds(groups[0]), _seconds(groups[1])
-    for pattern, before, after in ((_AFTER, None, 0.0), (_BEFORE, 0.0, None)):
+    for pattern, before in ((_AFTER, False), (_BEFORE, True)):
         found = pattern.search(low)
         if found:
             time = _seconds(found.group(1))
-            return (time, None) if before is None else (None, time)
+            return (None, time) if before else (time, None)
     found = _AT.search(low)
     if found:
         time = _seconds(found.group(1))

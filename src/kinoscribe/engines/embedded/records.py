@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from kinoscribe.engines.embedded import objects, spans
+from kinoscribe.engines.embedded.central import central
 from kinoscribe.engines.embedded.chapters import chapters
 from kinoscribe.engines.embedded.index import Unit
 from kinoscribe.engines.embedded.keywords import keywords
@@ -14,7 +15,7 @@ from kinoscribe.engines.embedded.presence import find_presence
 from kinoscribe.engines.embedded.rules import Rules
 from kinoscribe.engines.embedded.scoreboard import changes, scores
 from kinoscribe.engines.embedded.slides import slides
-from kinoscribe.engines.embedded.summary import central, title
+from kinoscribe.engines.embedded.summary import title
 from kinoscribe.engines.embedded.things import thing_asked
 from kinoscribe.engines.embedded.transcript import screen_lines
 

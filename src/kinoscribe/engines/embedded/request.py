@@ -129,8 +129,8 @@ def _labelled(label: str, body: str) -> Part:
 
 def _from_sentences(text: str) -> list[Part]:
     found: list[Part] = []
-    for sentence in _statements(text):
-        sentence = _ORDER_HEAD.sub("", sentence)
+    for stated in _statements(text):
+        sentence = _ORDER_HEAD.sub("", stated)
         low = sentence.lower()
         intent = intent_of(sentence)
         if (

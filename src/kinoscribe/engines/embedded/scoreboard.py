@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from kinoscribe.engines.embedded.index import Index, Unit
 
@@ -132,5 +133,5 @@ def _apart(index: Index, found: list[Score]) -> list[Score]:
 def _plausible(found: list[Score]) -> bool:
     """One line such as `2-1` may be anything; a board changes, or names both sides."""
     named = any(s.home_name and s.away_name for s in found)
-    rising = all(b.home + b.away >= a.home + a.away for a, b in zip(found, found[1:], strict=False))
+    rising = all(b.home + b.away >= a.home + a.away for a, b in pairwise(found))
     return bool(found) and (named or len(found) > 1) and (rising or named)

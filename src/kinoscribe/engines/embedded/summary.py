@@ -1,127 +1,19 @@
-"""Chooses the sentences that tell most of a video: central ones, few that repeat, in order of time."""
-
-import re
+"""Sums a video up: a lead line of facts, a title, the sentences that tell most."""
 
 from kinoscribe.engines.embedded import objects
-from kinoscribe.engines.embedded.index import Index, Unit
+from kinoscribe.engines.embedded.central import central
+from kinoscribe.engines.embedded.genre import kind_of_video
+from kinoscribe.engines.embedded.index import Unit
 from kinoscribe.engines.embedded.keywords import keywords
 from kinoscribe.engines.embedded.lexicon import GIVEN_NAMES, ROLES
 from kinoscribe.engines.embedded.material import Material
-from kinoscribe.engines.embedded.numbers import numbers, say
+from kinoscribe.engines.embedded.numbers import say
 from kinoscribe.engines.embedded.people import caption_name, people
 from kinoscribe.engines.embedded.scoreboard import scores
 from kinoscribe.engines.embedded.slides import distinct, slides
-from kinoscribe.engines.embedded.spans import find
 from kinoscribe.engines.embedded.times import say_length
 from kinoscribe.engines.embedded.video_facts import colourless, main_colours
-from kinoscribe.engines.embedded.words import fold, is_stop, language_name, stem, tokens
-
-_VARIED = 60  # so many sentences are chosen to differ; with more of them repetition no longer matters
-_PHATIC = frozenset(
-    [
-        "good",
-        "evening",
-        "morning",
-        "afternoon",
-        "night",
-        "hello",
-        "hi",
-        "welcome",
-        "thanks",
-        "thank",
-        "goodbye",
-        "bye",
-        "everyone",
-    ]
-)
-
-
-_GREETING = re.compile(
-    r"^(?:and )?(?:hi|hello|hey|welcome|good (?:morning|evening|afternoon|night|day)|thanks?|thank you|my guest|my name"
-    r"|i am [A-Z]|i'm [A-Z]|that is all|that's (?:all|it)|see you|goodbye|bye|don't forget to (?:like|subscribe))\b",
-    re.I,
-)
-
-
-def central(index: Index, units: list[Unit], most: int) -> list[Unit]:
-    """The most telling units of those given, in order of time (TextRank, then little repetition)."""
-    pool = [u for u in units if _telling(u)]
-    if len(pool) <= most:
-        return pool
-    if len(pool) > 400:  # every n-th of the richest keeps an hour of speech fast
-        richest = sorted(pool, key=lambda u: (-len(index.stems(u)), u.place))[:400]
-        pool = sorted(richest, key=lambda u: u.place)
-    rank = _rank(index, pool)
-    sets = [frozenset(index.stems(u)) for u in pool]
-    alike = [0.0] * len(pool)
-    left = list(range(len(pool)))
-    chosen: list[Unit] = []
-    while left and len(chosen) < most:
-        best = max(left, key=lambda i: (rank[i] - 0.7 * alike[i], -i))
-        left.remove(best)
-        chosen.append(pool[best])
-        if len(chosen) < _VARIED:
-            for i in left:
-                alike[i] = max(alike[i], _overlap(sets[i], sets[best]))
-    return sorted(chosen, key=lambda u: (u.start, u.place))
-
-
-def _telling(unit: Unit) -> bool:
-    words = [t.low for t in tokens(unit.text)]
-    content = [w for w in words if not is_stop(w, unit.language) and w not in _PHATIC]
-    return len(words) >= 4 and len(content) >= 2
-
-
-def _rank(index: Index, pool: list[Unit]) -> list[float]:
-    sets = [frozenset(index.stems(u)) for u in pool]
-    holders: dict[str, list[int]] = {}
-    for i, have in enumerate(sets):
-        for word in sorted(have):
-            holders.setdefault(word, []).append(i)
-    links: list[dict[int, float]] = [{} for _ in pool]
-    for word, places in holders.items():
-        if len(places) > 60:
-            continue
-        weight = index.rarity(word)
-        for i in places:
-            for j in places:
-                if i != j:
-                    links[i][j] = links[i].get(j, 0.0) + weight
-    rank = [1.0] * len(pool)
-    for _ in range(20):
-        rank = (
-            [
-                0.15
-                + 0.85
-                * sum(weight / (sum(links[j].values()) or 1.0) * rank[j] for j, weight in links[i].items())
-                for i in range(len(pool))
-            ]
-            if len(pool) <= 120
-            else rank
-        )
-    longest = max(rank) or 1.0
-    result = []
-    for i, unit in enumerate(pool):
-        words = tokens(unit.text)
-        score = rank[i] / longest
-        score += (
-            0.25 * min(1.0, len(sets[i]) / 8)
-            + 0.15 * bool(numbers(words))
-            + 0.1 * any(w.text[0].isupper() for w in words[1:])
-        )
-        score += 0.25 * (i == 0) + 0.1 * (i == len(pool) - 1)
-        score -= 0.5 * bool(_GREETING.match(unit.text)) + (
-            0.25 * (i == 0) if _GREETING.match(unit.text) else 0.0
-        )
-        score -= 0.3 * unit.text.rstrip().endswith("?") + 0.2 * (len(words) > 45)
-        first = words[0].low if words else ""
-        score -= 0.15 * (first in ("it", "they", "he", "she", "this", "that", "and", "but", "so"))
-        result.append(score)
-    return result
-
-
-def _overlap(a: frozenset[str], b: frozenset[str]) -> float:
-    return len(a & b) / (min(len(a), len(b)) or 1)
+from kinoscribe.engines.embedded.words import fold, language_name, stem, tokens
 
 
 def title(material: Material, units: list[Unit] | None = None) -> str:
@@ -176,81 +68,8 @@ def _neat(text: str) -> str:
     return text.title() if text.isupper() and len(text) > 6 else text
 
 
-def kind_of_video(material: Material) -> str:
-    """What sort of video the evidence suggests: news, lecture, sports, ... ; empty when nothing does."""
-    ranked = genre_scores(material)
-    best = max(ranked, key=lambda name: (ranked[name], name))
-    return best if ranked[best] >= 2.0 else ""
-
-
-def genre_scores(material: Material) -> dict[str, float]:
-    """How much the evidence speaks for each sort of video."""
-    index = material.index
-    text = " " + " ".join(fold(u.text) for u in index.units)[:60_000] + " "
-    found = slides(index)
-    lengths = material.notes.end - material.notes.start
-    captions = [u for u in index.texts if u.role == "caption"]
-
-    def hits(words: str) -> int:
-        return sum(f" {w} " in text or f" {w}s " in text for w in words.split(","))
-
-    bullets = sum(len(s.lines) >= 1 for s in found)
-    scores_found = scores(index)
-    return {
-        "news": 1.2
-        * hits("news,good evening,tonight,reporter,weather,breaking,headlines,anchor,police,government")
-        + 0.2 * min(5, len(captions)),
-        "lecture": 0.9 * min(4, bullets)
-        + 0.8
-        * hits("lecture,lesson,course,chapter,summary,professor,students,definition,theorem,slide,today we")
-        - (1.0 if scores_found else 0.0),
-        "advertisement": (1.0 if lengths < 75 and len(index.speech) < 14 else 0.0)
-        + (1.0 if lengths < 75 and _priced(index) else 0.0)
-        + 1.1 * hits("buy,sale,offer,order now,discount,shop now")
-        + 0.4 * hits("only,price,new,free,fresh,off,available")
-        - (2.0 if lengths > 180 else 0.0)
-        - 0.5 * (not index.units),
-        "sports": (4.0 if scores_found else 0.0)
-        + 1.0 * hits("goal,score,match,team,player,referee,league,half time,kick,innings,race,penalty"),
-        "cooking": 1.0
-        * hits(
-            "recipe,oven,flour,butter,salt,pepper,cup,tablespoon,teaspoon,bake,stir,ingredients,cook,dough,sugar,minutes "
-            "until"
-        ),
-        "tutorial": 1.0
-        * hits("click,button,menu,settings,select,screen,window,install,type,step,file,open the,how to"),
-        "interview": 1.0
-        * hits("interview,thank you for,tell us,my guest,welcome to the,question,joining us,how did you")
-        + 0.5 * min(4, sum(u.asks for u in index.speech)),
-        "radio": (2.5 if index.speech and not index.texts and _dark(material) else 0.0)
-        + 1.2 * hits("radio,podcast,listeners,listening"),
-        "travel": 1.0 * hits("travel,island,beach,hotel,flight,city tour,journey,visit,museum,mountain,trip"),
-        "music": 1.0 * hits("song,music,album,lyrics,chorus,concert,band,guitar"),
-        "surveillance": (
-            2.5
-            if not index.speech
-            and not material.notes.has_sound
-            and len(material.notes.shots) == 1
-            and lengths > 20
-            and not found
-            else 0.0
-        )
-        + 1.5 * hits("cam,camera 1,cctv,rec"),
-        "gaming": 1.0 * hits("level,player 1,game over,score,boss,health,xp"),
-    }
-
-
-def _priced(index: Index) -> bool:
-    return any(find(unit.text, "money") for unit in index.units)
-
-
-def _dark(material: Material) -> bool:
-    looks = material.notes.looks
-    return not looks or all(look.brightness < 0.12 for look in looks)
-
-
 def lead_line(material: Material) -> str:
-    """One sentence of facts: `A video of 1 minute 25 seconds in 13 shots, with speech in English and text on the screen.`"""
+    """One sentence of facts: `A video of 9 seconds in two shots, with speech in English.`"""
     notes, index = material.notes, material.index
     kind = kind_of_video(material)
     noun = {

@@ -8,6 +8,7 @@ from kinoscribe.engines.embedded.finding import Finding
 from kinoscribe.engines.embedded.index import Match, Unit
 from kinoscribe.engines.embedded.material import Material
 from kinoscribe.engines.embedded.question import Question
+from kinoscribe.engines.embedded.span import Span
 from kinoscribe.engines.embedded.words import is_stop, stem, tokens
 
 # Which phrases answer a kind of question, the best fitting first.
@@ -152,11 +153,11 @@ def _best_span(question: Question, material: Material, matches: list[Match], kin
     return max(found, key=lambda c: (c.score, -c.unit.place))
 
 
-def _spans(text: str, kind: str) -> list[spans.Span]:
+def _spans(text: str, kind: str) -> list[Span]:
     if kind == "frequency":
-        return [spans.Span("frequency", m.start(), m.end(), m.group()) for m in _FREQUENCY.finditer(text)]
+        return [Span("frequency", m.start(), m.end(), m.group()) for m in _FREQUENCY.finditer(text)]
     if kind == "with_long":
-        return [spans.Span("length", m.start(1), m.end(1), m.group(1)) for m in _WITH_LONG.finditer(text)]
+        return [Span("length", m.start(1), m.end(1), m.group(1)) for m in _WITH_LONG.finditer(text)]
     if kind == "bare_degrees":
         return [s for s in spans.find(text, "number") if s.value and 30 <= s.value <= 500]
     if kind == "clock":
@@ -174,7 +175,7 @@ def _has_clock(text: str) -> bool:
     )
 
 
-def _nearness(unit: Unit, span: spans.Span, stems: set[str]) -> float:
+def _nearness(unit: Unit, span: Span, stems: set[str]) -> float:
     """Up to 0.25 for words of the question that stand close to a phrase in its own sentence."""
     best = 0.0
     for token in tokens(unit.text):

@@ -1,5 +1,6 @@
 """Whatever is asked about whatever was seen: an answer comes, soon, the same again, in the form it must have."""
 
+import itertools
 import json
 import re
 import time
@@ -78,7 +79,7 @@ def any_notes(draw: st.DrawFn) -> Notes:
     ]
     cuts = sorted(draw(st.lists(st.floats(0.01, 0.99), max_size=3)))
     edges = [start, *(start + c * length for c in cuts), end]
-    shots = tuple(Shot(a, b) for a, b in zip(edges, edges[1:], strict=False))
+    shots = tuple(Shot(a, b) for a, b in itertools.pairwise(edges))
     looks = tuple(
         Look(s.start, s.end, (ColourShare("blue", 0.5),), 0.5, False, 0.1)
         for s in shots

@@ -1,5 +1,6 @@
 """Made-up notes of several kinds of video, and a short way to ask about them."""
 
+import itertools
 from typing import Any
 
 from kinoscribe.contract.video import VideoFacts
@@ -30,8 +31,7 @@ def notes(
     """Notes with sentences of a third of a second a word; every collector worked unless `states` says otherwise."""
     edges = [0.0, *(cuts or []), length]
     shots = tuple(
-        Shot(a, b, "start" if i == 0 else "cut")
-        for i, (a, b) in enumerate(zip(edges, edges[1:], strict=False))
+        Shot(a, b, "start" if i == 0 else "cut") for i, (a, b) in enumerate(itertools.pairwise(edges))
     )
     said = tuple(Sentence(t, min(length, t + len(x.split()) / 3), x, (), language) for t, x in speech or [])
     shown = tuple(ScreenText(a, b, x, role) for a, b, x, role in texts or [])  # type: ignore[arg-type]
