@@ -124,7 +124,9 @@ def _cut_at(frames: Sequence[_Frame], index: int) -> Change | None:
 
 def _is_new_scene(frames: Sequence[_Frame], index: int, found: Difference) -> bool:
     """Other content all over, which motion and light do not explain, and more of it than just before and after."""
-    if found.unexplained < 0.25 or max(found.lost, found.gained) < 0.45 or found.mean < 4.0:
+    if found.unexplained < 0.25 or found.mean < 4.0:
+        return False
+    if max(found.lost, found.gained) < 0.45 and not _is_other_card(found):
         return False
     if _only_the_light(found):
         return False
@@ -134,8 +136,13 @@ def _is_new_scene(frames: Sequence[_Frame], index: int, found: Difference) -> bo
     )
 
 
+def _is_other_card(found: Difference) -> bool:
+    """Pictures of one colour each, and not the same one."""
+    return found.blank and (found.hue > 10.0 or found.mean > 25.0)
+
+
 def _only_the_light(found: Difference) -> bool:
-    return found.hue < 10.0 and (found.alike > 0.6 or found.relit > 0.9)
+    return not found.blank and found.hue < 10.0 and (found.alike > 0.6 or found.relit > 0.9)
 
 
 def _is_replaced(found: Difference, step: float, usual: float, loudest: float) -> bool:

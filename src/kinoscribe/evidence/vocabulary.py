@@ -32,15 +32,15 @@ class Vocabulary:
             self._changed.notify_all()
 
     def after(self, pictures: int) -> str:
-        """The latest words of the first `pictures` pictures, once they have been read."""
+        """The words that came up last in the first `pictures` pictures, once they have been read.
+
+        They end with a full stop: the recogniser goes on in the manner of what it is told.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._closed or len(self._pictures) >= pictures)
-            latest: dict[str, None] = {}
-            for words in reversed(self._pictures[:pictures]):
-                latest.update(dict.fromkeys(words))
-                if len(latest) >= MOST_WORDS:
-                    break
-        return ", ".join(list(latest)[:MOST_WORDS])
+            seen = dict.fromkeys(word for words in self._pictures[:pictures] for word in words)
+        latest = list(seen)[-MOST_WORDS:]
+        return ", ".join(latest) + "." if latest else ""
 
 
 def names(lines: Iterable[Line]) -> Iterable[str]:

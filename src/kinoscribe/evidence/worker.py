@@ -27,14 +27,15 @@ def serve(config: bytes) -> Handler:
 
     def answer(body: bytes) -> Iterator[bytes]:
         wanted = unpack_wanted(body)
-        with contextlib.closing(_perceive(wanted, perception, decoders)) as pieces:
+        with contextlib.closing(perceive(wanted, perception, decoders)) as pieces:
             for piece in pieces:
                 yield pack(piece)
 
     return answer
 
 
-def _perceive(wanted: Wanted, perception: Perception, decoders: Decoders) -> Generator[Piece, None, None]:
+def perceive(wanted: Wanted, perception: Perception, decoders: Decoders) -> Generator[Piece, None, None]:
+    """Yields how far the collectors are, and last the notes or why there are none. Close it to stop."""
     with perception.of(wanted) as collecting:
         pieces = decoders.read(Path(wanted.path), collecting.plan)
         told = clock.steady()

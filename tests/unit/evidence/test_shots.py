@@ -137,3 +137,10 @@ def test_shots_touch_and_cover_the_video(found: list[Change]) -> None:
     assert shots[0].begins_with == "start"
     assert all(a.end == b.start and a.end > a.start for a, b in pairwise(shots))
     assert all(b.start - a.start >= 0.3 - 1e-9 for a, b in pairwise(shots))
+
+
+def test_cards_of_one_colour_are_shots() -> None:
+    cards = [
+        np.full((360, 640, 3), colour, np.uint8) for colour in ((200, 30, 30), (30, 40, 200), (128, 128, 128))
+    ]
+    assert cuts_in([card for card in cards for _ in range(20)]) == [(1.6, "cut"), (3.2, "cut")]
