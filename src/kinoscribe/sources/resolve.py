@@ -81,6 +81,7 @@ class Resolver:
             case Base64Source():
                 with self._blobs.begin() as incoming:
                     write_inline(source, incoming)
+                    del source  # a whole video, which nobody needs for as long as the block lasts
                     yield _temporary(incoming.finish())
             case AssetSource(asset_id=asset_id):
                 asset = self._ready_video(account, asset_id, cancel)
