@@ -1,0 +1,46 @@
+"""A server lives, is ready or says what it lacks, and tells which model truly answers."""
+
+from starlette.types import ASGIApp
+from tests.unit.analysis.pretended import Engine, Gatherer, Parts
+from tests.unit.api.asgi import KnownKeys, ask, make_app, make_house
+
+from kinoscribe.contract.limits import MODELS
+from kinoscribe.engines.engine import EngineState
+
+
+class NoKeys(KnownKeys):
+    lacks = ("There is no valid API key.",)
+
+
+def app(parts: Parts, keys: KnownKeys | None = None) -> ASGIApp:
+    return make_app(make_house(parts, keys=keys))
+
+
+def test_a_server_lives_even_when_nothing_is_ready() -> None:
+    parts = Parts(Engine(ready=EngineState(False, "No engine.")), Gatherer(lacks=["No weights."]))
+    answer = ask(app(parts), "GET", "/healthz", key=None)
+    assert (answer.status, answer.json()["status"]) == (200, "ok")
+
+
+def test_a_ready_server_says_so_to_anybody() -> None:
+    answer = ask(app(Parts()), "GET", "/readyz", key=None)
+    assert (answer.status, answer.json()) == (200, {"status": "ready", "missing": []})
+
+
+def test_a_server_that_is_not_ready_names_all_it_lacks() -> None:
+    parts = Parts(Engine(ready=EngineState(False, "No engine.")), Gatherer(lacks=["No weights."]))
+    answer = ask(app(parts, NoKeys()), "GET", "/readyz", key=None)
+    assert answer.status == 503
+    assert answer.json()["missing"] == ["No engine.", "No weights.", "There is no valid API key."]
+
+
+def test_a_sentence_of_a_ready_engine_keeps_nobody_out() -> None:
+    parts = Parts(Engine(ready=EngineState(True, "Works less well.")))
+    assert ask(app(parts), "GET", "/readyz", key=None).status == 200
+
+
+def test_the_models_are_listed_with_what_answers_to_them() -> None:
+    answer = ask(app(Parts()), "GET", "/v1.3/models")
+    assert [row["model_name"] for row in answer.json()["data"]] == list(MODELS)
+    assert {row["answered_by"] for row in answer.json()["data"]} == {"none"}
+    assert ask(app(Parts()), "GET", "/v1.3/models", key=None).status == 401
