@@ -34,8 +34,9 @@ def python_program(version: str) -> Path:
     with FileLock(KEPT / f"python-{version}.lock"):
         if not (folder / "complete").exists():
             shutil.rmtree(folder, ignore_errors=True)
-            venv.create(folder, with_pip=True)
-            _set_up([str(program), "-m", "pip", "install", "--quiet", f"twelvelabs=={version}"], folder)
+            venv.create(folder)
+            pip = [sys.executable, "-m", "pip", "--python", str(program), "--disable-pip-version-check"]
+            _set_up([*pip, "install", "--quiet", f"twelvelabs=={version}"], folder)
     return program
 
 
