@@ -215,6 +215,21 @@ def test_a_full_server_says_so_and_a_place_is_free_as_soon_as_a_client_leaves(sc
     assert time.monotonic() - left < 5
 
 
+def test_small_answers_are_sent_at_once_even_while_streams_run(scripted: Served) -> None:
+    """An answer whose last bytes wait for the acknowledgement of its first takes 40 ms and more."""
+    streams = [post_raw(scripted, question("Wait")) for _ in range(2)]
+    times = []
+    with scripted.client() as client:
+        for _ in range(20):
+            began = time.monotonic()
+            assert client.get("models").status_code == 200
+            times.append(time.monotonic() - began)
+    for raw in streams:
+        raw.connection.close()
+    assert min(times) < 0.03
+    assert freed(scripted)
+
+
 def test_a_client_that_sends_its_next_request_early_and_leaves_is_noticed(scripted: Served) -> None:
     waiting = [post_raw(scripted, question("Wait", stream=False)) for _ in range(2)]
     time.sleep(0.5)
