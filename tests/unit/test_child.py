@@ -1,6 +1,7 @@
 """Child processes that crash, hang, eat memory or are abandoned: each costs its own call and nothing else."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -53,6 +54,12 @@ def serve(config: bytes) -> Callable[[bytes], Iterator[bytes]]:
             case [b"write", path]:
                 Path(path.decode()).write_bytes(b"x" * 4096)
                 yield b"written"
+            case [b"limit", most]:
+                inner = ChildSpec("test_child:serve", address_space=int(most))
+                with closing(Children(inner)) as children:
+                    yield from children.call(b"space")
+            case [b"space"]:
+                yield str(resource.getrlimit(resource.RLIMIT_AS)[1]).encode()
             case [b"print"]:
                 print("not for the terminal")
                 yield b"printed"
@@ -95,10 +102,9 @@ def ask(children: Children, words: str, **options: float) -> list[bytes]:
 
 
 def kill(pid: int) -> None:
-    """Kills a process and waits until it is dead, though perhaps not yet collected."""
+    """Kills a process and waits until all of it is dead, though not yet collected."""
     os.kill(pid, signal.SIGKILL)
-    while not dead(pid):
-        time.sleep(0.01)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
 
 
 def dead(pid: int) -> bool:
@@ -186,6 +192,14 @@ def test_a_process_out_of_memory_fails_and_is_replaced(module_path: None) -> Non
             ask(children, "memory")
         assert failed.value.kind == "MemoryError"
         assert ask(children, "pid") != first
+
+
+@pytest.mark.parametrize(("asked", "given"), [(4096 * MIB, 2048 * MIB), (1024 * MIB, 1024 * MIB)])
+def test_a_child_of_a_child_gets_no_more_than_its_parent_has(
+    module_path: None, asked: int, given: int
+) -> None:
+    with closing(Children(replace(SPEC, address_space=2048 * MIB))) as children:
+        assert ask(children, f"limit {asked}") == [str(given).encode()]
 
 
 def test_no_file_can_be_written_when_none_is_allowed(module_path: None, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from multiprocessing.connection import Connection
 
 import msgspec
 
+from kinoscribe import log
 from kinoscribe.child.messages import (
     NO_LIMIT,
     OUT_OF_MEMORY,
@@ -31,7 +32,10 @@ _HUNG_UP = select.POLLHUP | select.POLLERR | getattr(select, "POLLRDHUP", 0)
 
 def main(arguments: list[str]) -> None:
     """The life of a child: set limits, load, then answer until the connection closes."""
+    # Whoever ends a whole group of processes ends the parent too, and that one still has answers to finish.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    log.set_up_as(arguments[2:])
     descriptor = int(arguments[0])
     link = Connection(descriptor)
     config, address_space, file_size, niceness = msgspec.msgpack.decode(
@@ -93,7 +97,14 @@ def _end_with_parent(descriptor: int) -> None:
 
 
 def _limit(what: int, most: int) -> None:
-    if most != NO_LIMIT:
+    """Sets a limit, or the one that already holds where that is narrower."""
+    if most == NO_LIMIT:
+        return
+    _, hard = resource.getrlimit(what)
+    if hard != resource.RLIM_INFINITY:
+        most = min(most, hard)
+    # Some systems know a limit by name only: there the process runs without it.
+    with contextlib.nullcontext() if sys.platform == "linux" else contextlib.suppress(ValueError, OSError):
         resource.setrlimit(what, (most, most))
 
 

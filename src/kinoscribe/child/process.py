@@ -13,7 +13,7 @@ from socket import socketpair
 
 import msgspec
 
-from kinoscribe import clock
+from kinoscribe import clock, log
 from kinoscribe.cancel import Cancel
 from kinoscribe.child.messages import (
     LONGEST_MESSAGE,
@@ -48,7 +48,7 @@ class Process:
         self._link = Connection(ours.detach())
         try:
             self._popen = subprocess.Popen(
-                [sys.executable, "-m", "kinoscribe.child", str(theirs.fileno()), spec.target],
+                [sys.executable, "-m", "kinoscribe.child", str(theirs.fileno()), spec.target, *log.chosen()],
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

@@ -65,7 +65,7 @@ class Painter:
         width, height = fit(shape.width, shape.height, self._max_side)
         across, down = (height, width) if shape.turns % 2 else (width, height)
         small = self._to_picture.reformat(
-            frame, width=across, height=down, format="rgb24", interpolation=Interpolation.BICUBIC, threads=1
+            frame, width=across, height=down, format="rgb24", interpolation=Interpolation.BILINEAR, threads=1
         )
         pixels = np.rot90(small.to_ndarray(), shape.turns)
         if changed_at is None:

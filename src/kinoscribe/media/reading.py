@@ -47,6 +47,7 @@ class _Pass:
         self._listener = Listener()
         self._last: float | None = None
         self._due = 0.0
+        self._base = float(video.picture.time_base or 0)
         self._end_of_pictures: float | None = None
         self._frames = 0
         self._damaged = 0
@@ -79,7 +80,7 @@ class _Pass:
     def _prepare(self) -> None:
         codec = self._video.picture.codec_context
         codec.thread_type = "AUTO"
-        codec.thread_count = min(_MOST_THREADS, os.cpu_count() or 1)
+        codec.thread_count = min(_MOST_THREADS, (os.cpu_count() or 1) + 1)
         container, start = self._video.container, self._plan.start
         if start is None or container.format.name.partition(",")[0] not in _SEEKABLE:
             return
@@ -132,7 +133,7 @@ class _Pass:
             self._deaf = True
 
     def _see(self, frame: VideoFrame) -> Iterator[Piece]:
-        base = float(frame.time_base or 0)
+        base = self._base
         length = (frame.duration or 0) * base
         time = self._due if frame.pts is None else frame.pts * base
         if self._last is not None and time <= self._last:
