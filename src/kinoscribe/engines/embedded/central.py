@@ -30,7 +30,7 @@ _PHATIC = frozenset(
 
 _GREETING = re.compile(
     r"^(?:and )?(?:hi|hello|hey|welcome|good (?:morning|evening|afternoon|night|day)|thanks?|thank you|my guest|my name"
-    r"|i am [A-Z]|i'm [A-Z]|that is all|that's (?:all|it)|see you|goodbye|bye|don't forget to (?:like|subscribe))\b",
+    r"|i am [A-Z]\w*|i'm [A-Z]\w*|that is all|that's (?:all|it)|see you|goodbye|bye|don't forget to (?:like|subscribe))\b",
     re.I,
 )
 
@@ -114,3 +114,8 @@ def _rank(index: Index, pool: list[Unit]) -> list[float]:
 
 def _overlap(a: frozenset[str], b: frozenset[str]) -> float:
     return len(a & b) / (min(len(a), len(b)) or 1)
+
+
+def greets(text: str) -> bool:
+    """Whether a sentence only opens or closes a video."""
+    return _GREETING.match(text) is not None

@@ -31,6 +31,8 @@ def count(question: Question, material: Material) -> Finding | None:
             number=len(named),
             items=tuple(p.name for p in named),
         )
+    if head == "times":
+        return _times(question, material)
     stated = _stated(question, head, material)
     pictured = _pictured(question, target, head, material)
     if stated is not None and (pictured is None or not _about_sight(low)):
@@ -43,6 +45,21 @@ def count(question: Question, material: Material) -> Finding | None:
     if listed is not None:
         return listed
     return _honest(question, target, material)
+
+
+_TIMES = re.compile(
+    r"\b(?:once|twice|\w+ times|(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth)\b[\w ]{0,30})",
+    re.I,
+)
+
+
+def _times(question: Question, material: Material) -> Finding | None:
+    """`How many times has she won?`: twice, three times, the third victory."""
+    for match in material.search(question)[:5]:
+        found = _TIMES.search(match.unit.text)
+        if found and match.score > 0.25:
+            return Finding(found.group(), (match.unit,), sure=False)
+    return None
 
 
 def _about_sight(low: str) -> bool:

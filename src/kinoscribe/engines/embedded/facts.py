@@ -13,12 +13,13 @@ from kinoscribe.engines.embedded.presence import find_presence
 from kinoscribe.engines.embedded.question import Question
 from kinoscribe.engines.embedded.screen_facts import screen_part, shown_words, titled
 from kinoscribe.engines.embedded.span import Span
-from kinoscribe.engines.embedded.summary import gist
+from kinoscribe.engines.embedded.stretches import nth_part
+from kinoscribe.engines.embedded.summary import gist, title
 from kinoscribe.engines.embedded.things import thing_asked
 from kinoscribe.engines.embedded.times import span
 from kinoscribe.engines.embedded.typed import typed
 from kinoscribe.engines.embedded.video_facts import about_video, answer_about, main_colours
-from kinoscribe.engines.embedded.words import is_stop, stem, tokens
+from kinoscribe.engines.embedded.words import Token, is_stop, stem, tokens
 from kinoscribe.engines.embedded.yes_no import answer_yes_no
 
 _SEEN = re.compile(
@@ -77,7 +78,7 @@ def _doing(material: Material) -> Finding:
 
 
 def _special_name(question: Question, material: Material) -> Finding | None:
-    if question.kind == "person":
+    if question.kind in ("person", "winner"):
         return person(question, material)
     if question.kind == "where":
         return place_name(question, material)
@@ -93,8 +94,10 @@ def _colour(question: Question, material: Material) -> Finding | None:
     for match in material.search(question):
         for found in spans.find(match.unit.text, "colour"):
             words = tokens(match.unit.text)
-            near = [abs(w.start - found.end) for w in words if stem(w.low, match.unit.language) in stems]
-            score = match.score + (0.5 if near and min(near) < 30 else 0.0)
+            gaps = [
+                _gap(match.unit.text, found, w) for w in words if stem(w.low, match.unit.language) in stems
+            ]
+            score = match.score + 0.5 * max(0.0, 1 - min(gaps, default=60) / 40)
             if match.score >= 0.3 and (best is None or score > best[0]):
                 best = (score, _with_detail(match.unit.text, found), match.unit)
     if best is not None:
@@ -132,12 +135,42 @@ def _colour(question: Question, material: Material) -> Finding | None:
     )
 
 
+def _gap(text: str, found: Span, word: Token) -> int:
+    """How far a colour is from a noun, in characters; a comma between them parts them."""
+    between = text[word.end : found.start] if word.end <= found.start else text[found.end : word.start]
+    return (
+        len(between)
+        + 30 * any(c in between for c in ",;.")
+        + 3 * (found.end <= word.start and len(between) > 1)
+    )
+
+
 def _with_detail(text: str, found: Span) -> str:
     """`white with a red roof`: a colour goes on where another follows in the same clause."""
     more = re.match(r"\s+with (?:an? |the |its )?[\w ]{3,30}", text[found.end :])
     if more and spans.find(more.group(), "colour"):
         return text[found.start : found.end] + more.group().rstrip()
     return found.text
+
+
+def _nth_story(question: Question, material: Material) -> Finding | None:
+    """`What is the last story about?`: the title and the gist of one part."""
+    low = question.text.lower()
+    if question.kind not in ("what", "which") or not re.search(
+        r"\babout\b|\bhappens?\b|\btitle\b|\btopic\b", low
+    ):
+        return None
+    where = nth_part(low, material)
+    if where is None:
+        return None
+    units = [u for u in material.index.units if where[0] <= u.middle < where[1]]
+    said = [u for u in units if u.kind == "speech"]
+    text = "; ".join(dict.fromkeys([title(material, units), *(u.text for u in said[:2])]))
+    return (
+        Finding(text, tuple(said[:1]), sentence=f"{text} ({span(*where)})", start=where[0], end=where[1])
+        if text
+        else None
+    )
 
 
 def _appears(question: Question, material: Material) -> Finding | None:
@@ -172,6 +205,7 @@ _SOURCES = (
     from_scoreboard,
     titled,
     _appears,
+    _nth_story,
     in_order,
     _special_name,
     counts.count,

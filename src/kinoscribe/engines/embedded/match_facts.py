@@ -45,6 +45,9 @@ def from_scoreboard(question: Question, material: Material) -> Finding | None:
         return Finding(line, (last.unit,), start=last.start, end=last.end)
     if question.kind == "winner":
         ahead = leader(last)
+        if ahead is not None and re.search(r"\b(?:behind|los(?:es|ing|t)|trail(?:s|ing))\b", low):
+            behind = last.away_name if last.home > last.away else last.home_name
+            return Finding(behind or "the other side", (last.unit,))
         if ahead is None:
             return Finding("nobody, it is a draw", (last.unit,), sentence=f"Nobody: it stands {last.text}.")
         return Finding(ahead or ("the home side" if last.home > last.away else "the away side"), (last.unit,))

@@ -33,10 +33,10 @@ def open_answer(question: Question, material: Material) -> Finding:
         return labelled
     best = matches[0]
     offers: list[tuple[float, str, Unit]] = []
-    for match in matches[:5]:
-        worth = match.score + 0.35 * match.own
+    for match in matches[:6]:
+        worth = match.score + 0.35 * match.own + 0.3 * _has_verb(question, match.unit, material)
         if worth < 0.7 * (best.score + 0.35 * best.own):
-            break
+            continue
         phrase = _answer_in(question, match.unit, known)
         if phrase and not match.unit.asks:
             described = (
@@ -65,6 +65,9 @@ def in_order(question: Question, material: Material) -> Finding | None:
     speech = material.index.speech
     anchors = material.index.search(clause, speech)
     if not anchors or anchors[0].own < 0.5:
+        return None
+    first = re.escape(clause[0])
+    if any(re.search(rf"\b{found.group(1)}\b[\w ]{{0,12}}\b{first}", a.unit.text, re.I) for a in anchors[:4]):
         return None
     alike = [a.unit.place for a in anchors if a.own >= 0.9 * anchors[0].own]
     if found.group(1).lower() == "before":
@@ -105,6 +108,14 @@ def _beside_label(matches: list[Match], material: Material) -> Finding | None:
                 latest = max((u for u in right if abs(u.left - value.left) < 0.03), key=lambda u: u.end)
                 return Finding(latest.text, (label, latest))
     return None
+
+
+def _has_verb(question: Question, unit: Unit, material: Material) -> bool:
+    """Whether a sentence has the verb of the question: what is asked for is its object."""
+    if not question.verb:
+        return False
+    forms = material.index.forms(question.verb)
+    return any(forms.get(word, 0.0) >= 0.6 for word in material.index.stems(unit))
 
 
 def _fitness(question: Question, phrase: str) -> float:

@@ -101,7 +101,7 @@ def _new_in(text: str, known: Callable[[str], bool]) -> str:
         content = sum(not is_stop(t.low, "en") and t.low not in FUNCTION_VERBS for t in tokens(phrase))
         if not content:
             continue
-        score = min(content, 3) + (2.5 if first > final else 1.0 if first > 0 else 0.5)
+        score = min(content, 3) + (3.0 if first > final else 1.0 if first > 0 else 0.5)
         if score > best_score:
             best, best_score = phrase, score
     return best

@@ -78,6 +78,7 @@ class Question:
     scope: tuple[float | None, float | None] | None = None
     language: str = ""
     yes_no: bool = False
+    verb: str = ""
 
 
 def read_question(text: str) -> Question:
@@ -114,6 +115,7 @@ def read_question(text: str) -> Question:
         if language and re.search(r"part|speaker|section|sentence|in |voice", low)
         else "",
         yes_no=yes_no,
+        verb=_main_verb(low),
     )
 
 
@@ -181,11 +183,33 @@ def _target(low: str, kind: str) -> str:
 
 def _noun(phrase: str) -> str:
     words = re.split(r"[ -]", phrase)
-    if is_stop(words[0], "en"):
+    if is_stop(words[0], "en") or (stem(words[0]) in _VERBS and not words[0].endswith("ing")):
         return ""
     if len(words) > 1 and (is_stop(words[1], "en") or words[1].endswith("ed") or stem(words[1]) in _VERBS):
         return words[0]
     return phrase
+
+
+_AUXILIARY = re.compile(
+    r"^(?:what|whom?|which \w+(?: \w+)?) (?:do|does|did|can|could|will|would|should|must|has|have|had) (.+?)\s*\??$"
+)
+_CUTS = frozenset(
+    "for from of in on at to with about as by during after before according when if while because".split()
+)
+
+
+def _main_verb(low: str) -> str:
+    """`connect` of `What does the tram line connect?`: the last word before a preposition."""
+    found = _AUXILIARY.match(low)
+    if found is None:
+        return ""
+    content: list[str] = []
+    for token in tokens(found.group(1)):
+        if token.low in _CUTS and len(content) > 1:
+            break
+        if not is_stop(token.low, "en"):
+            content.append(token.low)
+    return content[-1] if len(content) > 1 else ""
 
 
 def _wanted(low: str) -> int | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from kinoscribe.engines.embedded import lexicon as lex
 from kinoscribe.engines.embedded.amounts import amounts
 from kinoscribe.engines.embedded.moments import moments, weekdays, years
-from kinoscribe.engines.embedded.numbers import numbers
+from kinoscribe.engines.embedded.numbers import is_number_word
 from kinoscribe.engines.embedded.span import Span, beside, low_word, phrase
 from kinoscribe.engines.embedded.words import Token, is_stop, tokens
 
@@ -81,41 +81,30 @@ def places(text: str, words: list[Token]) -> list[Span]:
         last, content = at, 0
         ahead = at + 1
         while ahead < len(words) and ahead - at <= 6 and beside(text, words, ahead - 1):
-            low = words[ahead].low
-            if low in lex.PLACE_PREPOSITIONS and content and low not in ("of",):
+            if _ends_place(words[ahead], content):
                 break
-            if (low in lex.FUNCTION_VERBS and content) or low in (
-                "and",
-                "or",
-                "but",
-                "which",
-                "who",
-                "that",
-                "when",
-                "as",
-                "for",
-                "with",
-                "because",
-            ):
-                break
-            if (
-                low in lex.NOT_PLACES
-                or low in lex.WEEKDAYS
-                or low in lex.MONTHS
-                or low in lex.RELATIVE_DAYS
-                or words[ahead].text[0].isdigit()
-            ):
-                content = 0
-                break
-            if not is_stop(low, "en"):
+            if not is_stop(words[ahead].low, "en"):
                 content += 1
                 last = ahead
             ahead += 1
-        if content and not any(
-            n.first <= last and n.last > at for n in numbers(words[: last + 1]) if n.year_like or n.clock
-        ):
+        if content:
             found.append(phrase(text, words, at, last, "where"))
     return _chained(text, found)
+
+
+_CLAUSE_WORDS = frozenset(
+    "and or but which who that when as for with because after before until while".split()
+)
+
+
+def _ends_place(word: Token, content: int) -> bool:
+    """Whether a word cannot belong to the place: a time, a number, a verb, the next phrase."""
+    low = word.low
+    if low in lex.NOT_PLACES or low in lex.WEEKDAYS or low in lex.MONTHS or low in lex.RELATIVE_DAYS:
+        return True
+    if word.text[0].isdigit() or is_number_word(low) or low in _CLAUSE_WORDS:
+        return True
+    return bool(content) and (low in lex.PLACE_PREPOSITIONS or low in lex.FUNCTION_VERBS)
 
 
 def _chained(text: str, found: list[Span]) -> list[Span]:
@@ -217,6 +206,11 @@ def _matches(pattern: re.Pattern[str], kind: str) -> Finder:
     return pick
 
 
+_TRAVEL = re.compile(
+    r"\b(?:by (?:\w+ )?(?:bicycle|bike|car|train|bus|tram|plane|boat|ship|ferry|taxi|subway|metro|motorbike|truck|air|sea|"
+    r"helicopter|coach|van)|on foot|on horseback|on skis)\b",
+    re.I,
+)
 _FINDERS: dict[str, Finder] = {
     "money": _of_kinds("money"),
     "percent": _of_kinds("percent"),
@@ -251,6 +245,7 @@ _FINDERS: dict[str, Finder] = {
     "url": _matches(_URL, "url"),
     "email": _matches(_EMAIL, "email"),
     "phone": _matches(_PHONE, "phone"),
+    "manner": _matches(_TRAVEL, "manner"),
     "file": _matches(_FILE, "file"),
     "version": _matches(_VERSION, "version"),
     "score": _matches(_SCORE, "score"),

@@ -2,6 +2,7 @@
 
 import re
 
+from kinoscribe.engines.embedded.central import central, greets
 from kinoscribe.engines.embedded.chapters import chapters
 from kinoscribe.engines.embedded.describe import looks_of, stretch
 from kinoscribe.engines.embedded.material import Material
@@ -27,7 +28,16 @@ def nth_part(text: str, material: Material) -> tuple[float, float] | None:
     if what in ("shot", "scene"):
         spans = [(s.start, s.end) for s in material.notes.shots]
     else:
-        spans = [(c.start, c.end) for c in chapters(material)]
+        told = chapters(material)
+        if what in ("story", "topic"):
+            told = [
+                c
+                for c in told
+                if central(
+                    material.index, [u for u in c.units if u.kind == "speech" and not greets(u.text)], 1
+                )
+            ]
+        spans = [(c.start, c.end) for c in told]
     if word in ("last", "final"):
         place = len(spans)
     return spans[place - 1] if 1 <= place <= len(spans) else None

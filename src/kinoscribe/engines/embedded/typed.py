@@ -7,6 +7,7 @@ from kinoscribe.engines.embedded import spans
 from kinoscribe.engines.embedded.finding import Finding
 from kinoscribe.engines.embedded.index import Match, Unit
 from kinoscribe.engines.embedded.material import Material
+from kinoscribe.engines.embedded.numbers import numbers
 from kinoscribe.engines.embedded.question import Question
 from kinoscribe.engines.embedded.span import Span
 from kinoscribe.engines.embedded.words import is_stop, stem, tokens
@@ -32,6 +33,7 @@ _PHRASES: dict[str, tuple[str, ...]] = {
     "phone": ("phone",),
     "version": ("version",),
     "frequency": ("frequency",),
+    "manner": ("manner",),
 }
 _ENOUGH = 0.34  # share of a question's words that evidence must hold before it is offered as an answer
 _RECORDED = re.compile(r"\b(?:recorded|recording|filmed|film|taken|shot|date|time ?stamp|made|broadcast)\b")
@@ -118,7 +120,7 @@ def _without_words(question: Question, matches: list[Match], material: Material)
                 until = re.search(r"\b(?:until|till|by|through) [\w ]{3,30}", unit.text)
                 if until and spans.find(until.group(), "when"):
                     return Finding(spans.find(until.group(), "when")[0].text, (unit,), sure=False)
-        case "temperature" | "percent" | "duration" | "speed" | "weight":
+        case "manner" | "temperature" | "percent" | "duration" | "speed" | "weight":
             found = [(u, s) for u in units for s in _spans(u.text, _PHRASES[question.kind][0])]
             if found and len({s.value for _, s in found}) == 1:
                 return Finding(found[0][1].text, (found[0][0],), sure=False)
@@ -157,7 +159,11 @@ def _spans(text: str, kind: str) -> list[Span]:
     if kind == "frequency":
         return [Span("frequency", m.start(), m.end(), m.group()) for m in _FREQUENCY.finditer(text)]
     if kind == "with_long":
-        return [Span("length", m.start(1), m.end(1), m.group(1)) for m in _WITH_LONG.finditer(text)]
+        return [
+            Span("length", m.start(1), m.end(1), m.group(1))
+            for m in _WITH_LONG.finditer(text)
+            if numbers(tokens(m.group(1)))
+        ]
     if kind == "bare_degrees":
         return [s for s in spans.find(text, "number") if s.value and 30 <= s.value <= 500]
     if kind == "clock":

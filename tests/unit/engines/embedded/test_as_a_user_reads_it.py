@@ -28,7 +28,21 @@ FACTS = VideoFacts(
     bytes=1_000_000,
 )
 RECIPES = [
-    f"Recipe {word}" for word in "one two three four five six seven eight nine ten eleven twelve".split()
+    f"Recipe {word}"
+    for word in [
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+    ]
 ]
 EXTRAS = ["Salt", "Pepper", "Flour"]
 NOTES = Notes(

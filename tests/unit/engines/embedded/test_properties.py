@@ -29,18 +29,115 @@ from kinoscribe.output.timestamps import plain
 
 CALM = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 WORDS = st.sampled_from(
-    "the cat is on a table $5 3 eggs Maria at nine Monday because of frost LIONS 2 - 1 über 東京 % - … ? ! “ \x00 red".split(
-        " "
-    )
+    [
+        "the",
+        "cat",
+        "is",
+        "on",
+        "a",
+        "table",
+        "$5",
+        "3",
+        "eggs",
+        "Maria",
+        "at",
+        "nine",
+        "Monday",
+        "because",
+        "of",
+        "frost",
+        "LIONS",
+        "2",
+        "-",
+        "1",
+        "über",
+        "東京",
+        "%",
+        "-",
+        "…",
+        "?",
+        "!",
+        "“",
+        "\x00",
+        "red",
+    ]
 )
 TEXT = st.one_of(st.text(max_size=60), st.lists(WORDS, max_size=14).map(" ".join))
 PROMPTS = st.one_of(
     st.text(max_size=200),
     st.lists(
         st.sampled_from(
-            """what who when where why how many which list name summarize describe is there the cat title and chapters as
-            json table 5 keywords in two sentences said about 0:10 between 0:05 and 0:15 last first colour of ? . , :
-            \n 1. only nothing else""".split(" ")
+            [
+                "what",
+                "who",
+                "when",
+                "where",
+                "why",
+                "how",
+                "many",
+                "which",
+                "list",
+                "name",
+                "summarize",
+                "describe",
+                "is",
+                "there",
+                "the",
+                "cat",
+                "title",
+                "and",
+                "chapters",
+                "as\n",
+                "",
+                "",
+                "",
+                "",
+                "",
+                "",
+                "",
+                "",
+                "",
+                "",
+                "",
+                "json",
+                "table",
+                "5",
+                "keywords",
+                "in",
+                "two",
+                "sentences",
+                "said",
+                "about",
+                "0:10",
+                "between",
+                "0:05",
+                "and",
+                "0:15",
+                "last",
+                "first",
+                "colour",
+                "of",
+                "?",
+                ".",
+                ",",
+                ":\n",
+                "",
+                "",
+                "",
+                "",
+                "",
+                "",
+                "",
+                "",
+                "",
+                "",
+                "",
+                "\n",
+                "1.",
+                "only",
+                "nothing",
+                "else",
+            ]
         ),
         max_size=16,
     ).map(" ".join),
@@ -139,7 +236,20 @@ LEAVES: st.SearchStrategy[dict[str, Any]] = st.one_of(
     st.sampled_from([{"type": "timestamp", "format": f} for f in ("seconds", "hh:mm:ss", "hh:mm:ss.fff")]),
 )
 NAMES = st.sampled_from(
-    "title summary count people start_time score scenes items price is_red tags x".split()
+    [
+        "title",
+        "summary",
+        "count",
+        "people",
+        "start_time",
+        "score",
+        "scenes",
+        "items",
+        "price",
+        "is_red",
+        "tags",
+        "x",
+    ]
 )
 
 
