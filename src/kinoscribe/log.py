@@ -5,9 +5,12 @@ import sys
 
 import structlog
 
+_chosen: list[str] = []
+
 
 def set_up(level: str = "info", *, as_json: bool = True) -> None:
     """Sends all logs of the process to standard error at `level` (debug, info, warning, error)."""
+    _chosen[:] = [level, "json" if as_json else "text"]
     number = logging.getLevelNamesMapping()[level.upper()]
     renderer: structlog.types.Processor = (
         structlog.processors.JSONRenderer()
@@ -30,6 +33,17 @@ def set_up(level: str = "info", *, as_json: bool = True) -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr)
+
+
+def chosen() -> list[str]:
+    """What `set_up_as` needs in another process; empty when nothing was set up in this one."""
+    return list(_chosen)
+
+
+def set_up_as(chosen: list[str]) -> None:
+    """Logs as the process does that chose so."""
+    if chosen:
+        set_up(chosen[0], as_json=chosen[1] == "json")
 
 
 def _keep(_logger: object, _name: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
