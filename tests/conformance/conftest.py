@@ -56,6 +56,18 @@ def files() -> Iterator[FileServer]:
 
 
 @pytest.fixture(scope="session")
+def hidden(files: FileServer) -> Iterator[FileServer]:
+    """The same on an address that no server here may fetch from; not every system has a second loopback address."""
+    try:
+        started = start_file_server("127.0.0.2")
+    except OSError:
+        yield files
+        return
+    yield started
+    started.close()
+
+
+@pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The server most tests share: clips by URL from this machine, prepared answers, a quick heartbeat."""
     folder = tmp_path_factory.mktemp("served")

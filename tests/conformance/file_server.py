@@ -16,8 +16,8 @@ class FileServer:
     asked: list[str] = field(default_factory=list)
     ended: threading.Event = field(default_factory=threading.Event)
 
-    def url(self, path: str, host: str = "127.0.0.1") -> str:
-        return f"http://{host}:{self.server.server_port}/{path}"
+    def url(self, path: str) -> str:
+        return f"http://{self.server.server_address[0]!s}:{self.server.server_port}/{path}"
 
     def close(self) -> None:
         self.ended.set()
@@ -25,7 +25,8 @@ class FileServer:
         self.server.server_close()
 
 
-def start_file_server() -> FileServer:
+def start_file_server(host: str = "127.0.0.1") -> FileServer:
+    """A server in a thread of its own. Raises `OSError` where the machine cannot listen on `host`."""
     files: FileServer
 
     class Handler(BaseHTTPRequestHandler):
@@ -71,6 +72,6 @@ def start_file_server() -> FileServer:
         def handle_error(self, request: object, client_address: object) -> None:
             """A client that goes away early is what some tests are about."""
 
-    files = FileServer(Server(("127.0.0.1", 0), Handler))
+    files = FileServer(Server((host, 0), Handler))
     threading.Thread(target=files.server.serve_forever, daemon=True).start()
     return files

@@ -283,11 +283,25 @@ def test_a_private_address_is_refused_at_once(wire: httpx2.Client, body: Json, u
 
 @pytest.mark.rule("C040")
 def test_a_private_address_is_refused_behind_a_redirect_too(
-    wire: httpx2.Client, body: Json, files: FileServer
+    wire: httpx2.Client, body: Json, files: FileServer, hidden: FileServer
 ) -> None:
-    for target in (PRIVATE[0], PRIVATE[3]):
+    """A good video waits there, and nobody may come for it."""
+    there = hidden.url("plain.mp4?hidden").replace("127.0.0.1", "127.0.0.2")
+    for target in (
+        there,
+        files.url(f"redirect?to={there}"),
+        files.url("redirect?to=http://169.254.169.254/"),
+    ):
         video = {"type": "url", "url": files.url(f"redirect?to={target}")}
         refusal(wire.post("analyze", json={**body, "video": video}), 400, "parameter_invalid", "video.url")
+    refusal(
+        wire.post("analyze", json={**body, "video": {"type": "url", "url": there}}),
+        400,
+        "parameter_invalid",
+        "video.url",
+    )
+    assert [path for path in files.asked if path.startswith("/redirect?to=http://127.0.0.2")]
+    assert not [path for path in hidden.asked if path.startswith("/plain.mp4?hidden")]
 
 
 @pytest.mark.rule("C040")
