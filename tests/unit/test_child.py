@@ -223,6 +223,7 @@ def test_a_process_that_does_not_stop_is_killed(children: Children) -> None:
     (first,) = ask(children, "pid")
     call = children.call(b"hang")
     assert next(call) == b"hanging"
+    time.sleep(0.3)  # it looks for a word to stop after each piece, and only then does it hang
     began = time.monotonic()
     call.close()
     assert time.monotonic() - began < 5.0
