@@ -1,11 +1,14 @@
 """What the OpenAPI document promises is what the server does."""
 
+from typing import Any
+
 import httpx2
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
 from schemathesis.schemas import APIOperation, BaseSchema
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -28,16 +31,16 @@ def document(fuzzed: Served) -> BaseSchema:
 
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
 def test_every_answer_is_as_documented(document: BaseSchema, fuzzed: Served, mode: GenerationMode) -> None:
-    operations = [found.ok() for found in document.get_all_operations()]
+    operations = [found.ok() for found in document.get_all_operations() if isinstance(found, Ok)]
     assert len(operations) >= 8
     for operation in operations:
         _call_many_times(operation, fuzzed.key, mode)
 
 
-def _call_many_times(operation: APIOperation, key: str, mode: GenerationMode) -> None:
+def _call_many_times(operation: APIOperation[Any, Any, Any, Any], key: str, mode: GenerationMode) -> None:
     @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
     @given(case=operation.as_strategy(generation_mode=mode))
-    def call(case: schemathesis.Case) -> None:
+    def call(case: schemathesis.Case[Any]) -> None:
         case.call_and_validate(checks=CHECKS, headers={"x-api-key": key})
 
     call()
