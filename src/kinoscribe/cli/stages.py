@@ -82,10 +82,11 @@ class Lines:
         self._began: dict[str, float] = {}
         self._said: dict[str, float] = {}
         self._over: set[str] = set()
+        self._closed = False
 
     def show(self, progress: Progress) -> None:
         stage, now = progress.stage, clock.steady()
-        if stage in self._over:
+        if self._closed or stage in self._over:
             return
         if stage == _LAST:
             for earlier in [name for name in self._began if name not in self._over and name != _LAST]:
@@ -99,7 +100,8 @@ class Lines:
             self._write(f"{stage_words(stage)}:{share} {now - began:.0f} s")
 
     def close(self) -> None:
-        """Every line stands for itself."""
+        """Every line stands for itself; one more would be glued to an answer that has begun."""
+        self._closed = True
 
     def _end(self, stage: str, now: float) -> None:
         self._over.add(stage)

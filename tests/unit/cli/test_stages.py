@@ -83,3 +83,12 @@ def test_where_nobody_watches_there_are_lines() -> None:
 
 def test_a_stage_without_words_of_its_own_is_named_by_its_name() -> None:
     assert stage_words("voice_prints") == "voice prints"
+
+
+def test_no_line_is_glued_to_an_answer_that_has_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    out, _ = io.StringIO(), _Clock(monkeypatch)
+    lines = Lines(out)
+    lines.show(Progress("answer", 0.0))
+    lines.close()
+    lines.show(Progress("answer", 1.0))
+    assert out.getvalue() == ""
