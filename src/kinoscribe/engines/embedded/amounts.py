@@ -26,6 +26,15 @@ def amounts(text: str, words: list[Token]) -> list[Span]:
     for n in numbers(words):
         found.append(_amount(text, words, n))
     for at, word in enumerate(words):
+        if word.low == "free" and low_word(words, at - 1) in (
+            "is",
+            "are",
+            "for",
+            "completely",
+            "totally",
+            "absolutely",
+        ):
+            found.append(phrase(text, words, at, at, "money", 0.0))
         following = low_word(words, at + 1)
         if (
             word.low in ("a", "an", "half")

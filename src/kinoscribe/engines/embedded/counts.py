@@ -6,12 +6,12 @@ from kinoscribe.engines.embedded import objects, spans
 from kinoscribe.engines.embedded.finding import Finding
 from kinoscribe.engines.embedded.index import Unit
 from kinoscribe.engines.embedded.material import Material
-from kinoscribe.engines.embedded.numbers import numbers, say
+from kinoscribe.engines.embedded.numbers import Number, numbers, say
 from kinoscribe.engines.embedded.people import people
 from kinoscribe.engines.embedded.question import Question
 from kinoscribe.engines.embedded.slides import slides
 from kinoscribe.engines.embedded.times import span
-from kinoscribe.engines.embedded.words import stem, tokens
+from kinoscribe.engines.embedded.words import Token, stem, tokens
 
 __all__ = ["count", "say"]
 
@@ -89,6 +89,15 @@ def _stated(question: Question, head: str, material: Material) -> Finding | None
                         ahead - number.last - 1
                     )
                     phrase = unit.text[words[number.first].start : words[ahead].end]
+                    part = _part_of(words, number)
+                    if part is not None:
+                        best = (
+                            score,
+                            unit,
+                            unit.text[words[part.first].start : words[part.last].end],
+                            part.value,
+                        )
+                        continue
                     if score > (best[0] if best else 0.3):
                         best = (score, unit, phrase, number.value)
     if best is None and len(question.terms) > 1:
@@ -100,6 +109,13 @@ def _stated(question: Question, head: str, material: Material) -> Finding | None
     if best is None:
         return None
     return Finding(best[2], (best[1],), number=best[3])
+
+
+def _part_of(words: list[Token], number: Number) -> Number | None:
+    """The four of `four out of five stars`."""
+    if [w.low for w in words[max(0, number.first - 2) : number.first]] != ["out", "of"]:
+        return None
+    return next((n for n in numbers(words[: number.first]) if n.last == number.first - 3), None)
 
 
 def _pictured(question: Question, target: str, head: str, material: Material) -> Finding | None:

@@ -25,6 +25,7 @@ from kinoscribe.notes import Notes, ScreenText, Sentence
 _ANSWERS = {-1: 1.0, -2: 0.8}  # how much the sentences after a spoken question take over its words
 _BOARD = re.compile(r"\d\s*[-–:]\s*\d")
 _BUCKET = 10.0
+KIND_OF = 0.7  # how much a bus counts where a vehicle is asked for
 _BELIEVED = 0.15
 _BULLETS = "●•▪■◦‣►▶○◆* \t"
 _NEAR = 25.0  # seconds between sentences that still explain one another
@@ -133,7 +134,7 @@ class Index:
                     found.setdefault(other, 0.6)
             for other in _HYPONYMS.get(own, ()):
                 if other in self.frequency:
-                    found.setdefault(other, 0.7)
+                    found.setdefault(other, KIND_OF)
         if not any(weight == 1.0 for weight in found.values()) and len(word) >= 5:
             plain = fold(word)
             for other in self.frequency:

@@ -177,6 +177,11 @@ def brand(question: Question, material: Material) -> Finding | None:
         if t.text[0].isupper() and len(t.text) > 1
     ) + Counter(u.text.strip(" .!").lower() for u in material.index.speech if " " not in u.text.strip())
     shown = Counter(t.low for u in material.index.texts for t in tokens(u.text))
+    if re.search(r"\b(?:product|model|device)\b", question.text.lower()):
+        for match in material.search(question)[:4]:
+            runs = [s for s in spans.find(match.unit.text, "proper") if len(s.text.split()) > 1]
+            if runs and match.score > 0.4 and tokens(runs[0].text)[0].low not in lex.GIVEN_NAMES:
+                return Finding(runs[0].text, (match.unit,))
     common = {t.text for u in material.index.units for t in tokens(u.text) if t.text[0].islower()}
     best: tuple[float, str, Unit] | None = None
     matches = {m.unit.place: m.score for m in material.search(question)} if question.terms else {}

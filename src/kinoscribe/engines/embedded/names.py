@@ -38,7 +38,7 @@ def person(question: Question, material: Material) -> Finding | None:
     low = question.text.lower()
     known = people(material.index)
     if re.search(
-        r"\b(?:to whom|whom .*\b(?:speak|talk|address)|who is (?:being )?addressed"
+        r"\b(?:to whom .*\b(?:speak|talk|address)|whom .*\b(?:speak|talk|address)|who is (?:being )?addressed"
         r"|who .* (?:speak|talk)(?:s|ing)? to)\b",
         low,
     ):
@@ -67,6 +67,9 @@ def person(question: Question, material: Material) -> Finding | None:
     matches = material.search(question)
     if not matches or matches[0].score < 0.3:
         return _presenter(question, material, known)
+    passive = _by_whom(matches)
+    if passive is not None and not re.search(r"\b(?:is|was|are|were|been|being) \w+(?:ed|en|t)\b", low):
+        return passive
     found: list[tuple[float, str, Unit]] = []
     for match in matches[:12]:
         found += _names_in(question, match, known, material)
@@ -151,6 +154,19 @@ _PRESENTS = re.compile(
 )
 
 
+def _by_whom(matches: list[Match]) -> Finding | None:
+    """`founded by Dutch sailors`: who did it, when the best sentence tells it in the passive."""
+    for match in matches[:2]:
+        if match.own > 0.6 and match.unit.kind == "speech":
+            found = re.search(
+                r"\b(?:is|was|were|are|been|being)\s+(?:\w+\s+){1,2}by\s+((?:the |a |an )?[\w'’-]+(?:\s[A-Z][\w'’-]+|\s[a-z][\w'’-]+(?=[.,]|$| [A-Z0-9]| (?:in|on|at|for|from|during|with|to|and|last|this)\b)){0,3})",
+                match.unit.text,
+            )
+            if found and not found.group(1)[0].isdigit():
+                return Finding(found.group(1), (match.unit,))
+    return None
+
+
 def _presenter(question: Question, material: Material, known: list[Person]) -> Finding | None:
     """Who speaks, for questions about what the speaker does: the one who tells a name."""
     if not _PRESENTS.search(question.text.lower()):
@@ -207,12 +223,12 @@ def _names_in(
     asked = {w for w in fold(question.text).split() if not is_stop(w, "en")}
     found = []
     for one in known:
-        if match.unit in one.units and not set(fold(one.name).split()) & asked:
+        if match.unit in one.units and not set(fold(one.name).split()) - lex.TITLES - lex.ROLES <= asked:
             found.append((match.score + 0.3 * match.own + 0.1, one.name, match.unit))
     if not found:
         for found_span in spans.find(match.unit.text, "proper"):
             before = match.unit.text[: found_span.start].split()
-            placed = bool(before) and before[-1].lower() in lex.PLACE_PREPOSITIONS - {"by"}
+            placed = bool(before) and before[-1].lower() in lex.PLACE_PREPOSITIONS - {"by", "to"}
             if placed:
                 continue
             if not set(fold(found_span.text).split()) & asked and found_span.text.lower() not in lex.COLOURS:
@@ -230,24 +246,44 @@ def _subject(match: Match, material: Material, question: Question) -> Finding | 
     if passive and re.search(r"\b(?:is|was|were|are|been)\b", unit.text):
         return Finding(passive.group(1), (unit,), sure=False)
     asked = {form for t in question.terms for form in material.index.forms(t)}
-    for at, word in enumerate(words):
-        hit = stem(word.low, unit.language) in asked
-        if (hit and at == 0) or words[0].low in lex.PLACE_PREPOSITIONS | {"after", "when", "if", "what"}:
-            return None
-        if (hit and at <= 6) or (word.low in lex.FUNCTION_VERBS and at):
-            phrase = unit.text[words[0].start : words[at - 1].end]
-            content = [w for w in words[:at] if not is_stop(w.low, "en") and w.low not in lex.FUNCTION_VERBS]
-            if content:
-                return Finding(phrase[0].upper() + phrase[1:], (unit,), sure=False)
-            return None
-    return None
+    hits = [at for at, word in enumerate(words) if stem(word.low, unit.language) in asked]
+    if not hits or hits[0] == 0 or words[0].low in lex.PLACE_PREPOSITIONS | {"after", "when", "if", "what"}:
+        return None
+    first = hits[0]
+    while (
+        first > 0
+        and words[first - 1].low not in _BREAKS
+        and "," not in unit.text[words[first - 1].end : words[first].start]
+    ):
+        first -= 1
+    last = hits[0] - 1
+    for at in range(first, hits[0]):
+        if words[at].low in lex.FUNCTION_VERBS and at > first:
+            last = at - 1
+            break
+    content = [
+        w for w in words[first : last + 1] if not is_stop(w.low, "en") and w.low not in lex.FUNCTION_VERBS
+    ]
+    if not content:
+        return None
+    phrase = unit.text[words[first].start : words[last].end]
+    return Finding(phrase[0].upper() + phrase[1:], (unit,), sure=False)
+
+
+_BREAKS = frozenset("and but so because which who that when while or".split())
+
+
+_PLURAL = re.compile(
+    r"\b(?:which|what) (?:\w+ )?(?:towns|cities|villages|countries|places|locations|regions|islands)\b"
+)
 
 
 def place_name(question: Question, material: Material) -> Finding | None:
     """Where: a place phrase near the words of the question; for `which town` a name."""
     low = question.text.lower()
     by_name = bool(
-        re.search(
+        _PLURAL.search(low)
+        or re.search(
             rf"\b(?:which|what) (?:{_PLACE_NOUNS.replace(' ', '|')})\b"
             rf"|\bname of the (?:{_PLACE_NOUNS.replace(' ', '|')})\b",
             low,
@@ -296,6 +332,14 @@ def place_name(question: Question, material: Material) -> Finding | None:
         captioned = _captioned_place(question, material, best)
         if captioned is not None:
             return captioned
+    if by_name and best is not None and best[0] > 0.35 and _PLURAL.search(low):
+        names = [
+            re.sub(r"^\w+\s+(?:the\s+)?", "", p.text)
+            for p in spans.find(best[2].text, "where")
+            if p.text.split()[-1][0].isupper()
+        ]
+        if len(names) > 1:
+            return Finding(", ".join(names), (best[2],), items=tuple(names))
     if best is None or best[0] < 0.35:
         return _most_named_place(material) if by_name else None
     text = re.sub(r"^(?:in|at|from|to|into)\s+(?:the\s+)?", "", best[1]) if by_name else best[1]

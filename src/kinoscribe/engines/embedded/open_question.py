@@ -4,12 +4,12 @@ import re
 from collections.abc import Callable
 
 from kinoscribe.engines.embedded.finding import Finding
-from kinoscribe.engines.embedded.index import Match, Unit
-from kinoscribe.engines.embedded.lexicon import KINDS, PARTS_OF_VIDEO, PLACE_PREPOSITIONS
+from kinoscribe.engines.embedded.index import KIND_OF, Match, Unit
+from kinoscribe.engines.embedded.lexicon import FUNCTION_VERBS, KINDS, PARTS_OF_VIDEO, PLACE_PREPOSITIONS
 from kinoscribe.engines.embedded.material import Material
 from kinoscribe.engines.embedded.phrases import around, clean, new_part, noun_phrase
 from kinoscribe.engines.embedded.question import Question
-from kinoscribe.engines.embedded.words import content_words, guess_language, stem, tokens
+from kinoscribe.engines.embedded.words import content_words, guess_language, is_stop, stem, tokens
 
 _ENOUGH = 0.34
 _PARTS = PARTS_OF_VIDEO
@@ -85,7 +85,9 @@ def in_order(question: Question, material: Material) -> Finding | None:
 
 
 def _known(question: Question, material: Material) -> Callable[[str], bool]:
-    forms = {form for t in question.terms for form in material.index.forms(t)}
+    forms = {
+        form for t in question.terms for form, weight in material.index.forms(t).items() if weight != KIND_OF
+    }
     return lambda word: any(stem(word, language) in forms for language in material.index.languages)
 
 
@@ -168,7 +170,60 @@ def _answer_in(question: Question, unit: Unit, known: Callable[[str], bool]) -> 
                 return clean(member)
     if unit.kind == "text" and len(unit.text.split()) <= 4:
         return unit.text
-    return clean(new_part(unit.text, known))
+    return _object(question, unit, known) or _doer(question, unit) or clean(new_part(unit.text, known))
+
+
+def _object(question: Question, unit: Unit, known: Callable[[str], bool]) -> str:
+    """What stands after the verb of the question in its clause."""
+    if not question.verb or unit.kind != "speech":
+        return ""
+    words = tokens(unit.text)
+    wanted = stem(question.verb)
+    at = next((i for i, w in enumerate(words) if stem(w.low, unit.language) == wanted), None)
+    if at is None or at + 1 >= len(words):
+        return ""
+    rest = re.split(
+        r"[.!?;]|,\s+(?:and|but|so|which|who|because)\b|\s+(?:because|when|while|before|after|until)\b",
+        unit.text[words[at].end :],
+    )[0]
+    if re.match(r"\s*(?:and|or|but)\b", rest):
+        return ""
+    content = [t for t in tokens(rest) if not is_stop(t.low, "en") and not known(t.low)]
+    return clean(re.sub(r"^\s*(?:that|to|on|of)\s+", "", rest)) if content else ""
+
+
+_SUBJECT = re.compile(
+    r"^what (?!is\b|are\b|was\b|were\b|do\b|does\b|did\b|can\b|will\b|has\b|have\b|had\b|should\b|would\b|could\b|kind\b)([a-z]{3,})\b"
+)
+
+
+def _doer(question: Question, unit: Unit) -> str:
+    """`What arrived?`: the words before that verb in its clause."""
+    asked = _SUBJECT.match(question.text.lower().strip())
+    if asked is None or unit.kind != "speech":
+        return ""
+    words = tokens(unit.text)
+    wanted = stem(asked.group(1))
+    at = next((i for i, w in enumerate(words) if stem(w.low, unit.language) == wanted), None)
+    if not at:
+        return ""
+    before = re.split(r"[,.!?;]\s+|\b(?:and|but|so)\s+", unit.text[: words[at].start])[-1]
+    parts = [
+        t
+        for t in tokens(before)
+        if not is_stop(t.low, "en") and t.low not in FUNCTION_VERBS and not t.low.endswith("ly")
+    ]
+    return (
+        clean(
+            re.sub(
+                r"\s+(?:is|are|was|were|has|have|had|will|can|could|would|still|then|also|now)\s*$",
+                "",
+                before,
+            )
+        )
+        if parts
+        else ""
+    )
 
 
 def _members(head: str) -> frozenset[str]:

@@ -101,7 +101,13 @@ def _new_in(text: str, known: Callable[[str], bool]) -> str:
         content = sum(not is_stop(t.low, "en") and t.low not in FUNCTION_VERBS for t in tokens(phrase))
         if not content:
             continue
-        score = min(content, 3) + (3.0 if first > final else 1.0 if first > 0 else 0.5)
+        joined = words[first].low in ("and", "but") and first > 0
+        score = (
+            min(content, 3)
+            - 2.0 * joined
+            + 1.5 * (0 < first and last < final)
+            + (3.0 if first > final else 1.0 if first > 0 else 0.5)
+        )
         if score > best_score:
             best, best_score = phrase, score
     return best
@@ -154,6 +160,13 @@ def noun_phrase(text: str, is_head: Callable[[str], bool], *, with_head: bool = 
         phrase = text[
             words[first].start : words[last].end if with_head or first == at else words[at].start
         ].strip()
+        if (
+            at + 2 < len(words)
+            and words[at + 1].low == "of"
+            and words[at + 2].text[0].isupper()
+            and with_head
+        ):
+            phrase = text[words[first].start : words[at + 2].end]
         if first > 0 and words[first - 1].low in ("a", "an") and with_head:
             phrase = f"{words[first - 1].text} {phrase}"
         before = [w.low for w in words[max(0, first - 2) : first]]

@@ -107,7 +107,7 @@ def read_question(text: str) -> Question:
         text=text.strip(),
         kind=kind,
         target=target,
-        terms=_terms(text, kind, position),
+        terms=_without_number(_terms(text, kind, position), wanted),
         wanted=wanted,
         position=position,
         scope=_scope(low),
@@ -203,6 +203,8 @@ def _main_verb(low: str) -> str:
     found = _AUXILIARY.match(low)
     if found is None:
         return ""
+    if re.match(r"(?:they|you|we|he|she|i|people|one|the \w+) have\b", found.group(1)):
+        return "have"
     content: list[str] = []
     for token in tokens(found.group(1)):
         if token.low in _CUTS and len(content) > 1:
@@ -210,6 +212,13 @@ def _main_verb(low: str) -> str:
         if not is_stop(token.low, "en"):
             content.append(token.low)
     return content[-1] if len(content) > 1 else ""
+
+
+def _without_number(terms: tuple[str, ...], wanted: int | None) -> tuple[str, ...]:
+    """The terms without the number of things that are wanted."""
+    if wanted is None:
+        return terms
+    return tuple(t for t in terms if not any(n.value == wanted for n in numbers(tokens(t)))) or terms
 
 
 def _wanted(low: str) -> int | None:

@@ -24,7 +24,7 @@ _EMAIL = re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _PHONE = re.compile(r"(?<![\w.])\+?\d[\d ()/-]{6,}\d(?![\w.])")
 _SCORE = re.compile(r"(?<![\d.:])(\d{1,3})\s*[-–—:]\s*(\d{1,3})(?![\d.:])")
 _REASON = re.compile(
-    r"\b(?:because(?: of)?|due to|owing to|thanks to|caused by|as a result of|on account of|so that|in order to|"
+    r"\b(?:because(?: of)?|(?:the )?(?:main |real )?reason (?:for (?:this|that) )?(?:is|was)(?: that)?|due to|owing to|thanks to|caused by|as a result of|on account of|so that|in order to|"
     r"since (?=(?:it|they|he|she|we|the|there)\b))",
     re.I,
 )
@@ -166,7 +166,7 @@ def proper(text: str, words: list[Token], shouted: bool = False) -> list[Span]:
         ):
             at += 1
             continue
-        if single and (low in lex.WEEKDAYS or low in lex.MONTHS):
+        if low in lex.WEEKDAYS or (low in lex.MONTHS and (single or words[last].text[0].isdigit())):
             at += 1
             continue
         if low_word(words, at - 1) in lex.TITLES and words[at - 1].text[0].isupper():

@@ -39,8 +39,8 @@ _TAIL = re.compile(
     re.I,
 )
 _HEAD = re.compile(
-    r"^(?:the (?:word|words|term|topic|subject|name|text|phrase|object)s?\s+"
-    r"|there (?:is|are)\s+|any(?:thing about)?\s+|the|a|an|some|any|of|about"
+    r"^(?:the (?:word|term|topic|subject|name|text|phrase|object)s?"
+    r"|there (?:is|are)|any(?:thing about)?|the|a|an|some|any|of|about"
     r"|something like|his|her|their|its|our|my)\s+",
     re.I,
 )

@@ -35,6 +35,7 @@ _PHRASES: dict[str, tuple[str, ...]] = {
     "frequency": ("frequency",),
     "manner": ("manner",),
 }
+_STRICT = frozenset("when weekday clock year duration percent length weight temperature frequency".split())
 _ENOUGH = 0.34  # share of a question's words that evidence must hold before it is offered as an answer
 _RECORDED = re.compile(r"\b(?:recorded|recording|filmed|film|taken|shot|date|time ?stamp|made|broadcast)\b")
 _FREQUENCY = re.compile(
@@ -72,9 +73,21 @@ def typed(question: Question, material: Material) -> Finding | None:
         if found is not None and (best is None or found.score - 0.3 * place > best.score):
             best = found
     top = matches[0].score if matches else 0.0
+    if question.kind == "weekday" and re.search(r"\bday of the (?!week)", question.text.lower()):
+        best = None
     if best is not None and best.score >= max(_ENOUGH, 0.55 * top):
-        return Finding(_tidy(best.text, question.kind), (best.unit,), sure=best.score > 0.6)
+        text = _tidy(best.text, question.kind)
+        if question.kind in ("when", "weekday", "clock"):
+            text = _after_move(text, best.unit.text)
+        return Finding(text, (best.unit,), sure=best.score > 0.6)
     return _without_words(question, matches, material)
+
+
+def _after_move(text: str, sentence: str) -> str:
+    """`moves from May to July`: what counts is the new date."""
+    moved = re.search(r"\b(?:mov|postpon|shift|delay|chang|resched|push)\w*\b.{0,20}\bfrom\b", sentence, re.I)
+    later = re.search(r"\bto (.+)$", text)
+    return later.group(1) if moved and later else text
 
 
 def _extreme(question: Question, kind: str, material: Material) -> Finding | None:
@@ -110,11 +123,23 @@ def _without_words(question: Question, matches: list[Match], material: Material)
             return next(
                 (Finding(f[0].text, (u,)) for u in units if (f := spans.find(u.text, question.kind))), None
             )
+        case "weekday" if re.search(r"\bday of the (?!week)", low):
+            for unit in units:
+                day = re.search(r"\bday (?:number )?(\w+)", unit.text, re.I)
+                if day and numbers(tokens(day.group(1))):
+                    return Finding(day.group(), (unit,), sure=False)
         case "when" | "clock" | "year" if _RECORDED.search(low):
             for unit in units:
                 stamps = spans.find(unit.text, "when")
                 if unit.kind == "text" and stamps and len(stamps[0].text) > 0.6 * len(unit.text):
                     return Finding(unit.text, (unit,), sure=False)
+        case "when" if "next" in question.terms or re.search(r"\b(?:again|return)\b", low):
+            for unit in units[::-1]:
+                days = spans.find(unit.text, "when")
+                if days and re.search(
+                    r"\bsee you\b|\bnext\b|\bback\b|\bagain\b|\bjoin us\b", unit.text, re.I
+                ):
+                    return Finding(days[0].text, (unit,), sure=False)
         case "when" if re.search(r"\b(?:until|till|by) when\b", low):
             for unit in units:
                 until = re.search(r"\b(?:until|till|by|through) [\w ]{3,30}", unit.text)
@@ -124,6 +149,8 @@ def _without_words(question: Question, matches: list[Match], material: Material)
             found = [(u, s) for u in units for s in _spans(u.text, _PHRASES[question.kind][0])]
             if found and len({s.value for _, s in found}) == 1:
                 return Finding(found[0][1].text, (found[0][0],), sure=False)
+    if question.kind in _STRICT:
+        return Finding("", tuple(m.unit for m in matches[:1] if m.score > 0.4), sure=False)
     return None
 
 
