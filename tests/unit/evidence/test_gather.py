@@ -365,6 +365,7 @@ def test_early_evidence_goes_on_when_a_client_who_joined_it_leaves(made: Any, vi
     assert until(lambda: gatherer._jobs[KEY].waiting == 1)
     asker.cancel.throw()
     asker.result()
+    time.sleep(0.2)  # long enough for a cancel to be noticed
     gate.go.set()
     assert until(lambda: gatherer.kept(CONTENT) is not None)
 
