@@ -157,7 +157,7 @@ def whole_body(body: Json) -> Json:
     return {**body, "video": base64_video(clip("plain.mp4"))}
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def sdks_are_closed() -> Iterator[None]:
     yield
     for sdk in (*PYTHON_SDKS, *JAVASCRIPT_SDKS):
