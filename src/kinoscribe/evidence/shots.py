@@ -25,6 +25,8 @@ _BEHIND = 1.2
 _QUIET = 0.25
 _MIN_SHOT = 0.3
 _LONG_PAUSE = 2.0
+_FEW_EDGES = 0.2
+_FADE = 0.8
 _HALF_WIDTHS = (0.3, 0.5, 0.8, 1.1)
 
 
@@ -138,11 +140,13 @@ def _is_new_scene(frames: Sequence[_Frame], index: int, found: Difference) -> bo
 
 def _is_other_card(found: Difference) -> bool:
     """Pictures of one colour each, and not the same one."""
-    return found.blank and (found.hue > 10.0 or found.mean > 25.0)
+    return found.drawn == 0.0 and (found.hue > 10.0 or found.mean > 25.0)
 
 
 def _only_the_light(found: Difference) -> bool:
-    return not found.blank and found.hue < 10.0 and (found.alike > 0.6 or found.relit > 0.9)
+    """The same drawing, brighter or darker. A card with a few words on it is no drawing: that is another card."""
+    full = found.drawn > _FEW_EDGES
+    return full and found.hue < 10.0 and (found.alike > 0.6 or found.relit > 0.9)
 
 
 def _is_replaced(found: Difference, step: float, usual: float, loudest: float) -> bool:
@@ -262,8 +266,9 @@ def settle(changes: Sequence[Change]) -> list[Change]:
 
 
 def shots_between(changes: Sequence[Change], start: float, end: float) -> tuple[Shot, ...]:
-    """Shots that touch and cover `start` to `end`."""
-    inside = [c for c in changes if start + _MIN_SHOT <= c.time <= end - 0.05]
+    """Shots that touch and cover `start` to `end`. A slow change at either end is a fade, not another shot."""
+    least = {"cut": (_MIN_SHOT, 0.05), "dissolve": (_FADE, _FADE)}
+    inside = [c for c in changes if start + least[c.kind][0] <= c.time <= end - least[c.kind][1]]
     times = [start, *(c.time for c in inside), end]
     kinds: list[Literal["start", "cut", "dissolve"]] = ["start", *(c.kind for c in inside)]
     return tuple(Shot(a, b, kind) for a, b, kind in zip(times, times[1:], kinds, strict=False) if b > a)

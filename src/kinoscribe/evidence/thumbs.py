@@ -23,8 +23,8 @@ class Difference:
     that lie where pixels changed, `height` how far the lost edges reach over the height (0..1), `alike` the
     correlation of the edges (1 is the same drawing, whatever its light), `relit` the
     same of the brightness itself, `shape` the mean difference of the brightness after its average is taken off,
-    `hue` the mean difference of the colours that no stronger or weaker light explains, `blank` whether
-    neither frame has any edges.
+    `hue` the mean difference of the colours that no stronger or weaker light explains, `drawn` the share of
+    the picture that edges fill, in the fuller of the two frames.
     """
 
     mean: float
@@ -37,7 +37,7 @@ class Difference:
     relit: float
     shape: float
     hue: float
-    blank: bool
+    drawn: float
 
 
 def planes(pixels: bytes) -> Planes:
@@ -68,7 +68,7 @@ def difference(old: Planes, new: Planes) -> Difference:
         relit=_correlation(old[0], new[0]),
         shape=float(np.abs((new[0] - new[0].mean()) - (old[0] - old[0].mean())).mean()),
         hue=_hue(old, new),
-        blank=not (old_edges.any() or new_edges.any()),
+        drawn=float(max((old_edges > 0).mean(), (new_edges > 0).mean())),
     )
 
 

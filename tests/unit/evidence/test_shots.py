@@ -91,7 +91,8 @@ def test_a_fade_through_black_is_one_boundary() -> None:
     assert time == pytest.approx(45 / FPS, abs=0.3)
 
 
-def test_black_at_the_end_is_no_new_shot() -> None:
+def test_a_fade_at_either_end_is_no_new_shot() -> None:
+    assert cuts_in([mix(BLACK, A, n / 15) for n in range(16)] + [A] * 30) == []
     assert cuts_in([A] * 30 + [mix(A, BLACK, n / 15) for n in range(16)] + [BLACK] * 20) == []
 
 
@@ -144,3 +145,16 @@ def test_cards_of_one_colour_are_shots() -> None:
         np.full((360, 640, 3), colour, np.uint8) for colour in ((200, 30, 30), (30, 40, 200), (128, 128, 128))
     ]
     assert cuts_in([card for card in cards for _ in range(20)]) == [(1.6, "cut"), (3.2, "cut")]
+
+
+def test_cards_with_a_few_words_are_shots_even_when_only_their_paper_is_darker() -> None:
+    cards = [
+        np.maximum(255 - slide("", ["", "", text]), paper)
+        for text, paper in (("MARKER 1", 60), ("MARKER 2", 30))
+    ]
+    assert cuts_in([card for card in cards for _ in range(20)]) == [(1.6, "cut")]
+
+
+def test_a_lamp_that_is_switched_on_is_no_cut() -> None:
+    dim = (A * 0.6).astype(np.uint8)
+    assert cuts_in([dim] * 30 + [A] * 30) == []
