@@ -30,7 +30,8 @@ _PHATIC = frozenset(
 
 _GREETING = re.compile(
     r"^(?:and )?(?:hi|hello|hey|welcome|good (?:morning|evening|afternoon|night|day)|thanks?|thank you|my guest|my name"
-    r"|i am [A-Z]\w*|i'm [A-Z]\w*|that is all|that's (?:all|it)|see you|goodbye|bye|don't forget to (?:like|subscribe))\b",
+    r"|i am [A-Z]\w*|i'm [A-Z]\w*|that is all|that's (?:all|it)|see you|goodbye|bye"
+    r"|don't forget to (?:like|subscribe))\b",
     re.I,
 )
 

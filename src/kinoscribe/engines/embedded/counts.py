@@ -22,6 +22,8 @@ def count(question: Question, material: Material) -> Finding | None:
         return None
     low = question.text.lower()
     target = question.target or (question.terms[0] if question.terms else "")
+    of_these = re.search(r"\bhow many of (?:the |these |those |his |her |their )?(\w+)", low)
+    target = of_these.group(1) if of_these else target
     head = target.split()[-1] if target else ""
     if re.search(r"\b(?:named|names)\b", low) and re.search(r"people|persons|names", low):
         named = people(material.index)
@@ -33,6 +35,9 @@ def count(question: Question, material: Material) -> Finding | None:
         )
     if head == "times":
         return _times(question, material)
+    share = _share(question, head, material) if of_these else None
+    if share is not None:
+        return share
     stated = _stated(question, head, material)
     pictured = _pictured(question, target, head, material)
     if stated is not None and (pictured is None or not _about_sight(low)):
@@ -59,6 +64,21 @@ def _times(question: Question, material: Material) -> Finding | None:
         found = _TIMES.search(match.unit.text)
         if found and match.score > 0.25:
             return Finding(found.group(), (match.unit,), sure=False)
+    return None
+
+
+_SHARE = (
+    r"\b(half|most|all|none|some|many|(?:a|one) (?:third|quarter)|two thirds"
+    r"|three quarters) of (?:the |them|these |those |its |his |her )?(?:%s\w*)?"
+)
+
+
+def _share(question: Question, head: str, material: Material) -> Finding | None:
+    """`How many of the plants were lost?`: half of the plants."""
+    for match in material.search(question)[:4]:
+        found = re.search(_SHARE % re.escape(head[:5]), match.unit.text, re.I)
+        if found and match.score > 0.4:
+            return Finding(found.group().strip(), (match.unit,))
     return None
 
 

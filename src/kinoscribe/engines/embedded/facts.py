@@ -7,8 +7,9 @@ from kinoscribe.engines.embedded.finding import Finding
 from kinoscribe.engines.embedded.index import Unit
 from kinoscribe.engines.embedded.match_facts import from_scoreboard
 from kinoscribe.engines.embedded.material import Material
-from kinoscribe.engines.embedded.names import person, place_name
+from kinoscribe.engines.embedded.names import person
 from kinoscribe.engines.embedded.open_question import in_order, open_answer
+from kinoscribe.engines.embedded.place_names import place_name
 from kinoscribe.engines.embedded.presence import find_presence
 from kinoscribe.engines.embedded.question import Question
 from kinoscribe.engines.embedded.screen_facts import screen_part, shown_words, titled

@@ -36,8 +36,15 @@ QUESTION_WORDS, SCOPE_WORDS = _words("question_words"), _words("scope_words")
 
 ANYBODY = _words("anybody")
 PARTS_OF_VIDEO = _words("parts_of_video")
-ORDINALS = _words("ordinals")
+ORDINAL_WORDS, NUMBER_WORDS, TENS_WORDS = (
+    _ordered("ordinals"),
+    _ordered("number_words"),
+    _ordered("tens_words"),
+)
 GENRES: dict[str, str] = _DATA["genres"]
+CLAUSE_BREAKS = _words("clause_breaks")
+CLAUSE_CUTS = _words("clause_cuts")
+CLAUSE_WORDS = _words("clause_words")
 KINDS: dict[str, str] = _DATA["kinds"]
 SYNONYM_GROUPS = tuple(line for line in _DATA["synonyms"].splitlines() if line)
 OBJECT_WORDS: dict[str, str] = _DATA["object_words"]
@@ -47,3 +54,4 @@ STOP = {language: frozenset(words.split()) for language, words in _DATA["stop"].
 SPELLING: dict[str, str] = _DATA["spelling"]
 IRREGULAR = {form: base for base, forms in _DATA["irregular"].items() for form in forms.split()}
 LANGUAGES: dict[str, str] = _DATA["languages"]
+FOREIGN_NUMBERS: dict[str, int] = _DATA["numbers"]

@@ -166,18 +166,21 @@ def _objects_of_kind(question: Question, material: Material) -> Finding | None:
         for m in material.search(question)
         if m.score > 0.45 and any(stem(t.low) in members_of for t in tokens(m.unit.text))
     ]
-    if spoken:
+    by_eye = re.search(r"\b(?:seen|shown|visible|see|in the picture|appears?)\b", question.text.lower())
+    if spoken and not by_eye:
         return None
     found = objects.seen_of(material.notes, head)
     if not found:
         return None
-    shots = material.notes.shots
+    shots = () if by_eye else material.notes.shots
     if question.position == "first":
         found = [s for s in found if not shots or s.start < shots[0].end]
     elif question.position == "last":
         found = [s for s in found if not shots or s.tags[-1].end > shots[-1].start]
     if not found:
         return None
+    if question.position:
+        found.sort(key=lambda s: s.start if question.position == "first" else -s.tags[-1].end)
     if question.position or (question.kind == "which" and not re.search(r"s\b", head)):
         found = found[:1]
     items = tuple(s.label for s in found)

@@ -31,7 +31,7 @@ def from_scoreboard(question: Question, material: Material) -> Finding | None:
         return Finding(" and ".join(names), (board[-1].unit,), items=names) if names else None
     if (
         len(board) > 1
-        and question.kind in ("when", "clock", "person")
+        and (_sides(question) or question.kind in ("when", "clock", "person"))
         and re.search(r"\b(?:goals?|scor(?:e|ed|es|ing)|points?|equali[sz]\w*)\b", low)
     ):
         return _scorers(question, board)
@@ -64,6 +64,13 @@ def from_scoreboard(question: Question, material: Material) -> Finding | None:
     return None
 
 
+def _sides(question: Question) -> bool:
+    """Whether one of the sides is asked for: `Which team scores first?`."""
+    return question.kind == "which" and bool(
+        re.search(r"\b(?:team|side|club|player)\b", question.text.lower())
+    )
+
+
 def _scorers(question: Question, board: list[Score]) -> Finding | None:
     """Which side made each point, or when."""
     steps = [(a, b) for a, b in pairwise(board) if b.home + b.away > a.home + a.away]
@@ -72,10 +79,15 @@ def _scorers(question: Question, board: list[Score]) -> Finding | None:
         for t in question.terms
         if t not in ("scored", "scores", "score", "goal", "goals", "point", "points")
     ]
+    sides = _sides(question)
     if not steps or (question.kind == "person" and words):
         return None
     if question.position:
         steps = steps[:1] if question.position == "first" else steps[-1:]
+    if sides and question.position:
+        a, b = steps[0]
+        side = b.home_name if b.home > a.home else b.away_name
+        return Finding(side or "one side", (b.unit,), start=b.start, end=b.end)
     told = []
     for a, b in steps:
         side = b.home_name if b.home > a.home else b.away_name

@@ -5,8 +5,14 @@ import re
 from kinoscribe.engines.embedded import lexicon as lex
 from kinoscribe.engines.embedded.numbers import Number, numbers
 from kinoscribe.engines.embedded.span import Span, beside, low_word, phrase
-from kinoscribe.engines.embedded.words import Token, is_stop
+from kinoscribe.engines.embedded.words import Token, is_stop, tokens
 
+_HOURS = re.compile(
+    r"\bfrom (\d{1,2}(?::\d{2})?|[a-z]{3,6}) (?:a\.?m\.? |p\.?m\.? )?(?:to|until"
+    r"|till) (?:\d{1,2}(?::\d{2})?|one|two|three|four|five|six|seven|eight|nine|ten"
+    r"|eleven|twelve|noon|midnight)\b",
+    re.I,
+)
 _DATE = re.compile(
     r"\b(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})(?:[ T]+\d{1,2}:\d{2}(?::\d{2})?)?\b"
 )
@@ -29,7 +35,9 @@ def moments(text: str, words: list[Token]) -> list[Span]:
         elif (
             low == "century"
             and at
-            and (low_word(words, at - 1) in lex.ORDINALS or words[at - 1].low in ("th", "st", "rd", "nd"))
+            and (
+                low_word(words, at - 1) in lex.ORDINAL_WORDS or words[at - 1].low in ("th", "st", "rd", "nd")
+            )
         ):
             marks[at] = marks[at - 1] = True
             if words[at - 1].low in ("th", "st", "rd", "nd") and at > 1:
@@ -87,7 +95,12 @@ def moments(text: str, words: list[Token]) -> list[Span]:
             "each",
         ):
             linkers[at] = True
-    written = [Span("when", m.start(), m.end(), m.group()) for m in _DATE.finditer(text)]
+    hours = [
+        Span("when", m.start(), m.end(), m.group())
+        for m in _HOURS.finditer(text)
+        if numbers(tokens(m.group(1)))
+    ]
+    written = hours + [Span("when", m.start(), m.end(), m.group()) for m in _DATE.finditer(text)]
     spoken = _joined_marks(text, words, marks, linkers)
     return written + [s for s in spoken if not any(w.start < s.end and s.start < w.end for w in written)]
 

@@ -15,18 +15,10 @@ from kinoscribe.engines.embedded.question import Question
 from kinoscribe.engines.embedded.times import span
 from kinoscribe.engines.embedded.words import fold, is_stop, stem, tokens
 
-_CHANNEL = re.compile(
-    r"\b(?:news|tv|channel|radio|sports?|live|today|report|broadcast\w*|media|network|times|show|weather)\b",
-    re.I,
-)
 _ADDRESSED = re.compile(
     r"\b(?:my fellow|fellow|dear|ladies and|hello|hi|welcome|good (?:morning|evening"
     r"|afternoon)),?\s+((?:and\s+)?[\w'’-]+)",
     re.I,
-)
-_PLACE_NOUNS = (
-    "town city village country place location street region state room building "
-    "island river harbour harbor port area district continent venue destination"
 )
 
 
@@ -60,7 +52,10 @@ def person(question: Question, material: Material) -> Finding | None:
         return Finding(", ".join(names_all), tuple(p.units[0] for p in known[:4]), items=names_all)
     general = {stem(t) for t in question.terms} <= _ANYBODY
     if general or (
-        re.search(r"\b(?:host|presenter|anchor|speaker|narrator|instructor|teacher|lecturer)s?\b", low)
+        re.search(
+            r"\b(?:host|presenter|anchor|speaker|narrator|instructor|teacher|lecturer|reporter|correspondent|moderator)s?\b",
+            low,
+        )
         and not _holds_role(material, low)
     ):
         return _most_present(question, material, known)
@@ -159,7 +154,9 @@ def _by_whom(matches: list[Match]) -> Finding | None:
     for match in matches[:2]:
         if match.own > 0.6 and match.unit.kind == "speech":
             found = re.search(
-                r"\b(?:is|was|were|are|been|being)\s+(?:\w+\s+){1,2}by\s+((?:the |a |an )?[\w'’-]+(?:\s[A-Z][\w'’-]+|\s[a-z][\w'’-]+(?=[.,]|$| [A-Z0-9]| (?:in|on|at|for|from|during|with|to|and|last|this)\b)){0,3})",
+                r"\b(?:is|was|were|are|been|being)\s+(?:\w+\s+){1,2}by\s+((?:the |a "
+                r"|an )?[\w'’-]+(?:\s[A-Z][\w'’-]+|\s[a-z][\w'’-]+(?=[.,]|$| [A-Z0-9]| (?:in|on"
+                r"|at|for|from|during|with|to|and|last|this)\b)){0,3})",
                 match.unit.text,
             )
             if found and not found.group(1)[0].isdigit():
@@ -203,6 +200,15 @@ def _about_name(name: str, question: Question, material: Material) -> Finding:
         return Finding("a speaker", (told, *units[1:2]), sentence=f"{name} is the name a speaker gives.")
     phrase = role or clean(new_part(told.text, lambda w: w in asked)) or told.text
     return Finding(phrase, tuple(dict.fromkeys([told, *units[:1], *with_caption[:1]])))
+
+
+def _described(one: Person) -> bool:
+    """Whether a caption gives the person another part than that of a speaker: `Josef Lang, farmer`."""
+    for unit in one.units:
+        rest = unit.text.partition(",")[2].strip() if unit.kind == "text" else ""
+        if rest and rest[0].islower():
+            return True
+    return False
 
 
 def _addressed(material: Material) -> Finding | None:
@@ -270,117 +276,4 @@ def _subject(match: Match, material: Material, question: Question) -> Finding | 
     return Finding(phrase[0].upper() + phrase[1:], (unit,), sure=False)
 
 
-_BREAKS = frozenset("and but so because which who that when while or".split())
-
-
-_PLURAL = re.compile(
-    r"\b(?:which|what) (?:\w+ )?(?:towns|cities|villages|countries|places|locations|regions|islands)\b"
-)
-
-
-def place_name(question: Question, material: Material) -> Finding | None:
-    """Where: a place phrase near the words of the question; for `which town` a name."""
-    low = question.text.lower()
-    by_name = bool(
-        _PLURAL.search(low)
-        or re.search(
-            rf"\b(?:which|what) (?:{_PLACE_NOUNS.replace(' ', '|')})\b"
-            rf"|\bname of the (?:{_PLACE_NOUNS.replace(' ', '|')})\b",
-            low,
-        )
-    )
-    toward = bool(
-        re.search(
-            r"\b(?:go|goes|going|travel\w*|leave|leaves|head\w*|fly|flies|drive|drives|move"
-            r"|moves|sail\w*|lead|leads)\b|\bwhere to\b|\bto (?:which|what)\b",
-            low,
-        )
-    )
-    away = bool(
-        re.search(
-            r"\bfrom (?:which|where)\b|\b(?:come|comes|came|coming) from\b|\bfrom\s*\?|\bborn\b|\borigin", low
-        )
-    )
-    best: tuple[float, str, Unit] | None = None
-    asked = set(fold(question.text).split())
-    for match in material.search(question)[:60]:
-        for found_span in spans.find(match.unit.text, "where"):
-            words = found_span.text.split()
-            inner = [
-                w
-                for w in fold(found_span.text).split()
-                if not is_stop(w, "en") and w not in lex.PLACE_PREPOSITIONS
-            ]
-            if not inner or set(inner) <= asked:
-                continue
-            first = words[0].lower()
-            named = any(w[0].isupper() for w in words[1:])
-            score = match.score + 0.3 * match.own + 0.2 * named
-            score += (
-                0.3
-                if (toward and first in ("to", "into", "toward", "towards"))
-                or (away and first in ("from", "out", "off"))
-                else 0.0
-            )
-            score += 0.1 if first in ("in", "at", "near", "behind", "under") else 0.0
-            score -= 0.3 if first in ("over", "above", "against") else 0.0
-            if by_name and not named:
-                score -= 0.5
-            if best is None or score > best[0] + 1e-9:
-                best = (score, found_span.text, match.unit)
-    if by_name:
-        captioned = _captioned_place(question, material, best)
-        if captioned is not None:
-            return captioned
-    if by_name and best is not None and best[0] > 0.35 and _PLURAL.search(low):
-        names = [
-            re.sub(r"^\w+\s+(?:the\s+)?", "", p.text)
-            for p in spans.find(best[2].text, "where")
-            if p.text.split()[-1][0].isupper()
-        ]
-        if len(names) > 1:
-            return Finding(", ".join(names), (best[2],), items=tuple(names))
-    if best is None or best[0] < 0.35:
-        return _most_named_place(material) if by_name else None
-    text = re.sub(r"^(?:in|at|from|to|into)\s+(?:the\s+)?", "", best[1]) if by_name else best[1]
-    return Finding(text, (best[2],), sure=best[0] > 0.6)
-
-
-def _captioned_place(
-    question: Question, material: Material, best: tuple[float, str, Unit] | None
-) -> Finding | None:
-    """A single name on the screen that is also said near the words of the question, or stands alone."""
-    if best is not None and best[0] > 0.6:
-        return None
-    for match in material.search(question)[:10]:
-        for found_span in spans.find(match.unit.text, "proper"):
-            if (
-                not set(fold(found_span.text).split()) & set(fold(question.text).split())
-                and found_span.text.split()[0].lower() not in lex.GIVEN_NAMES
-            ):
-                return Finding(found_span.text, (match.unit,), sure=False)
-    return None
-
-
-def _most_named_place(material: Material) -> Finding | None:
-    """The place name that comes most often, when a question only asks which place it is."""
-    found: dict[str, list[Unit]] = {}
-    for unit in material.index.units:
-        for found_span in spans.find(unit.text, "where"):
-            name = re.sub(r"^\w+\s+(?:the\s+)?", "", found_span.text).strip()
-            if name[:1].isupper() and found_span.text.split()[0].lower() in (
-                "in",
-                "from",
-                "to",
-                "at",
-                "near",
-                "of",
-            ):
-                found.setdefault(fold(name), []).append(unit)
-    if not found:
-        return None
-    shown = {w for u in material.index.texts if u.role == "headline" for w in fold(u.text).split()}
-    best = max(found, key=lambda n: (len(found[n]) + 1.5 * (n in shown), -found[n][0].place))
-    unit = found[best][0]
-    spelled = next(s.text for s in spans.find(unit.text, "where") if best in fold(s.text))
-    return Finding(re.sub(r"^\w+\s+(?:the\s+)?", "", spelled), (unit,), sure=False)
+_BREAKS = lex.CLAUSE_BREAKS

@@ -2,63 +2,14 @@
 
 from dataclasses import dataclass
 
+from kinoscribe.engines.embedded.lexicon import FOREIGN_NUMBERS, NUMBER_WORDS, ORDINAL_WORDS, TENS_WORDS
 from kinoscribe.engines.embedded.words import Token
 
-_SMALL = {
-    word: value
-    for value, word in enumerate(
-        [
-            "zero",
-            "one",
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "seven",
-            "eight",
-            "nine",
-            "ten",
-            "eleven",
-            "twelve",
-            "thirteen",
-            "fourteen",
-            "fifteen",
-            "sixteen",
-            "seventeen",
-            "eighteen",
-            "nineteen",
-        ]
-    )
-}
-_TENS = {
-    word: 10 * value
-    for value, word in enumerate(
-        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2
-    )
-}
+_SMALL = {word: value for value, word in enumerate(NUMBER_WORDS)}
+_TENS = {word: 10 * value for value, word in enumerate(TENS_WORDS, 2)}
 _SCALES = {"hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000, "dozen": 12}
 _SCALE_SIGNS = {"k": 1_000, "m": 1_000_000, "bn": 1_000_000_000}
-ORDINALS = {
-    word: value
-    for value, word in enumerate(
-        [
-            "first",
-            "second",
-            "third",
-            "fourth",
-            "fifth",
-            "sixth",
-            "seventh",
-            "eighth",
-            "ninth",
-            "tenth",
-            "eleventh",
-            "twelfth",
-        ],
-        1,
-    )
-}
+ORDINALS = {word: value for value, word in enumerate(ORDINAL_WORDS, 1)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +25,7 @@ class Number:
 
 
 def is_number_word(word: str) -> bool:
-    return word in _SMALL or word in _TENS or word in _SCALES
+    return word in _SMALL or word in _TENS or word in _SCALES or word in FOREIGN_NUMBERS
 
 
 def numbers(words: list[Token]) -> list[Number]:
@@ -127,6 +78,8 @@ def read_digits(text: str) -> float:
 
 
 def _spoken(words: list[Token], at: int) -> Number | None:
+    if words[at].low in FOREIGN_NUMBERS:
+        return Number(at, at, float(FOREIGN_NUMBERS[words[at].low]), False)
     if not is_number_word(words[at].low) or words[at].low in (
         "hundred",
         "thousand",

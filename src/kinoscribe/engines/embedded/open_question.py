@@ -161,7 +161,8 @@ def _answer_in(question: Question, unit: Unit, known: Callable[[str], bool]) -> 
         def is_head(word: str) -> bool:
             return stem(word) == stem(head) or stem(word) in kinds
 
-        phrase = around(unit.text, is_head)
+        subject = _doer(question, unit) if _COPULA.match(question.text.lower().strip()) else ""
+        phrase = subject or around(unit.text, is_head)
         if phrase:
             return clean(phrase)
         if kinds:
@@ -193,12 +194,23 @@ def _object(question: Question, unit: Unit, known: Callable[[str], bool]) -> str
 
 
 _SUBJECT = re.compile(
-    r"^what (?!is\b|are\b|was\b|were\b|do\b|does\b|did\b|can\b|will\b|has\b|have\b|had\b|should\b|would\b|could\b|kind\b)([a-z]{3,})\b"
+    r"^what (?!is\b|are\b|was\b|were\b|do\b|does\b|did\b|can\b|will\b|has\b|have\b"
+    r"|had\b|should\b|would\b|could\b|kind\b)([a-z]{3,})\b"
 )
 
 
+_COPULA = re.compile(r"^which .+? (?:is|was|are|were) (?:the )?(?:most |least )?([a-z-]+)\s*\??$")
+
+
 def _doer(question: Question, unit: Unit) -> str:
-    """`What arrived?`: the words before that verb in its clause."""
+    """`What arrived?`, `Which part is the heaviest?`: the words before that verb in its clause."""
+    adjective = _COPULA.match(question.text.lower().strip())
+    if adjective is not None and stem(adjective.group(1)) in {
+        stem(t.low, unit.language) for t in tokens(unit.text)
+    }:
+        head = re.split(r"\b(?:is|was|are|were)\b", unit.text)
+        if len(head) > 1 and any(not is_stop(t.low, "en") for t in tokens(head[0])):
+            return clean(re.split(r"[,;]\s+", head[0].strip())[-1])
     asked = _SUBJECT.match(question.text.lower().strip())
     if asked is None or unit.kind != "speech":
         return ""

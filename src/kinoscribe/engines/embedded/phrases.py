@@ -105,7 +105,7 @@ def _new_in(text: str, known: Callable[[str], bool]) -> str:
         score = (
             min(content, 3)
             - 2.0 * joined
-            + 1.5 * (0 < first and last < final)
+            + 1.5 * (first > 0 and last < final)
             + (3.0 if first > final else 1.0 if first > 0 else 0.5)
         )
         if score > best_score:

@@ -3,7 +3,13 @@
 import re
 from dataclasses import dataclass, replace
 
-from kinoscribe.engines.embedded.lexicon import AFTER_NOUNS, KEPT_WORDS, QUESTION_WORDS, SCOPE_WORDS
+from kinoscribe.engines.embedded.lexicon import (
+    AFTER_NOUNS,
+    CLAUSE_CUTS,
+    KEPT_WORDS,
+    QUESTION_WORDS,
+    SCOPE_WORDS,
+)
 from kinoscribe.engines.embedded.numbers import ORDINALS, numbers
 from kinoscribe.engines.embedded.rules import Rules
 from kinoscribe.engines.embedded.words import content_words, guess_language, is_stop, stem, tokens
@@ -130,6 +136,22 @@ def split_question(text: str) -> list[Question]:
     first = read_question(parts[0]) if parts else read_question(text)
     found = [first]
     for part in parts[1:6]:
+        all_of = re.match(
+            r"^(?:please )?(?:name|list|give|mention)\s+(both|them|all|all of them|the two|the three)\b[^?]{0,12}$",
+            part.strip(),
+            re.I,
+        )
+        if all_of:
+            wanted = {"both": 2, "the two": 2, "the three": 3}.get(all_of.group(1).lower())
+            kind = (
+                "people"
+                if first.kind == "person"
+                else "list"
+                if first.kind in ("what", "which")
+                else first.kind
+            )
+            found[0] = replace(first, kind=kind, wanted=wanted)
+            continue
         more = read_question(part)
         if _leans(part) and not (set(more.terms) - {more.target}):
             more = replace(more, terms=tuple(dict.fromkeys((*first.terms, *more.terms))))
@@ -193,9 +215,7 @@ def _noun(phrase: str) -> str:
 _AUXILIARY = re.compile(
     r"^(?:what|whom?|which \w+(?: \w+)?) (?:do|does|did|can|could|will|would|should|must|has|have|had) (.+?)\s*\??$"
 )
-_CUTS = frozenset(
-    "for from of in on at to with about as by during after before according when if while because".split()
-)
+_CUTS = CLAUSE_CUTS
 
 
 def _main_verb(low: str) -> str:

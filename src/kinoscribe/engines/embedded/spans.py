@@ -24,7 +24,9 @@ _EMAIL = re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _PHONE = re.compile(r"(?<![\w.])\+?\d[\d ()/-]{6,}\d(?![\w.])")
 _SCORE = re.compile(r"(?<![\d.:])(\d{1,3})\s*[-–—:]\s*(\d{1,3})(?![\d.:])")
 _REASON = re.compile(
-    r"\b(?:because(?: of)?|(?:the )?(?:main |real )?reason (?:for (?:this|that) )?(?:is|was)(?: that)?|due to|owing to|thanks to|caused by|as a result of|on account of|so that|in order to|"
+    r"\b(?:because(?: of)?|(?:the )?(?:main |real )?reason (?:for (?:this"
+    r"|that) )?(?:is|was)(?: that)?|due to|owing to|thanks to|caused by"
+    r"|as a result of|on account of|so that|in order to|"
     r"since (?=(?:it|they|he|she|we|the|there)\b))",
     re.I,
 )
@@ -92,15 +94,18 @@ def places(text: str, words: list[Token]) -> list[Span]:
     return _chained(text, found)
 
 
-_CLAUSE_WORDS = frozenset(
-    "and or but which who that when as for with because after before until while".split()
-)
+_CLAUSE_WORDS = lex.CLAUSE_WORDS
 
 
 def _ends_place(word: Token, content: int) -> bool:
     """Whether a word cannot belong to the place: a time, a number, a verb, the next phrase."""
     low = word.low
-    if low in lex.NOT_PLACES or low in lex.WEEKDAYS or low in lex.MONTHS or low in lex.RELATIVE_DAYS:
+    if (
+        low in lex.NOT_PLACES
+        or low.rstrip("s") in lex.WEEKDAYS
+        or low in lex.MONTHS
+        or low in lex.RELATIVE_DAYS
+    ):
         return True
     if word.text[0].isdigit() or is_number_word(low) or low in _CLAUSE_WORDS:
         return True
@@ -207,7 +212,8 @@ def _matches(pattern: re.Pattern[str], kind: str) -> Finder:
 
 
 _TRAVEL = re.compile(
-    r"\b(?:by (?:\w+ )?(?:bicycle|bike|car|train|bus|tram|plane|boat|ship|ferry|taxi|subway|metro|motorbike|truck|air|sea|"
+    r"\b(?:by (?:\w+ )?(?:bicycle|bike|car|train|bus|tram|plane|boat|ship|ferry|taxi"
+    r"|subway|metro|motorbike|truck|air|sea|"
     r"helicopter|coach|van)|on foot|on horseback|on skis)\b",
     re.I,
 )

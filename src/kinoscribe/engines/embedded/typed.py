@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from kinoscribe.engines.embedded import spans
 from kinoscribe.engines.embedded.finding import Finding
 from kinoscribe.engines.embedded.index import Match, Unit
+from kinoscribe.engines.embedded.lexicon import LIGHT_VERBS
 from kinoscribe.engines.embedded.material import Material
 from kinoscribe.engines.embedded.numbers import numbers
 from kinoscribe.engines.embedded.question import Question
@@ -35,7 +36,18 @@ _PHRASES: dict[str, tuple[str, ...]] = {
     "frequency": ("frequency",),
     "manner": ("manner",),
 }
-_STRICT = frozenset("when weekday clock year duration percent length weight temperature frequency".split())
+_STRICT = (
+    "when",
+    "weekday",
+    "clock",
+    "year",
+    "duration",
+    "percent",
+    "length",
+    "weight",
+    "temperature",
+    "frequency",
+)
 _ENOUGH = 0.34  # share of a question's words that evidence must hold before it is offered as an answer
 _RECORDED = re.compile(r"\b(?:recorded|recording|filmed|film|taken|shot|date|time ?stamp|made|broadcast)\b")
 _FREQUENCY = re.compile(
@@ -145,6 +157,12 @@ def _without_words(question: Question, matches: list[Match], material: Material)
                 until = re.search(r"\b(?:until|till|by|through) [\w ]{3,30}", unit.text)
                 if until and spans.find(until.group(), "when"):
                     return Finding(spans.find(until.group(), "when")[0].text, (unit,), sure=False)
+        case "year" if re.search(
+            r"\b(?:slide|screen|shown|written|stands?|text|beside|next to|sign|caption)\b", low
+        ):
+            shown = [(u, s) for u in units if u.kind == "text" for s in spans.find(u.text, "year")]
+            if len({s.value for _, s in shown}) == 1:
+                return Finding(shown[0][1].text, (shown[0][0],), sure=False)
         case "manner" | "temperature" | "percent" | "duration" | "speed" | "weight":
             found = [(u, s) for u in units for s in _spans(u.text, _PHRASES[question.kind][0])]
             if found and len({s.value for _, s in found}) == 1:
@@ -155,8 +173,9 @@ def _without_words(question: Question, matches: list[Match], material: Material)
 
 
 def _best_span(question: Question, material: Material, matches: list[Match], kind: str) -> _Candidate | None:
-    stems = {form for t in question.terms for form in material.index.forms(t)}
+    stems = _weights(question, material)
     asked_numbers = {s.value for s in spans.find(question.text, "number")}
+    until = bool(re.search(r"\b(?:until|till|by) when\b", question.text.lower()))
     found: list[_Candidate] = []
     only = not question.terms
     pool = matches if not only else [Match(u, 0.4, 0.4) for u in material.units(question)]
@@ -169,6 +188,8 @@ def _best_span(question: Question, material: Material, matches: list[Match], kin
             ):
                 continue
             score = match.score + 0.25 * match.own + _nearness(match.unit, span, stems)
+            if until and span.text.lower().startswith(("until", "till", "by")):
+                score += 0.4
             if match.unit.kind == "text":
                 score += 0.05
             found.append(_Candidate(span.text, match.unit, score))
@@ -208,13 +229,24 @@ def _has_clock(text: str) -> bool:
     )
 
 
-def _nearness(unit: Unit, span: Span, stems: set[str]) -> float:
+def _weights(question: Question, material: Material) -> dict[str, float]:
+    """The stems a question's words may stand for, each with its weight; light verbs count little."""
+    found: dict[str, float] = {}
+    for term in question.terms:
+        light = 0.4 if term in LIGHT_VERBS else 1.0
+        for form, weight in material.index.forms(term).items():
+            found[form] = max(found.get(form, 0.0), weight * light)
+    return found
+
+
+def _nearness(unit: Unit, span: Span, stems: dict[str, float]) -> float:
     """Up to 0.25 for words of the question that stand close to a phrase in its own sentence."""
     best = 0.0
     for token in tokens(unit.text):
-        if stem(token.low, unit.language) in stems and not span.start <= token.start < span.end:
+        weight = stems.get(stem(token.low, unit.language), 0.0)
+        if weight and not span.start <= token.start < span.end:
             gap = span.start - token.end if token.end <= span.start else token.start - span.end
-            best = max(best, 0.25 * max(0.0, 1 - gap / 60))
+            best = max(best, 0.25 * weight * max(0.0, 1 - gap / 60))
     return best
 
 

@@ -79,12 +79,20 @@ def stem(word: str, language: str = "en") -> str:
     if language == "en":
         word = word.removesuffix("'s").removesuffix("'")
         word = SPELLING.get(word, word)
-        if word in IRREGULAR:
-            word = IRREGULAR[word]
+        word = _positive(IRREGULAR.get(word, word))
     name = _STEMMERS.get(language)
     if name is None or not word.isalpha():
         return word
     return str(_stemmer(name).stemWord(word))
+
+
+def _positive(word: str) -> str:
+    """`heaviest` and `heavier` become `heavy`; what only looks like it changes alike everywhere."""
+    if len(word) > 5 and word.endswith("iest"):
+        return word[:-4] + "y"
+    if len(word) > 5 and word.endswith("ier"):
+        return word[:-3] + "y"
+    return word[:-3] if len(word) > 6 and word.endswith("est") else word
 
 
 @lru_cache(maxsize=32)
