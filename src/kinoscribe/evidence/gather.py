@@ -163,18 +163,19 @@ class Gatherer:
                     del self._jobs[job.key]
 
     def _run(self, job: CollectingJob) -> None:
+        outcome: Notes | ApiError | Gone = ApiError()
         try:
             outcome = self._outcome(job)
         except Exception:  # noqa: BLE001  the edge of this thread: whoever waits must hear of it
             _log.exception("unexpected", content=job.content[:12])
-            outcome = ApiError()
-        with self._lock:
-            if self._jobs.get(job.key) is job:
-                del self._jobs[job.key]
-            self._threads.discard(threading.current_thread())
+        finally:
+            with self._lock:
+                if self._jobs.get(job.key) is job:
+                    del self._jobs[job.key]
+                self._threads.discard(threading.current_thread())
+            job.end(outcome)
         if isinstance(outcome, ApiError) and job.pinned and job.waiting == 0:
             _log.warning("evidence_failed", content=job.content[:12], reason=outcome.message)
-        job.end(outcome)
 
     def _outcome(self, job: CollectingJob) -> Notes | ApiError | Gone:
         for sentence in self.missing():
