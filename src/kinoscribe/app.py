@@ -11,7 +11,7 @@ from kinoscribe.engines.engine import Engine
 from kinoscribe.engines.scripted import ScriptedEngine
 from kinoscribe.evidence.facts import KnownFacts
 from kinoscribe.evidence.gather import Gatherer
-from kinoscribe.evidence.record import perception_config
+from kinoscribe.evidence.record import ENVIRONMENT, perception_config
 from kinoscribe.evidence.versions import versions
 from kinoscribe.media.decoders import Decoders
 from kinoscribe.settings import Settings
@@ -136,7 +136,10 @@ def _gatherer(settings: Settings, folder: DataFolder) -> Gatherer:
         ]
 
     spec = ChildSpec(
-        target="kinoscribe.evidence.worker:serve", config=config, silence=settings.decode_seconds
+        target="kinoscribe.evidence.worker:serve",
+        config=config,
+        silence=settings.decode_seconds,
+        environment=ENVIRONMENT,
     )
     return Gatherer(
         folder.path / "evidence",

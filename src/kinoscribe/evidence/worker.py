@@ -1,7 +1,6 @@
 """Turns a wanted video into notes, inside a perception process: one decode pass, all collectors side by side."""
 
 import contextlib
-import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -17,8 +16,6 @@ _TELL_EVERY = 0.5
 
 def serve(config: bytes) -> Handler:
     """The handler of a perception process. Models stay loaded from one video to the next."""
-    # Threads that wait must not spin: the collectors share few cores. Read when the libraries are loaded.
-    os.environ.update(KMP_BLOCKTIME="0", OMP_WAIT_POLICY="PASSIVE")
     chosen = read_config(config)
     decoders = Decoders(
         most=1, memory=chosen.decode_memory, seconds=chosen.decode_seconds, max_pixels=chosen.max_pixels
