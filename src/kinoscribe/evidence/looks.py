@@ -13,7 +13,8 @@ VERSION = "1"
 
 _LEAST_SHARE = 0.05
 _GAP = 0.24
-_GREY_CHROMA = 5.0
+_GREY_CHROMA, _GREY_SHARE = 5.0, 0.02
+_TONES = tuple(3 + NAMES.index(name) for name in ("black", "white", "grey"))
 _MUCH_MOTION = 12.0
 
 
@@ -59,6 +60,12 @@ def _look(shot: Shot, sums: NDArray[np.float32]) -> Look:
             ColourShare(name, round(float(share), 3)) for share, name in named if share >= _LEAST_SHARE
         ),
         brightness=round(float(mean[0]), 3),
-        monochrome=bool(np.percentile(sums[:, 1], 90) < _GREY_CHROMA),
+        monochrome=_is_grey(sums),
         motion=round(min(1.0, motion / _MUCH_MOTION), 3),
     )
+
+
+def _is_grey(sums: NDArray[np.float32]) -> bool:
+    """Whether hardly any frame has colour anywhere: a small red dot is colour."""
+    coloured = 1.0 - sums[:, _TONES].sum(axis=1)
+    return bool(np.percentile(sums[:, 1], 90) < _GREY_CHROMA and np.percentile(coloured, 95) < _GREY_SHARE)

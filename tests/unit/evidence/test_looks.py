@@ -69,3 +69,12 @@ def test_a_shot_without_a_frame_has_no_look() -> None:
     keeper = LookKeeper()
     keeper.feed(0.0, frame(50.0))
     assert len(keeper.finish([Shot(0, 1, "start"), Shot(1, 2)])) == 1
+
+
+def test_a_small_coloured_thing_makes_a_picture_one_in_colour() -> None:
+    keeper = LookKeeper()
+    dotted = frame(Y_OF_GREY)
+    dotted[1:, 10:20, 10:20] = np.array([90.0, 220.0])[:, None, None]
+    for number in range(8):
+        keeper.feed(number / 4, dotted)
+    assert not keeper.finish([Shot(0, 2, "start")])[0].monochrome
