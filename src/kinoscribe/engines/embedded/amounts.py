@@ -42,7 +42,7 @@ def amounts(text: str, words: list[Token]) -> list[Span]:
             and following not in ("second",)
         ):
             if word.low == "half" or (
-                low_word(words, at - 1) not in ("times", "per") and not _is_rate(words, at)
+                low_word(words, at - 1) not in ("times", "per") and _lasts(low_word(words, at - 1))
             ):
                 found.append(phrase(text, words, at, at + 1, "duration", 1.0))
         elif (
@@ -61,8 +61,29 @@ def _counted(low: str) -> bool:
     return low.endswith("s") and low.isalpha() and not is_stop(low, "en") and low not in lex.FUNCTION_VERBS
 
 
-def _is_rate(words: list[Token], at: int) -> bool:
-    return at > 0 and low_word(words, at - 1) in lex.MEASURE_UNITS | lex.DURATION_UNITS
+def _lasts(before: str) -> bool:
+    """Whether `a day` after this word is a length of time and not a rate (`three times a day`)."""
+    return before in (
+        "takes",
+        "take",
+        "took",
+        "for",
+        "in",
+        "within",
+        "about",
+        "lasts",
+        "last",
+        "lasted",
+        "after",
+        "than",
+        "only",
+        "over",
+        "nearly",
+        "almost",
+        "another",
+        "and",
+        "",
+    )
 
 
 def _amount(text: str, words: list[Token], n: Number) -> Span:

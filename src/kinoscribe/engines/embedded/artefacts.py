@@ -151,7 +151,7 @@ def make_post(part: Part, layout: Layout, material: Material, words: int) -> Blo
     text = fit(" ".join([f"{name}." if name and name not in body else "", *body]).strip(), layout)
     if "tweet" in low and len(text) + len(tags) > 275:
         text = text[: 270 - len(tags)].rsplit(" ", 1)[0] + "…"
-    return Block(part.label, (text, tags) if "descri" not in low else (text,))
+    return Block(part.label, (text, tags) if "descri" not in low or "hash" in low else (text,))
 
 
 def make_genre(part: Part, layout: Layout, material: Material, words: int) -> Block:

@@ -9,6 +9,7 @@ from kinoscribe.engines.embedded.material import Material
 from kinoscribe.engines.embedded.numbers import Number, numbers, say
 from kinoscribe.engines.embedded.people import people
 from kinoscribe.engines.embedded.question import Question
+from kinoscribe.engines.embedded.screen_facts import numbered
 from kinoscribe.engines.embedded.slides import slides
 from kinoscribe.engines.embedded.times import span
 from kinoscribe.engines.embedded.words import Token, stem, tokens
@@ -32,6 +33,11 @@ def count(question: Question, material: Material) -> Finding | None:
             tuple(p.units[0] for p in named),
             number=len(named),
             items=tuple(p.name for p in named),
+        )
+    steps = numbered(material) if head in ("steps", "points", "rules", "tips") else []
+    if steps:
+        return Finding(
+            say(len(steps)), tuple(steps[:2]), number=len(steps), items=tuple(u.text for u in steps)
         )
     if head == "times":
         return _times(question, material)

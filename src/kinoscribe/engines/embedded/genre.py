@@ -12,7 +12,8 @@ def kind_of_video(material: Material) -> str:
     """What sort of video the evidence suggests: news, lecture, sports, ... ; empty when nothing does."""
     ranked = genre_scores(material)
     best = max(ranked, key=lambda name: (ranked[name], name))
-    return best if ranked[best] >= 2.0 else ""
+    second = max(score for name, score in ranked.items() if name != best)
+    return best if ranked[best] >= 2.5 and ranked[best] - second >= 0.8 else ""
 
 
 def genre_scores(material: Material) -> dict[str, float]:

@@ -23,6 +23,9 @@ def list_kind(low: str) -> str:
     return _KINDS.first(low)
 
 
+_NEEDED = re.compile(r"\b(?:tools|ingredients|things|items|materials|supplies|parts|products)$")
+
+
 def members(question: Question, material: Material) -> Finding | None:
     """The members of the list a question asks for, or None when it asks for no list."""
     if question.kind == "people":
@@ -34,6 +37,10 @@ def members(question: Question, material: Material) -> Finding | None:
             under = _under_headline(question, material)
             if under is not None:
                 return under
+            if _NEEDED.search(question.target):
+                spoken = _spoken_list(question, material)
+                if spoken is not None and len(spoken.items) > 1:
+                    return spoken
         return _objects_of_kind(question, material)
     low = question.text.lower()
     under = _under_headline(question, material)

@@ -26,7 +26,12 @@ def moments(text: str, words: list[Token]) -> list[Span]:
     covered: set[int] = set()
     for at, word in enumerate(words):
         low = word.low
-        if low in lex.WEEKDAYS or low.rstrip("s") in lex.WEEKDAYS or low in lex.RELATIVE_DAYS:
+        if (
+            low in lex.WEEKDAYS
+            or low.rstrip("s") in lex.WEEKDAYS
+            or low in lex.RELATIVE_DAYS
+            or low in ("weekend", "weekends")
+        ):
             marks[at] = True
         elif low in lex.DAY_PARTS or low in lex.SEASONS:
             marks[at] = _calendar(words, at)

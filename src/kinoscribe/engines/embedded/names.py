@@ -1,4 +1,4 @@
-"""Answers questions for names: who, where, which brand, which channel."""
+"""Answers who: a named person, the subject of a sentence, who speaks, who is spoken to."""
 
 import re
 from collections import Counter

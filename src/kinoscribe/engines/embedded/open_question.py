@@ -69,6 +69,12 @@ def in_order(question: Question, material: Material) -> Finding | None:
     first = re.escape(clause[0])
     if any(re.search(rf"\b{found.group(1)}\b[\w ]{{0,12}}\b{first}", a.unit.text, re.I) for a in anchors[:4]):
         return None
+    going_on = re.search(r"\band (?:then )?((?:\w+ )+\w+)\W*$", anchors[0].unit.text)
+    held = {form for t in clause for form in material.index.forms(t)}
+    if found.group(1).lower() != "before" and going_on:
+        rest = {stem(t.low) for t in tokens(going_on.group(1))}
+        if not rest & held and tokens(going_on.group(1))[0].low not in ("the", "a", "an"):
+            return Finding(going_on.group(1), (anchors[0].unit,), sure=False)
     alike = [a.unit.place for a in anchors if a.own >= 0.9 * anchors[0].own]
     if found.group(1).lower() == "before":
         at = min(alike)

@@ -73,7 +73,9 @@ def _in_scope(question: Question, material: Material) -> tuple[str, ...]:
 
 
 _WHAT = re.compile(
-    r"\b(poem|quiz|song|rap|essay|screenplay|novel|joke|haiku|multiple[ -]choice questions?|code)\b", re.I
+    r"\b(poem|quiz|song|rap|essay|screenplay|novel|joke|haiku"
+    r"|multiple[ -]choice questions?|faq|flash ?cards?|questionnaire|code)\b",
+    re.I,
 )
 
 
@@ -123,6 +125,7 @@ _MAKERS: dict[str, Maker] = {
     "screen_text": breakdowns.make_screen_text,
     "quotes": artefacts.make_quotes,
     "post": artefacts.make_post,
+    "post_with_tags": artefacts.make_post,
     "genre": artefacts.make_genre,
     "objects": artefacts.make_objects,
     "steps": breakdowns.make_steps,

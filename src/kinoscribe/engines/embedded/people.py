@@ -21,7 +21,7 @@ _INTRODUCTIONS = (
     re.compile(
         rf"\b(?:named|called|welcome|by|with|guest|host|friend|colleague|thank you|thanks|hello|hi),? {_NAME}"
     ),
-    re.compile(rf"\b(?:{'|'.join(sorted(lex.ROLES))}) {_NAME}"),
+    re.compile(rf"\b(?:{'|'.join(sorted(lex.ROLES))}),? {_NAME}"),
 )
 _TITLED = re.compile(
     rf"\b(?:Mr|Mrs|Ms|Miss|Dr|Doctor|Professor|Prof|Sir|Captain|President|Chef|Coach|Mister)\.? {_NAME}"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from kinoscribe.engines.embedded.index import Index, Unit
+from kinoscribe.engines.embedded.lexicon import MONTHS
 
 _SCORE = re.compile(
     r"^\s*([^\d:]{0,40}?)\s*\b(\d{1,3})\s*(?:[-–—:]|\s{1,3}|\b(?:to|vs?)\b)\s*(\d{1,3})\b\s*([^\d:]{0,40}?)\s*$",
@@ -132,6 +133,11 @@ def _apart(index: Index, found: list[Score]) -> list[Score]:
 
 def _plausible(found: list[Score]) -> bool:
     """One line such as `2-1` may be anything; a board changes, or names both sides."""
+    names = [name for s in found for name in (s.home_name, s.away_name)]
+    if any(word.strip(".,").lower() in MONTHS for name in names for word in name.split()):
+        return False
     named = any(s.home_name and s.away_name for s in found)
+    if len(found) == 1:
+        return named and all(len(name.split()) < 3 and name[:1].isupper() for name in names)
     rising = all(b.home + b.away >= a.home + a.away for a, b in pairwise(found))
     return bool(found) and (named or len(found) > 1) and (rising or named)

@@ -64,6 +64,18 @@ def shown_words(question: Question, material: Material) -> Finding | None:
 
 def _by_number(low: str, material: Material) -> Finding | None:
     """`the third slide`, `the last headline`: one of the slides by its place."""
+    steps = numbered(material)
+    asked_step = re.search(r"\b(?:(\w+) step|step (\d+|\w+))\b", low)
+    if steps and asked_step:
+        word = asked_step.group(1) or asked_step.group(2)
+        digits = numbers(tokens(word))
+        place = (
+            len(steps)
+            if word in ("last", "final")
+            else ORDINALS.get(word) or (int(digits[0].value) if digits else 0)
+        )
+        if 1 <= place <= len(steps):
+            return Finding(steps[place - 1].text, (steps[place - 1],))
     shown = slides(material.index)
     words = re.findall(r"\b(\w+) (?:slide|headline|title|heading|screen|card)\b", low)
     word = next((w for w in words if w in ORDINALS or w in ("last", "final")), "")
@@ -93,6 +105,8 @@ def titled(question: Question, material: Material) -> Finding | None:
     if re.search(r"\bslide(?: number| no\.?)? \d", low) or (
         re.search(r"\bon the \w+ slide\b", low) and question.kind in ("what", "which")
     ):
+        return _by_number(low, material)
+    if re.search(r"\b\w+ step\b|\bstep \w+\b", low) and question.kind in ("what", "which"):
         return _by_number(low, material)
     if question.kind == "named" and re.search(r"\b(?:slide|headline|heading|card)s?\b", low):
         return _by_number(low, material)
@@ -126,3 +140,14 @@ def screen_part(question: Question, material: Material) -> Finding | None:
 
     best = max(texts, key=lambda u: (weight(u), -u.place))
     return Finding(best.text, (best,), sure=False)
+
+
+def numbered(material: Material) -> list[Unit]:
+    """The lines on the screen that carry a number in front: `2. Remove the handle`."""
+    found: dict[int, Unit] = {}
+    for unit in material.index.texts:
+        match = re.match(r"^(?:step )?(\d{1,2})[.):]\s+[^\W\d]", unit.text, re.I)
+        if match:
+            found.setdefault(int(match.group(1)), unit)
+    in_order = [found[n] for n in sorted(found)]
+    return in_order if sorted(found) == list(range(1, len(found) + 1)) and len(found) > 1 else []

@@ -62,6 +62,7 @@ def thing_asked(text: str, intent: str) -> str:
 
 
 def _bare(thing: str) -> str:
+    thing = re.sub(r"^(?:how|why|what|that)\s+", "", re.sub(r"\s+works?\W*$", "", thing.strip()), flags=re.I)
     thing = _TAIL.sub("", thing).strip(" \"“”'.,;:?!")
     before = None
     while before != thing:
