@@ -34,6 +34,9 @@ _NONE_WORDS = (
 )
 
 
+_SURE_OF_GENRE = 1.3
+
+
 def choice(options: list[Any], field: Field, material: Material, hint: str = "") -> Any:
     """The member of an enum that the evidence speaks for."""
     texts = [o for o in options if isinstance(o, str)]
@@ -87,7 +90,7 @@ def _support(option: str, field: Field, material: Material) -> float:
             if any(stem(w) in {stem(n) for n in names.split()} for w in words):
                 score = max(score, ranked[genre])
         if score:
-            return score
+            return score if score >= _SURE_OF_GENRE else 0.5 * score
     if re.search(r"\bcolou?r\b", low):
         colours = main_colours(material.notes)
         return 3.0 - colours.index(option.lower()) if option.lower() in colours else 0.0

@@ -52,6 +52,8 @@ def words_of(name: str) -> str:
 def text_value(field: Field, material: Material, room: int) -> str:
     """The text of a string field."""
     role = role_of(field)
+    if re.fullmatch(r"(?:slug|id|key|handle|file ?name|url slug)", field.name) and not field.text:
+        role = "title"
     match role:
         case "title":
             return title(material) or "Untitled"
@@ -62,7 +64,8 @@ def text_value(field: Field, material: Material, room: int) -> str:
             return " ".join(part.strip() for part in description(material, min(room, 600)))
         case "keywords" | "hashtags":
             found = [k.text for k in keywords(material.index, most=count_in(field.asks) or 6)]
-            return " ".join(hashtag(k) for k in found) if role == "hashtags" else ", ".join(found)
+            joined = " ".join(hashtag(k) for k in found) if role == "hashtags" else ", ".join(found)
+            return joined or title(material).lower() or "unknown"
         case "transcript" if not material.index.speech and is_question(field.asks):
             return "nothing is said"
         case "transcript":

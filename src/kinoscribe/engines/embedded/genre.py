@@ -37,7 +37,7 @@ def genre_scores(material: Material) -> dict[str, float]:
         + 0.8
         * hits("lecture,lesson,course,chapter,summary,professor,students,definition,theorem,slide,today we")
         - (1.0 if scores_found else 0.0),
-        "advertisement": (1.0 if lengths < 75 and len(index.speech) < 14 else 0.0)
+        "advertisement": (0.6 if lengths < 75 and len(index.speech) < 14 else 0.0)
         + (1.0 if lengths < 75 and _priced(index) else 0.0)
         + 1.1 * hits("buy,sale,offer,order now,discount,shop now")
         + 0.4 * hits("only,price,new,free,fresh,off,available")

@@ -163,10 +163,11 @@ def _telling(material: Material, start: float, end: float) -> str:
 
 
 def _things(material: Material) -> list[Record]:
-    return (
-        sorted(_seen(material), key=lambda r: (r.start, r.name))
-        or records("people", "", material) + records("texts", "", material)[:8]
-    )
+    seen = sorted(_seen(material), key=lambda r: (r.start, r.name))
+    if seen:
+        return seen
+    worded = [r for r in records("texts", "", material) if any(c.isalpha() for c in r.name)]
+    return records("people", "", material) + worded[:8]
 
 
 def _seen(material: Material, label: str | None = None) -> list[Record]:

@@ -20,6 +20,9 @@ def title(material: Material, units: list[Unit] | None = None) -> str:
     """A title: the opening headline, else the words that weigh most; for a part of the video, of that part."""
     index = material.index
     pool = list(index.units) if units is None else units
+    board = scores(index) if units is None else []
+    if board and board[-1].home_name and board[-1].away_name:
+        return f"{board[-1].home_name} – {board[-1].away_name} {board[-1].text}"
     heads = [u for u in pool if u.role == "headline"]
     if heads:
         first = heads[0]

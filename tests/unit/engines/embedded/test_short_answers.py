@@ -75,7 +75,9 @@ NOTES = Notes(
 def answers(*questions: str) -> dict[str, str]:
     fields = {f"q{n}": {"type": "string", "description": text} for n, text in enumerate(questions)}
     schema = {"type": "object", "properties": fields, "required": list(fields)}
-    prompt = "Answer each question in a few words.\n" + "\n".join(f"q{n}: {q}" for n, q in enumerate(questions))
+    prompt = "Answer each question in a few words.\n" + "\n".join(
+        f"q{n}: {q}" for n, q in enumerate(questions)
+    )
     ask = Ask(prompt, FACTS, NOTES, 0.0, 120.0, "pegasus1.5", 0.0, 4096, json_schema=schema)
     text = b"".join(serve(msgspec.msgpack.encode(Config(None)))(msgspec.msgpack.encode(ask))).decode()
     return dict(zip(questions, json.loads(text).values(), strict=True))
@@ -103,6 +105,9 @@ def test_the_field_holds_the_answer(question: str, wanted: list[str]) -> None:
 
 
 def test_no_field_repeats_the_headline_for_its_content() -> None:
-    assert "what slows bikes" not in answers("Name the three things that slow bikes.")[
-        "Name the three things that slow bikes."
-    ].lower()
+    assert (
+        "what slows bikes"
+        not in answers("Name the three things that slow bikes.")[
+            "Name the three things that slow bikes."
+        ].lower()
+    )
