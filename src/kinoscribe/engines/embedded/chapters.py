@@ -59,20 +59,10 @@ def _blocks(material: Material) -> list[_Block]:
     blocks: list[_Block] = []
     for place, start in enumerate(edges):
         end = edges[place + 1] if place + 1 < len(edges) else notes.end
-        units = [u for u in index.units if start <= _anchor(u, start, end) < end]
+        units = [u for u in index.units if start <= (u.middle if u.kind == "speech" else u.begins) < end]
         heads = [u for u in units if u.role in ("headline", "caption") and u.start >= start - 0.6]
         blocks.append((start, end, fold(heads[0].text) if heads else "", units))
     return _without_slivers(blocks)
-
-
-def _anchor(unit: Unit, start: float, end: float) -> float:
-    return (
-        unit.middle
-        if unit.kind == "speech"
-        else max(
-            unit.start + 1e-3, start if unit.start < start < unit.end and unit.role == "" else unit.start
-        )
-    )
 
 
 def _silences(index: Index) -> list[float]:

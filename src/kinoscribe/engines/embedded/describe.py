@@ -92,12 +92,7 @@ def _part(material: Material, start: float, end: float, allowed: set[int] | None
     lines = [
         u
         for u in distinct(
-            [
-                u
-                for u in index.texts
-                if start <= max(u.start, material.notes.start) + 1e-6 < end
-                or (u.start < start and u.end > end)
-            ]
+            [u for u in index.texts if start <= u.begins < end or (u.start < start and u.end > end)]
         )
         if fold(u.text) not in told
     ]

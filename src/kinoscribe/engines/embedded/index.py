@@ -62,6 +62,11 @@ class Unit:
         return self.kind == "speech" and self.text.rstrip().endswith("?")
 
     @property
+    def begins(self) -> float:
+        """A moment just after the start, so that a line that comes with a cut belongs to what follows it."""
+        return self.start + min(0.2, (self.end - self.start) / 2)
+
+    @property
     def middle(self) -> float:
         return (self.start + self.end) / 2
 
