@@ -137,16 +137,12 @@ class ServiceUnavailable(ApiError):
     retry_after = 5
 
 
-class DatabaseUnavailable(ApiError):
-    code, status = "service_unavailable", 503
+class DatabaseUnavailable(ServiceUnavailable):
     sentence = "This server cannot use its database at the moment. Please try again later."
-    retry_after = 5
 
 
-class ServerEnding(ApiError):
-    code, status = "service_unavailable", 503
+class ServerEnding(ServiceUnavailable):
     sentence = "This server is being shut down. Please try again later."
-    retry_after = 5
 
 
 class EngineFailed(ApiError):

@@ -18,7 +18,7 @@ from kinoscribe.contract.errors import (
 from kinoscribe.contract.shown import show
 
 # Two classes may share a code where a client need not tell them apart.
-SHARED = {"internal_server_error", "parameter_invalid"}
+SHARED = {"internal_server_error", "parameter_invalid", "service_unavailable"}
 
 
 def test_every_code_belongs_to_one_class() -> None:
