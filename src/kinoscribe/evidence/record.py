@@ -69,13 +69,12 @@ class PerceptionConfig(msgspec.Struct, frozen=True):
     threads: int
 
 
-# Threads that wait sleep instead of spinning, for the collectors share few cores; and memory that one video needed
-# goes back to the machine: without it a process grows by half over twenty videos.
+# Threads that wait sleep instead of spinning, for the collectors share few cores; few heaps keep the process from
+# growing by half over twenty videos. (Trimming the heaps at once saves 100 MiB more and costs half the speed.)
 ENVIRONMENT = (
     ("KMP_BLOCKTIME", "0"),
     ("OMP_WAIT_POLICY", "PASSIVE"),
     ("MALLOC_ARENA_MAX", "2"),
-    ("MALLOC_TRIM_THRESHOLD_", "131072"),
 )
 
 
