@@ -1,11 +1,23 @@
 """Sets up structured logs: lines of JSON on a server, readable lines on a terminal."""
 
+import io
 import logging
 import sys
+from typing import TextIO, cast
 
 import structlog
 
 _chosen: list[str] = []
+
+
+class _StandardError(io.TextIOBase):
+    """Whatever standard error is at the moment of writing: it may be replaced while loggers live on."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
 
 
 def set_up(level: str = "info", *, as_json: bool = True) -> None:
@@ -29,7 +41,7 @@ def set_up(level: str = "info", *, as_json: bool = True) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _StandardError())),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr)
