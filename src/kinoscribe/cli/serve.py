@@ -46,7 +46,7 @@ def serve(
     except Exit as lacking:
         if lacking.code != NOT_READY:
             raise
-        _say(f"{lacking.sentence} Until then analyses are answered with 503.")
+        _say(f"{lacking.sentence} Until then analyses that need them are answered with 503.")
     signal.signal(signal.SIGTERM, _leave)
     with ExitStack() as held:
         held.enter_context(DataFolder(settings.data_dir).for_one_server())
