@@ -196,7 +196,8 @@ def _bench(figures: dict[str, Any]) -> Iterator[tuple[object, ...]]:
         )
     for name, run in figures.get("analysis", {}).items():
         what = f"first question about `{name}` ({run['length_s']:.0f} s): times real time"
-        yield what, f"{run['times_real_time']:.1f} ({run['first_s']:.0f} s)", "> 1, aim 3"
+        told = f"{run['times_real_time']:.1f}; whole command {run['command_times_real_time']:.1f}"
+        yield what, told, "> 1, aim 3"
         yield (
             "second question about it, engine left out of both: share of the first",
             f"{run['second_to_first']:.3f}",

@@ -7,6 +7,7 @@ from pathlib import Path
 from kinoscribe import clock
 from kinoscribe.child import Handler
 from kinoscribe.contract.errors import VideoFileBroken
+from kinoscribe.evidence.heap import Heap
 from kinoscribe.evidence.perception import Perception
 from kinoscribe.evidence.record import Piece, Unreadable, Wanted, pack, read_config, unpack_wanted
 from kinoscribe.media.decoders import Decoders
@@ -35,13 +36,14 @@ def perceive(wanted: Wanted, perception: Perception, decoders: Decoders) -> Gene
     """Yields how far the collectors are, and last the notes or why there are none. Close it to stop."""
     with perception.of(wanted) as collecting:
         pieces = decoders.read(Path(wanted.path), collecting.plan)
-        told = clock.steady()
+        told, heap = clock.steady(), Heap()
         try:
             for piece in pieces:
                 while not collecting.take(piece):
                     yield from collecting.stages()
                 if clock.steady() - told >= _TELL_EVERY:
                     told = clock.steady()
+                    heap.tidy()
                     yield from collecting.stages()
         except VideoFileBroken as error:
             yield Unreadable(error.message)
@@ -49,6 +51,7 @@ def perceive(wanted: Wanted, perception: Perception, decoders: Decoders) -> Gene
         finally:
             pieces.close()
         while not collecting.settled(_TELL_EVERY):
+            heap.tidy()
             yield from collecting.stages()
         yield from collecting.stages(ended=True)
         yield collecting.collected()
