@@ -118,7 +118,9 @@ class EventStream(Response):
             item = waiting
             if item is None:
                 try:
-                    item = await asyncio.wait_for(queue.get(), max(0.0, silent_until - clock.steady()))
+                    # Not `wait_for`: on Python 3.11 it swallows a cancellation that comes with the item.
+                    async with asyncio.timeout(max(0.0, silent_until - clock.steady())):
+                        item = await queue.get()
                 except TimeoutError:
                     await _send_body(send, HEARTBEAT, more=True)
                     silent_until = clock.steady() + self._heartbeat
@@ -157,7 +159,8 @@ async def cancel_when_gone(receive: Receive, cancel: Cancel) -> None:
     """Throws the switch as soon as the client has closed its connection."""
     while not cancel.thrown:
         try:
-            message = await asyncio.wait_for(receive(), _ASK_AGAIN)
+            async with asyncio.timeout(_ASK_AGAIN):
+                message = await receive()
         except TimeoutError:
             continue
         if message["type"] == "http.disconnect":

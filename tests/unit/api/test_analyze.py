@@ -151,7 +151,7 @@ def test_a_server_that_ends_stops_the_work_and_says_so(stream: bool) -> None:
     began = time.monotonic()
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(end_early())
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < 10
     settled(house, parts)
 
 
