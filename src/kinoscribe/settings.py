@@ -38,6 +38,13 @@ class Settings(BaseSettings):
     models_dir: Path | None = Field(
         None, description="Folder of the weights, when they are not under the data folder."
     )
+    database_url: SecretStr | None = Field(
+        None,
+        description=(
+            "Database in place of SQLite in the data folder: `postgresql+psycopg://user:password@host/name` "
+            "(needs `pip install 'kinoscribe[postgres]'`)."
+        ),
+    )
     host: str = Field("127.0.0.1", description="Address the server listens on.")
     port: int = Field(8080, ge=0, le=65535, description="Port the server listens on; 0 takes a free one.")
     public_url: str | None = Field(
@@ -61,6 +68,35 @@ class Settings(BaseSettings):
     )
     sync_slots: int = Field(
         8, ge=1, le=1024, description="Synchronous analyses at once; one more is answered 503."
+    )
+    large_bodies: int = Field(
+        8, ge=1, le=1024, description="Bodies above 1 MiB taken in at once; one more is answered 503."
+    )
+    worker_slots: int = Field(4, ge=1, le=256, description="Tasks that one worker process runs at once.")
+    queue_most: int = Field(
+        20_000, ge=1, description="Tasks that may wait or run in all; one more is answered 503."
+    )
+    queue_most_account: int = Field(
+        10_000, ge=1, description="Tasks of one account that may wait or run; one more is answered 503."
+    )
+    task_attempts: int = Field(
+        3, ge=1, le=100, description="Attempts at a task whose failure may pass, or whose worker dies."
+    )
+    retry_seconds: float = Field(
+        5.0,
+        gt=0,
+        description="Wait before the second attempt at a task; each further wait is four times as long.",
+    )
+    lease_seconds: float = Field(
+        30.0,
+        ge=0.5,
+        le=3600,
+        description="After this long without a sign of its worker, a task goes to another.",
+    )
+    drain_seconds: float = Field(
+        20.0,
+        ge=0,
+        description="How long running tasks may go on after SIGTERM before another worker gets them.",
     )
     composers: int = Field(
         1, ge=1, le=64, description="Processes of the embedded engine that compose answers."
@@ -95,6 +131,20 @@ class Settings(BaseSettings):
     url_ports: Annotated[tuple[int, ...], NoDecode] = Field(
         (80, 443), description="Ports that URLs may name, separated by commas; 0 allows all."
     )
+    rate_limits: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description=(
+            "Limits of every account that has none of its own, separated by commas: "
+            "`analyze:rpm=60,analyze:dph=600,upload:rpd=3000`. None unless set."
+        ),
+    )
+    webhook_waits: Annotated[tuple[float, ...], NoDecode] = Field(
+        (0, 10, 60, 300, 1800, 7200),
+        description="Seconds before each attempt to deliver a webhook, separated by commas; as many attempts are made.",
+    )
+    webhook_seconds: float = Field(
+        10.0, gt=0, le=120, description="How long a webhook's receiver may take to answer."
+    )
     allow_http_images: bool = Field(False, description="Also take reference pictures by plain http.")
     decode_seconds: float = Field(
         1800.0, gt=0, description="Longest time the decoding of one video may take."
@@ -115,7 +165,7 @@ class Settings(BaseSettings):
         None, ge=0.1, description="Shortest video and window, in place of the rule set's own."
     )
 
-    @field_validator("collectors", "url_allow", "url_ports", mode="before")
+    @field_validator("collectors", "url_allow", "url_ports", "rate_limits", "webhook_waits", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -143,6 +193,13 @@ class Settings(BaseSettings):
         for port in value:
             if not 0 <= port <= 65535:
                 raise ValueError(f"{port} is no port; there are 1 to 65535, and 0 for all")
+        return value
+
+    @field_validator("webhook_waits")
+    @classmethod
+    def _waits(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if not value or not all(0 <= wait <= 30 * 86_400 for wait in value):
+            raise ValueError("one wait at least is needed, each from 0 to 2592000 seconds")
         return value
 
     @classmethod

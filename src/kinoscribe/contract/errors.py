@@ -9,7 +9,8 @@ class ApiError(Exception):
     """The root of all errors that have a place on the wire.
 
     `message` is the sentence filled with the facts given; facts that are text are cut and made harmless, so that
-    what a client sent may be among them. `retry_after` becomes the header of that name.
+    what a client sent may be among them. `retry_after` becomes the header of that name. `passes` says that the
+    same request may succeed later by itself: a task is then tried again.
     """
 
     code: ClassVar[str] = "internal_server_error"
@@ -18,6 +19,7 @@ class ApiError(Exception):
         "Something went wrong on this server. The log has the details under this request's id."
     )
     retry_after: int | None = None
+    passes: ClassVar[bool] = False
 
     def __init__(self, **facts: object) -> None:
         given = {name: harmless(fact) if isinstance(fact, str) else fact for name, fact in facts.items()}
@@ -36,6 +38,18 @@ class BodyInvalid(ParameterInvalid):
     """A body that is not JSON has no parameters to name."""
 
     sentence = "The request body is not a valid JSON object: {reason}."
+
+
+class SourceUnreachable(ParameterInvalid):
+    """The host of a URL is down, silent or overloaded: it may be better in a while."""
+
+    passes = True
+
+
+class AssetNotReady(ParameterInvalid):
+    """An asset that is still processing. A task waits for it, and no attempt is lost."""
+
+    passes = True
 
 
 class ParameterNotProvided(ApiError):
@@ -135,6 +149,14 @@ class ServiceUnavailable(ApiError):
     code, status = "service_unavailable", 503
     sentence = "{reason}"
     retry_after = 5
+    passes = True
+
+
+class QueueFull(ServiceUnavailable):
+    """`whose` is `this server` or `this account`."""
+
+    sentence = "The queue of {whose} is full: {most} tasks wait or run. Please try again later."
+    retry_after = 30
 
 
 class DatabaseUnavailable(ServiceUnavailable):
@@ -149,6 +171,28 @@ class EngineFailed(ApiError):
     """The engine broke off after the answer had begun, or could not begin it."""
 
     sentence = "The analysis engine failed: {reason}"
+    passes = True
+
+
+class AnalysisFailed(ApiError):
+    """A segmentation that reached a limit (contract 7.1): `reason` names which one and what to change."""
+
+    sentence = "analysis failed: {reason}"
+
+
+class WorkerLost(ApiError):
+    """The processes that worked on a task ended each time before it was done."""
+
+    sentence = (
+        "The task was given up after {attempts} attempts: each time the process that worked on it ended."
+    )
+
+
+class UserCanceled(ApiError):
+    """Not an answer of its own: what a canceled task shows as its error."""
+
+    code, status = "user_canceled", 409
+    sentence = "The task was canceled by the user."
 
 
 class VideoFilesizeTooLarge(ApiError):
@@ -170,6 +214,39 @@ class UnsupportedFileType(ApiError):
 class AssetInUse(ApiError):
     code, status = "asset_in_use", 409
     sentence = "The asset {id} is in use. Delete what uses it first, or pass force=true."
+
+
+class TaskCannotBeDeleted(ApiError):
+    code, status = "task_cannot_be_deleted", 409
+    sentence = "The task {id} is {state} and cannot be deleted. Cancel it first, or wait for its end."
+
+
+class TaskCannotBeCanceled(ApiError):
+    code, status = "task_cannot_be_canceled", 409
+    sentence = "The task {id} is {state} and cannot be canceled any more."
+
+
+class IdempotencyKeyReused(ApiError):
+    code, status = "idempotency_key_reused", 422
+    sentence = (
+        "The Idempotency-Key {key} was used with another request body. Use a new key for a new request."
+    )
+
+
+class IdempotencyKeyInUse(ApiError):
+    code, status = "idempotency_key_in_use", 409
+    sentence = "A request with the Idempotency-Key {key} is being handled. Please try again later."
+
+
+class TooManyRequests(ApiError):
+    """`rate_limit` says what is allowed, `retry_after` when to come back; the header gets whole `seconds`."""
+
+    code, status = "too_many_requests", 429
+    sentence = "You have exceeded the rate limit ({rate_limit}). Please try again later after {retry_after}."
+
+    def __init__(self, *, rate_limit: str, retry_after: str, seconds: int) -> None:
+        super().__init__(rate_limit=rate_limit, retry_after=retry_after)
+        self.retry_after = seconds
 
 
 class RequestCanceled(ApiError):
@@ -202,6 +279,7 @@ class BodyTooLarge(ApiError):
 class StorageFull(ApiError):
     code, status = "storage_full", 507
     sentence = "This server has no room left on its disk. Nothing was kept of this request."
+    passes = True
 
 
 def error_body(error: ApiError, *, nested: bool) -> dict[str, Any]:

@@ -10,12 +10,45 @@ from kinoscribe.notes import Notes
 
 
 @dataclass(frozen=True, slots=True)
+class SegmentField:
+    """One value to fill in for every segment. `items` is the type of an array's elements.
+
+    `format` goes with `timestamp`, `enum` with strings, `fields` with `time_array`: what each of its events holds.
+    """
+
+    name: str
+    type: str
+    description: str
+    enum: tuple[str, ...] = ()
+    items: str | None = None
+    format: str | None = None
+    fields: tuple["SegmentField", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentWish:
+    """One kind of segment to find inside `ranges` (absolute seconds), with the lengths it may have."""
+
+    id: str
+    description: str
+    fields: tuple[SegmentField, ...] = ()
+    ranges: tuple[tuple[float, float], ...] = ()
+    shortest: float | None = None
+    longest: float | None = None
+    images: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
     """One question about one video.
 
     `notes` hold the evidence of the asked window only (`start` to `end`, absolute seconds). `json_schema` is
     the shape the answer must have, or None for free text. `max_tokens` is a hint: the analysis cuts anyway.
     `images` are (name, bytes) of reference pictures the prompt points at with `<@name>`.
+
+    With `segments` the answer is JSON text of an object: for every wish's id an array of
+    `{"start_time": seconds, "end_time": seconds, "metadata": {field: value}}`, all times in absolute seconds;
+    `prompt` is then empty.
     """
 
     prompt: str
@@ -28,6 +61,7 @@ class Ask:
     max_tokens: int
     json_schema: dict[str, Any] | None = None
     images: tuple[tuple[str, bytes], ...] = ()
+    segments: tuple[SegmentWish, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,19 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     Dialect,
     Float,
+    ForeignKey,
     Index,
+    Integer,
     MetaData,
     String,
     Table,
     Text,
     TypeDecorator,
+    text,
 )
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -40,6 +44,7 @@ tables = MetaData(
         "pk": "pk_%(table_name)s",
         "uq": "uq_%(table_name)s_%(column_0_name)s",
         "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
     }
 )
 
@@ -89,4 +94,194 @@ receipts = Table(
     Column("body", JSON, nullable=False),
     Column("created_at", Instant, nullable=False),
     Index("ix_receipts_created_at", "created_at"),
+)
+
+# A row of the queue is the task itself. `status` only ever moves forward; who works on it, and until when nobody
+# else may, is told by `owner` and `lease_until` alone: a task without an owner and without an end waits its turn.
+_LIVES = text("completed_at IS NULL")
+_WAITS = text("owner IS NULL AND completed_at IS NULL")
+_LEASED = text("owner IS NOT NULL")
+_UNDELIVERED = text("ended_at IS NULL")
+
+tasks = Table(
+    "tasks",
+    tables,
+    Column("id", String(24), primary_key=True),
+    Column("account", String(64), nullable=False),
+    Column("custom_id", String(64)),
+    Column("batch_id", String(24)),
+    Column("status", String(16), nullable=False),
+    Column("analysis_mode", String(24), nullable=False),
+    Column("model_name", String(32), nullable=False),
+    Column("request", Text, nullable=False),
+    Column("params", JSON, nullable=False),
+    Column("source", JSON(none_as_null=True)),
+    Column("video_url", Text),
+    Column("asset_id", String(24)),
+    Column("video_id", Text),
+    Column("duration", Float),
+    Column("created_at", Instant, nullable=False),
+    Column("started_at", Instant),
+    Column("completed_at", Instant),
+    Column("priority", Integer, nullable=False),
+    Column("turn", BigInteger, nullable=False),
+    Column("run_at", Instant, nullable=False),
+    Column("owner", String(64)),
+    Column("lease_until", Instant),
+    Column("attempt", Integer, nullable=False),
+    Column("strikes", Integer, nullable=False),
+    Column("stage", String(32)),
+    Column("done", Float),
+    Column("generation_id", String(64)),
+    Column("data", Text),
+    Column("finish_reason", String(8)),
+    Column("input_tokens", BigInteger),
+    Column("output_tokens", BigInteger),
+    Column("error_code", String(64)),
+    Column("error_message", Text),
+    Index("ix_tasks_account_created_at", "account", "created_at", "id"),
+    Index(
+        "ix_tasks_waiting",
+        "priority",
+        "turn",
+        "created_at",
+        "id",
+        sqlite_where=_WAITS,
+        postgresql_where=_WAITS,
+    ),
+    Index("ix_tasks_live", "account", "turn", sqlite_where=_LIVES, postgresql_where=_LIVES),
+    Index("ix_tasks_leased", "owner", "lease_until", sqlite_where=_LEASED, postgresql_where=_LEASED),
+)
+
+task_files = Table(
+    "task_files",
+    tables,
+    Column("task_id", String(24), ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", String(80), primary_key=True),
+    Column("content", String(64), nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Index("ix_task_files_content", "content"),
+)
+
+task_windows = Table(
+    "task_windows",
+    tables,
+    Column("task_id", String(24), ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True),
+    Column("key", String(200), primary_key=True),
+    Column("body", Text, nullable=False),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    tables,
+    Column("account", String(64), primary_key=True),
+    Column("route", String(64), primary_key=True),
+    Column("key", String(255), primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("body", JSON, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Index("ix_idempotency_keys_created_at", "created_at"),
+)
+
+webhooks = Table(
+    "webhooks",
+    tables,
+    Column("id", String(24), primary_key=True),
+    Column("account", String(64), nullable=False),
+    Column("url", Text, nullable=False),
+    Column("events", JSON, nullable=False),
+    Column("secret", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Index("ix_webhooks_account", "account"),
+)
+
+deliveries = Table(
+    "deliveries",
+    tables,
+    Column("id", String(24), primary_key=True),
+    Column("event_id", String(40), nullable=False),
+    Column("webhook_id", String(24), nullable=False),
+    Column("account", String(64), nullable=False),
+    Column("task_id", String(24), ForeignKey("tasks.id", ondelete="CASCADE")),
+    Column("url", Text, nullable=False),
+    Column("type", String(64), nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("run_at", Instant, nullable=False),
+    Column("owner", String(64)),
+    Column("lease_until", Instant),
+    Column("ended_at", Instant),
+    Column("delivered", Boolean, nullable=False),
+    Column("last_error", Text),
+    Index("ix_deliveries_task_id", "task_id"),
+    Index("ix_deliveries_webhook_id", "webhook_id", "created_at"),
+    Index(
+        "ix_deliveries_waiting",
+        "run_at",
+        sqlite_where=_UNDELIVERED,
+        postgresql_where=_UNDELIVERED,
+    ),
+)
+
+delivery_attempts = Table(
+    "delivery_attempts",
+    tables,
+    Column("delivery_id", String(24), ForeignKey("deliveries.id", ondelete="CASCADE"), primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("status", Integer),
+    Column("error", Text),
+)
+
+rate_limits = Table(
+    "rate_limits",
+    tables,
+    Column("subject", String(80), primary_key=True),
+    Column("category", String(16), primary_key=True),
+    Column("name", String(8), primary_key=True),
+    Column("amount", BigInteger, nullable=False),
+)
+
+rate_counters = Table(
+    "rate_counters",
+    tables,
+    Column("subject", String(80), primary_key=True),
+    Column("category", String(16), primary_key=True),
+    Column("name", String(8), primary_key=True),
+    Column("began_at", Instant, nullable=False),
+    Column("used", BigInteger, nullable=False),
+)
+
+evidence_jobs = Table(
+    "evidence_jobs",
+    tables,
+    Column("key", String(128), primary_key=True),
+    Column("content", String(64), nullable=False),
+    Column("path", Text, nullable=False),
+    Column("facts", JSON, nullable=False),
+    Column("pinned", Boolean, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("wanted_until", Instant, nullable=False),
+    Column("owner", String(64)),
+    Column("lease_until", Instant),
+    Column("attempt", Integer, nullable=False),
+    Column("stages", JSON, nullable=False),
+    Column("error_code", String(64)),
+    Column("error_message", Text),
+)
+
+processes = Table(
+    "processes",
+    tables,
+    Column("id", String(64), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("host", String(255), nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("slots", Integer, nullable=False),
+    Column("missing", JSON, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False),
 )

@@ -56,7 +56,7 @@ def test_processes_that_start_at_once_migrate_one_after_another(tmp_path: Path) 
         _, complaint = process.communicate(timeout=60)
         assert process.returncode == 0, complaint.decode()
     with sqlite3.connect(tmp_path / "rows.db") as db:
-        assert db.execute("select version_num from alembic_version").fetchall() == [("0001",)]
+        assert db.execute("select version_num from alembic_version").fetchall() == [("0002",)]
     db.close()
 
 
