@@ -1,7 +1,17 @@
-"""What all tests share: tests that need the shared clips are left out where those are not beside the checkout."""
+"""What all tests share: databases, and that tests are left out where the shared clips are not beside the checkout."""
 
 import pytest
+from tests.databases import (
+    database,
+    database_url,
+    migrated_sqlite,
+    postgresql,
+    postgresql_url,
+    sqlite_url,
+)
 from tests.media_truth import CASES
+
+__all__ = ("database", "database_url", "migrated_sqlite", "postgresql", "postgresql_url", "sqlite_url")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
