@@ -1,48 +1,66 @@
 """Turns a request into an answer: `prepare` does all that may refuse it, `events` says all that follows."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import datetime
+
+import structlog
 
 from kinoscribe import clock, ids
+from kinoscribe.analysis.admit import admit
 from kinoscribe.analysis.answer import answer
-from kinoscribe.analysis.job import Job, Spent
-from kinoscribe.analysis.receipt import Looked, Stopwatch
+from kinoscribe.analysis.job import Job, Kept, KeptHere, Spent
+from kinoscribe.analysis.receipt import Looked, Stopwatch, receipt_body
 from kinoscribe.analysis.tools import Tools
 from kinoscribe.cancel import Cancel
 from kinoscribe.contract.analyze import AnalyzeRequest
-from kinoscribe.contract.errors import ServiceUnavailable, TokenLimitExceeded
-from kinoscribe.contract.events import Event, Started
-from kinoscribe.contract.limits import context_window
+from kinoscribe.contract.errors import ApiError, ServiceUnavailable, TokenLimitExceeded
+from kinoscribe.contract.events import Ended, Event, Progress, Started
+from kinoscribe.contract.limits import Mode, context_window
 from kinoscribe.contract.sources import Base64Source, VideoSource
-from kinoscribe.contract.video import check_video, choose_window
+from kinoscribe.evidence.brief import brief
+from kinoscribe.notes import Notes, within
 from kinoscribe.sources.resolve import Source
 from kinoscribe.tokens import count_tokens
 
+_log = structlog.get_logger(__name__)
+
+Say = Callable[[Job, Notes, Tools], Generator[Event, None, Ended]]
+
+MODES: dict[str, Say] = {"general": answer}
+
 
 def prepare(
-    request: AnalyzeRequest, account: str, tools: Tools, cancel: Cancel, *, source: Source | None = None
+    request: AnalyzeRequest,
+    account: str,
+    tools: Tools,
+    cancel: Cancel,
+    *,
+    source: Source | None = None,
+    mode: Mode = "sync",
+    kept: Kept | None = None,
 ) -> Job:
     """Does everything that can refuse the request. Nothing has been said yet.
 
-    `source` takes the place of the request's own: a file that only the owner of this machine can name.
+    `source` takes the place of the request's own: a file that no client can name. Only a synchronous request
+    waits for an asset that is still processing. `kept` brings what an earlier attempt has finished.
     Raises an `ApiError` of contract sections 2 to 4, or `Canceled`. The caller closes the job.
     """
     stopwatch = Stopwatch()
     source = source or request.video
+    if source is None:
+        raise ParameterNotProvided(p="video")
     state = tools.engine.state()
     for reason in ([] if state.ready else [state.reason]) + tools.gatherer.missing():
         raise ServiceUnavailable(reason=reason)
     with ExitStack() as held:
-        content = held.enter_context(tools.resolver.resolve(source, account, cancel))
+        lent = tools.resolver.resolve(source, account, cancel, patient=mode == "sync")
+        content = held.enter_context(lent)
         stopwatch.lap("fetch")
         facts = content.facts or tools.facts.of(content.path, content.sha256, cancel)
         stopwatch.lap("probe")
-        shortest = tools.settings.shortest_seconds
-        check_video(facts, request.model_name, shortest=shortest)
-        window = choose_window(
-            facts, request.start_time, request.end_time, request.model_name, shortest=shortest
-        )
+        window = admit(request, facts, source.kind, mode, tools.settings.shortest_seconds)
         needed = count_tokens(request.prompt_text)
         most = min(context_window(request.model_name), tools.engine.context_tokens)
         if needed >= most:
@@ -65,17 +83,61 @@ def prepare(
             cancel=cancel,
             held=held.pop_all(),
             stopwatch=stopwatch,
+            kept=kept or KeptHere(),
         )
     raise AssertionError("an ExitStack never swallows")
 
 
-def _without_bytes(source: VideoSource) -> VideoSource:
+def _without_bytes(source: VideoSource | None) -> VideoSource | None:
     """A video that came inside the body lies on disk by now; its text need not stay in memory for the answer."""
     return Base64Source("") if isinstance(source, Base64Source) else source
 
 
 def events(job: Job, tools: Tools) -> Generator[Event, None, None]:
-    """Says the answer. May still fail by raising, but no longer refuses. Whoever starts it closes it."""
+    """Says the answer. May still fail by raising, but no longer refuses. Whoever starts it closes it.
+
+    The receipt is kept before the last event goes out, and also when the answer fails.
+    """
     created = clock.now()
     yield Started(job.generation_id)
-    yield from answer(job, tools, created)
+    notes: Notes | None = None
+    from_store = tools.gatherer.kept(job.looked.content) is not None
+    try:
+        whole = yield from tools.gatherer.gather(
+            job.content.path, job.looked.content, job.looked.facts, job.cancel
+        )
+        notes = within(whole, job.looked.start, job.looked.end)
+        job.stopwatch.lap("evidence")
+        job.spent.input_tokens += count_tokens(brief(notes))
+        yield Progress("answer", 0.0)
+        ended = yield from MODES["general"](job, notes, tools)
+        job.stopwatch.lap("answer")
+    except ApiError as error:
+        failed = Ended(
+            generation_id=job.generation_id, finish_reason=None, usage=job.spent.usage(), error=error
+        )
+        _keep_receipt(job, tools, created, notes, failed, from_store=from_store)
+        raise
+    yield Progress("answer", 1.0)
+    _keep_receipt(job, tools, created, notes, ended, from_store=from_store)
+    yield ended
+
+
+def _keep_receipt(
+    job: Job, tools: Tools, created: datetime, notes: Notes | None, ended: Ended, *, from_store: bool
+) -> None:
+    body = receipt_body(
+        generation_id=job.generation_id,
+        created=created,
+        model_name=job.request.model_name,
+        engine=tools.engine,
+        looked=job.looked,
+        notes=notes,
+        evidence_kept=from_store,
+        stopwatch=job.stopwatch,
+        ended=ended,
+    )
+    try:
+        tools.receipts.keep(job.account, job.generation_id, body)
+    except ApiError as error:
+        _log.warning("receipt_not_kept", generation_id=job.generation_id, reason=error.message)

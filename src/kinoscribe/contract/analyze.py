@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from kinoscribe.contract.errors import ParameterInvalid, ParameterNotProvided
 from kinoscribe.contract.fields import Fields, read_object
@@ -19,9 +19,12 @@ from kinoscribe.contract.limits import (
     SDK_NAMES,
     TEMPERATURE,
 )
-from kinoscribe.contract.prompts import PromptV2, read_prompt
+from kinoscribe.contract.prompts import MediaSource, PromptV2, read_prompt
+from kinoscribe.contract.segments import Segmentation
 from kinoscribe.contract.shown import show
 from kinoscribe.contract.sources import VideoIdSource, VideoSource, read_video
+
+AnalysisMode = Literal["general", "time_based_metadata"]
 
 _KNOWN = (
     "model_name",
@@ -44,10 +47,14 @@ _ASYNC_ROUTE = "Use POST /analyze/tasks for it."
 
 @dataclass(frozen=True, slots=True)
 class AnalyzeRequest:
-    """A question about one video. `start_time` and `end_time` are absolute seconds, as they were sent."""
+    """A question about one video, or about `images` alone, when `video` is None.
+
+    `start_time` and `end_time` are absolute seconds, as they were sent. With `segmentation` the mode is
+    `time_based_metadata` and `prompt` is empty. `max_tokens` of an unlimited segmentation is the model's window.
+    """
 
     model_name: str
-    video: VideoSource
+    video: VideoSource | None
     prompt: str | PromptV2
     temperature: float
     stream: bool
@@ -55,6 +62,9 @@ class AnalyzeRequest:
     start_time: float | None = None
     end_time: float | None = None
     json_schema: dict[str, Any] | None = None
+    analysis_mode: AnalysisMode = "general"
+    segmentation: Segmentation | None = None
+    images: tuple[MediaSource, ...] = ()
 
     @property
     def prompt_text(self) -> str:
