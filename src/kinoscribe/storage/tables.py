@@ -205,6 +205,7 @@ deliveries = Table(
     Column("account", String(64), nullable=False),
     Column("task_id", String(24), ForeignKey("tasks.id", ondelete="CASCADE")),
     Column("url", Text, nullable=False),
+    Column("receiver", String(300), nullable=False),
     Column("type", String(64), nullable=False),
     Column("payload", Text, nullable=False),
     Column("created_at", Instant, nullable=False),

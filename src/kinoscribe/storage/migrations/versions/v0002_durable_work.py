@@ -119,6 +119,7 @@ def upgrade() -> None:
         sa.Column("account", sa.String(64), nullable=False),
         sa.Column("task_id", sa.String(24)),
         sa.Column("url", sa.Text, nullable=False),
+        sa.Column("receiver", sa.String(300), nullable=False),
         sa.Column("type", sa.String(64), nullable=False),
         sa.Column("payload", sa.Text, nullable=False),
         sa.Column("created_at", sa.BigInteger, nullable=False),
