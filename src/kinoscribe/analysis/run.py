@@ -15,7 +15,7 @@ from kinoscribe.analysis.receipt import Looked, Stopwatch, receipt_body
 from kinoscribe.analysis.tools import Tools
 from kinoscribe.cancel import Cancel
 from kinoscribe.contract.analyze import AnalyzeRequest
-from kinoscribe.contract.errors import ApiError, ServiceUnavailable, TokenLimitExceeded
+from kinoscribe.contract.errors import ApiError, ParameterNotProvided, ServiceUnavailable, TokenLimitExceeded
 from kinoscribe.contract.events import Ended, Event, Progress, Started
 from kinoscribe.contract.limits import Mode, context_window
 from kinoscribe.contract.sources import Base64Source, VideoSource
