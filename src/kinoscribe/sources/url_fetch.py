@@ -1,4 +1,4 @@
-"""Turns a URL into the bytes it names, over connections that only reach addresses the guard has checked.
+"""Turns a URL into the bytes it names, or brings it some, over connections to addresses the guard has checked.
 
 Every connection looks its host up once, checks all addresses, and connects to one of the very addresses that
 were checked; the host's name stays for TLS and the `Host` header. No proxy of the environment is used.
@@ -9,8 +9,8 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import ip_address
@@ -20,11 +20,13 @@ from typing import Protocol
 import httpcore2
 
 from kinoscribe import __version__, clock
-from kinoscribe.cancel import Cancel
+from kinoscribe.cancel import Cancel, Canceled
 from kinoscribe.contract.errors import VideoFilesizeTooLarge
 from kinoscribe.sources.url_guard import Gate, Target, UrlRefused, check_addresses, follow, read_target
 
 _SLICE = 0.25
+_LINGER = 0.5
+_BUSY = {408, 425, 429}
 _MOVED = {301, 302, 303, 307, 308}
 _PACKED = {"gzip", "x-gzip", "deflate", "compress", "br", "zstd"}
 
@@ -32,7 +34,14 @@ LookUp = Callable[[str, int], Sequence[str]]
 
 
 class FetchFailed(Exception):
-    """The text is one or two sentences for the client: what happened when the URL was fetched."""
+    """The text is one or two sentences for the client: what happened when the URL was fetched.
+
+    `passes` says that the same fetch may succeed in a while: the host is down, silent or overloaded.
+    """
+
+    def __init__(self, reason: str, *, passes: bool = False) -> None:
+        super().__init__(reason)
+        self.passes = passes
 
 
 class Sink(Protocol):
@@ -80,8 +89,37 @@ class UrlFetcher:
             target = follow(target, location, self._gate)
         raise FetchFailed(f"The URL is redirected more than {self._limits.redirects} times.")
 
-    def _ask(self, target: Target, sink: Sink, patience: _Patience) -> str | None:
-        """One request. Its body goes to the sink, or the place that it redirects to comes back."""
+    def post(self, url: str, body: bytes, headers: Mapping[str, str], cancel: Cancel) -> int:
+        """Brings `body` to `url` and tells the status of the answer, whatever it is. No redirect is followed.
+
+        Of what the answer holds no more than the limit in bytes is read, and for half a second at most. Raises
+        `UrlRefused`, `FetchFailed`, `Canceled`.
+        """
+        patience = _Patience(cancel, clock.steady() + self._limits.seconds)
+        sent = {**headers, "Content-Length": str(len(body))}
+        with self._opened("POST", read_target(url, self._gate), patience, sent, body) as response:
+            patience.hurry(_LINGER)
+            with (
+                suppress(FetchFailed, Canceled),
+                _our_errors(),
+            ):  # the answer is known; what follows it is courtesy
+                size = 0
+                for chunk in response.iter_stream():
+                    size += len(chunk)
+                    if size > self._limits.bytes:
+                        break
+            return response.status
+
+    @contextmanager
+    def _opened(
+        self,
+        method: str,
+        target: Target,
+        patience: _Patience,
+        more: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> Iterator[httpcore2.Response]:
+        """One request, up to the head of its answer; the connection is closed in the end."""
         backend = _GuardedBackend(self._gate, self._limits, self._look_up, patience)
         host = f"[{target.host}]" if ":" in target.host else target.host
         url = httpcore2.URL(
@@ -97,12 +135,21 @@ class UrlFetcher:
             "Accept-Encoding": "identity",
             "Connection": "close",
         }
+        for name, value in (more or {}).items():
+            headers[name] = value
         timeouts = {"connect": self._limits.connect, "read": self._limits.idle, "write": self._limits.connect}
         with (
             _our_errors(),
             httpcore2.ConnectionPool(ssl_context=self.tls, network_backend=backend) as pool,
-            pool.stream("GET", url, headers=headers, extensions={"timeout": timeouts}) as response,
+            pool.stream(
+                method, url, headers=headers, content=body, extensions={"timeout": timeouts}
+            ) as response,
         ):
+            yield response
+
+    def _ask(self, target: Target, sink: Sink, patience: _Patience) -> str | None:
+        """One request. Its body goes to the sink, or the place that it redirects to comes back."""
+        with self._opened("GET", target, patience) as response:
             said = {
                 name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers
             }
@@ -119,7 +166,10 @@ class UrlFetcher:
 
     def _check(self, status: int, said: dict[str, str]) -> None:
         if status != 200:
-            raise FetchFailed(f"Its server answered with status {status}; 200 was expected.")
+            raise FetchFailed(
+                f"Its server answered with status {status}; 200 was expected.",
+                passes=status in _BUSY or status >= 500,
+            )
         packed = said.get("content-encoding", "").strip().lower()
         if packed in _PACKED:
             raise FetchFailed(f"Its server sent the file in {packed} encoding, which was not asked for.")
@@ -144,17 +194,17 @@ def _our_errors() -> Iterator[None]:
     try:
         yield
     except httpcore2.ConnectTimeout as error:
-        raise FetchFailed("Its server did not accept a connection in time.") from error
+        raise FetchFailed("Its server did not accept a connection in time.", passes=True) from error
     except httpcore2.TimeoutException as error:
-        raise FetchFailed("Its server fell silent.") from error
+        raise FetchFailed("Its server fell silent.", passes=True) from error
     except httpcore2.ConnectError as error:
         if isinstance(error.__cause__, ssl.SSLError) or isinstance(error.__context__, ssl.SSLError):
             raise FetchFailed("No trusted TLS connection to its server could be made.") from error
-        raise FetchFailed("No connection to its server could be made.") from error
+        raise FetchFailed("No connection to its server could be made.", passes=True) from error
     except httpcore2.RemoteProtocolError as error:
-        raise FetchFailed("Its server broke off, or did not answer in proper HTTP.") from error
+        raise FetchFailed("Its server broke off, or did not answer in proper HTTP.", passes=True) from error
     except (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.UnsupportedProtocol) as error:
-        raise FetchFailed("The connection to its server broke.") from error
+        raise FetchFailed("The connection to its server broke.", passes=True) from error
 
 
 class _Patience:
@@ -169,8 +219,12 @@ class _Patience:
         self._cancel.check()
         left = self._until - clock.steady()
         if left <= 0:
-            raise FetchFailed("The transfer took too long.")
+            raise FetchFailed("The transfer took too long.", passes=True)
         return min(_SLICE, left)
+
+    def hurry(self, seconds: float) -> None:
+        """Allows no more than `seconds` from now on."""
+        self._until = min(self._until, clock.steady() + seconds)
 
     def at_most(self, seconds: float) -> float:
         self.slice()
@@ -236,9 +290,10 @@ class _GuardedBackend(httpcore2.NetworkBackend):
             except Empty:
                 continue
             if isinstance(answer, OSError):
-                raise FetchFailed("The host of the URL is not known.") from answer
+                later = isinstance(answer, socket.gaierror) and answer.errno == socket.EAI_AGAIN
+                raise FetchFailed("The host of the URL is not known.", passes=later) from answer
             return answer
-        raise FetchFailed("The host of the URL could not be looked up in time.")
+        raise FetchFailed("The host of the URL could not be looked up in time.", passes=True)
 
 
 class _PatientStream(httpcore2.NetworkStream):
