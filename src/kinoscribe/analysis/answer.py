@@ -1,65 +1,36 @@
-"""Turns evidence and the client's words into the text of an answer, its end and its receipt."""
+"""Turns evidence and the client's words into the text of an answer and its end."""
 
 from collections.abc import Generator
 from contextlib import closing
-from datetime import datetime
-
-import structlog
 
 from kinoscribe.analysis.job import Job
 from kinoscribe.analysis.meter import Meter
-from kinoscribe.analysis.receipt import receipt_body
 from kinoscribe.analysis.tools import Tools
-from kinoscribe.contract.errors import ApiError, EngineFailed
-from kinoscribe.contract.events import Ended, Event, Progress, TextPart
+from kinoscribe.contract.errors import EngineFailed
+from kinoscribe.contract.events import Ended, Event, TextPart
 from kinoscribe.contract.limits import context_window
 from kinoscribe.contract.warnings import truncated
 from kinoscribe.engines.engine import Ask, Finished, Text
-from kinoscribe.evidence.brief import brief
-from kinoscribe.notes import Notes, within
+from kinoscribe.notes import Notes
 from kinoscribe.output.conform import conform
 from kinoscribe.tokens import count_tokens, cut_to_tokens
 
 _PART = 400
-_log = structlog.get_logger(__name__)
 
 
-def answer(job: Job, tools: Tools, created: datetime) -> Generator[Event, None, None]:
-    """Yields Progress and TextPart events and one Ended; keeps the receipt before the Ended goes out.
+def answer(job: Job, notes: Notes, tools: Tools) -> Generator[Event, None, Ended]:
+    """Yields TextPart events and returns the end. Raises what the engine raises.
 
-    Raises what the evidence or the engine raise; then the receipt tells of the failure.
+    What was spent so far is in `job.spent` at every moment.
     """
-    notes: Notes | None = None
-    kept = tools.gatherer.kept(job.looked.content) is not None
-    try:
-        whole = yield from tools.gatherer.gather(
-            job.content.path, job.looked.content, job.looked.facts, job.cancel
-        )
-        notes = within(whole, job.looked.start, job.looked.end)
-        job.stopwatch.lap("evidence")
-        job.spent.input_tokens += count_tokens(brief(notes))
-        yield Progress("answer", 0.0)
-        cut = yield from _say(job, tools, notes)
-        job.stopwatch.lap("answer")
-        usage = job.spent.usage()
-        ended = Ended(
-            generation_id=job.generation_id,
-            finish_reason="length" if cut else "stop",
-            usage=usage,
-            warning=truncated(usage.output_tokens, job.request.max_tokens) if cut else None,
-        )
-    except ApiError as error:
-        failed = Ended(
-            generation_id=job.generation_id,
-            finish_reason=None,
-            usage=job.spent.usage(),
-            error=error,
-        )
-        _keep_receipt(job, tools, created, notes, failed, kept=kept)
-        raise
-    yield Progress("answer", 1.0)
-    _keep_receipt(job, tools, created, notes, ended, kept=kept)
-    yield ended
+    cut = yield from _say(job, tools, notes)
+    usage = job.spent.usage()
+    return Ended(
+        generation_id=job.generation_id,
+        finish_reason="length" if cut else "stop",
+        usage=usage,
+        warning=truncated(usage.output_tokens, job.request.max_tokens) if cut else None,
+    )
 
 
 def _meter(job: Job, tools: Tools) -> Meter:
@@ -138,23 +109,3 @@ def _pieces(job: Job, tools: Tools, ask: Ask) -> Generator[Text | Finished, None
         close = getattr(pieces, "close", None)
         if close is not None:
             close()
-
-
-def _keep_receipt(
-    job: Job, tools: Tools, created: datetime, notes: Notes | None, ended: Ended, *, kept: bool
-) -> None:
-    body = receipt_body(
-        generation_id=job.generation_id,
-        created=created,
-        model_name=job.request.model_name,
-        engine=tools.engine,
-        looked=job.looked,
-        notes=notes,
-        evidence_kept=kept,
-        stopwatch=job.stopwatch,
-        ended=ended,
-    )
-    try:
-        tools.receipts.keep(job.account, job.generation_id, body)
-    except ApiError as error:
-        _log.warning("receipt_not_kept", generation_id=job.generation_id, reason=error.message)

@@ -2,12 +2,36 @@
 
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from kinoscribe.analysis.receipt import Looked, Stopwatch
 from kinoscribe.cancel import Cancel
 from kinoscribe.contract.analyze import AnalyzeRequest
 from kinoscribe.contract.events import Usage
 from kinoscribe.sources.resolve import Content
+
+
+class Kept(Protocol):
+    """Finished parts of an analysis by name: an attempt that follows one that broke off begins with them."""
+
+    def get(self, key: str) -> str | None: ...
+
+    def put(self, key: str, body: str) -> None:
+        """Raises `Canceled` when the analysis belongs to somebody else by now."""
+        ...
+
+
+class KeptHere:
+    """Parts that nobody needs once the analysis has ended."""
+
+    def __init__(self) -> None:
+        self._bodies: dict[str, str] = {}
+
+    def get(self, key: str) -> str | None:
+        return self._bodies.get(key)
+
+    def put(self, key: str, body: str) -> None:
+        self._bodies[key] = body
 
 
 @dataclass(slots=True)
@@ -34,6 +58,7 @@ class Job:
     cancel: Cancel
     held: ExitStack
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
+    kept: Kept = field(default_factory=KeptHere)
 
     def close(self) -> None:
         self.held.close()

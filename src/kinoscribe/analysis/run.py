@@ -8,14 +8,14 @@ from datetime import datetime
 import structlog
 
 from kinoscribe import clock, ids
-from kinoscribe.analysis.admit import admit
+from kinoscribe.analysis.admit import admit, named_source
 from kinoscribe.analysis.answer import answer
 from kinoscribe.analysis.job import Job, Kept, KeptHere, Spent
 from kinoscribe.analysis.receipt import Looked, Stopwatch, receipt_body
 from kinoscribe.analysis.tools import Tools
 from kinoscribe.cancel import Cancel
 from kinoscribe.contract.analyze import AnalyzeRequest
-from kinoscribe.contract.errors import ApiError, ParameterNotProvided, ServiceUnavailable, TokenLimitExceeded
+from kinoscribe.contract.errors import ApiError, ServiceUnavailable, TokenLimitExceeded
 from kinoscribe.contract.events import Ended, Event, Progress, Started
 from kinoscribe.contract.limits import Mode, context_window
 from kinoscribe.contract.sources import Base64Source, VideoSource
@@ -48,9 +48,7 @@ def prepare(
     Raises an `ApiError` of contract sections 2 to 4, or `Canceled`. The caller closes the job.
     """
     stopwatch = Stopwatch()
-    source = source or request.video
-    if source is None:
-        raise ParameterNotProvided(p="video")
+    source = source or named_source(request)
     state = tools.engine.state()
     for reason in ([] if state.ready else [state.reason]) + tools.gatherer.missing():
         raise ServiceUnavailable(reason=reason)
@@ -60,8 +58,8 @@ def prepare(
         stopwatch.lap("fetch")
         facts = content.facts or tools.facts.of(content.path, content.sha256, cancel)
         stopwatch.lap("probe")
-        window = admit(request, facts, source.kind, mode, tools.settings.shortest_seconds)
-        needed = count_tokens(request.prompt_text)
+        admitted = admit(request, facts, source.kind, mode, tools.settings.shortest_seconds)
+        needed = count_tokens(_words(request))
         most = min(context_window(request.model_name), tools.engine.context_tokens)
         if needed >= most:
             raise TokenLimitExceeded
@@ -70,13 +68,14 @@ def prepare(
             content=content.sha256,
             bytes=content.bytes,
             facts=facts,
-            start=window.start,
-            end=window.end,
+            start=admitted.window.start,
+            end=admitted.window.end,
         )
+        video = _without_bytes(request.video)
         return Job(
             generation_id=ids.new_generation_id(),
             account=account,
-            request=replace(request, video=_without_bytes(request.video)),
+            request=replace(request, video=video, segmentation=admitted.segmentation),
             content=content,
             looked=looked,
             spent=Spent(input_tokens=needed),
@@ -86,6 +85,18 @@ def prepare(
             kept=kept or KeptHere(),
         )
     raise AssertionError("an ExitStack never swallows")
+
+
+def _words(request: AnalyzeRequest) -> str:
+    """All that the client says in words, which costs tokens."""
+    if request.segmentation is None:
+        return request.prompt_text
+    texts: list[str] = []
+    for definition in request.segmentation.definitions:
+        texts += [definition.id, definition.description]
+        for field in definition.fields:
+            texts += [field.name, field.description, *field.enum]
+    return " ".join(texts)
 
 
 def _without_bytes(source: VideoSource | None) -> VideoSource | None:
@@ -110,7 +121,7 @@ def events(job: Job, tools: Tools) -> Generator[Event, None, None]:
         job.stopwatch.lap("evidence")
         job.spent.input_tokens += count_tokens(brief(notes))
         yield Progress("answer", 0.0)
-        ended = yield from MODES["general"](job, notes, tools)
+        ended = yield from MODES[job.request.analysis_mode](job, notes, tools)
         job.stopwatch.lap("answer")
     except ApiError as error:
         failed = Ended(

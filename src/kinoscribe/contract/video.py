@@ -15,6 +15,7 @@ from kinoscribe.contract.limits import (
     LARGEST_SIZE,
     LENGTH_TOLERANCE,
     LONGEST_VIDEO,
+    LONGEST_WINDOWED,
     ROUNDING,
     RULES,
     SMALLEST_SIDE,
@@ -71,14 +72,23 @@ class Window:
 
 
 def check_video(
-    facts: VideoFacts, model_name: str, mode: Mode = "sync", shortest: float | None = None
+    facts: VideoFacts,
+    model_name: str,
+    mode: Mode = "sync",
+    shortest: float | None = None,
+    *,
+    windowed: bool = False,
 ) -> None:
     """Raises the refusal of section 3.1 for a video outside the limits: size, then shape, then length.
 
-    `shortest` is the operator's own minimum in place of the rule set's.
+    `shortest` is the operator's own minimum in place of the rule set's. A task that is `windowed`, asking about
+    a part only, may have a longer video with some models.
     """
     _check_size(facts.width, facts.height)
-    _check_length(facts.duration, _least(model_name, shortest), LONGEST_VIDEO[mode])
+    longest = LONGEST_VIDEO[mode]
+    if windowed and mode == "async":
+        longest = LONGEST_WINDOWED.get(model_name, longest)
+    _check_length(facts.duration, _least(model_name, shortest), longest)
 
 
 def choose_window(

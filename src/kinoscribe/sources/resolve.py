@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from kinoscribe import clock
 from kinoscribe.cancel import Cancel
-from kinoscribe.contract.errors import ParameterInvalid, ResourceNotExist
+from kinoscribe.contract.errors import AssetNotReady, ParameterInvalid, ResourceNotExist, SourceUnreachable
 from kinoscribe.contract.sources import (
     AssetSource,
     Base64Source,
@@ -40,7 +40,16 @@ class LocalFile:
     path: Path
 
 
-Source = VideoSource | LocalFile
+@dataclass(frozen=True, slots=True)
+class KeptFile:
+    """A file that came inside the body of a task and was kept with it; `content` is its SHA-256."""
+
+    kind: ClassVar[str] = "base64_string"
+
+    content: str
+
+
+Source = VideoSource | LocalFile | KeptFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +74,19 @@ class Resolver:
         self._asset_wait = asset_wait
 
     @contextmanager
-    def resolve(self, source: Source, account: str, cancel: Cancel) -> Iterator[Content]:
+    def resolve(
+        self, source: Source, account: str, cancel: Cancel, *, patient: bool = True
+    ) -> Iterator[Content]:
         """The content of `source` for as long as the block lasts; what is temporary goes when it ends.
 
+        Who is not `patient` gets `AssetNotReady` at once for an asset that is still processing.
         Raises an `ApiError` of contract section 3, `StorageFull` or `Canceled`; `OSError` for a `LocalFile`.
         """
         match source:
             case UrlSource(url=url):
                 with self._blobs.begin() as incoming:
-                    try:
+                    with _url_errors():
                         self._fetcher.fetch(url, incoming, cancel)
-                    except (UrlRefused, FetchFailed) as error:
-                        raise ParameterInvalid(p="video.url", reason=str(error)) from error
                     yield _temporary(incoming.finish())
             case Base64Source():
                 with self._blobs.begin() as incoming:
@@ -84,33 +94,41 @@ class Resolver:
                     del source  # a whole video, which nobody needs for as long as the block lasts
                     yield _temporary(incoming.finish())
             case AssetSource(asset_id=asset_id):
-                asset = self._ready_video(account, asset_id, cancel)
+                asset = self._ready_video(account, asset_id, cancel, self._asset_wait if patient else 0.0)
                 with ExitStack() as loan:
                     yield self._lent(asset, loan)
+            case KeptFile(content=content):
+                with ExitStack() as loan:
+                    yield self._lent_file(content, loan)
             case VideoIdSource(video_id=video_id):
                 raise ResourceNotExist(id=video_id, collection="videos")
             case LocalFile(path=path):
                 yield _local(path, cancel)
 
-    def _ready_video(self, account: str, asset_id: str, cancel: Cancel) -> Asset:
-        """The asset once it is ready, waiting a while for one that is still processing."""
+    def known_video(self, account: str, asset_id: str) -> Asset:
+        """The asset, ready or still processing. Raises what section 3 says of one that can never be analysed."""
         check_asset_id(asset_id, "video.asset_id")
-        until = clock.steady() + self._asset_wait
-        while True:
-            asset = self._assets.get(account, asset_id)
-            if asset is None:
-                raise ResourceNotExist(id=asset_id, collection="assets")
-            if asset.status != "processing" or clock.steady() >= until:
-                break
-            cancel.wait(_LOOK_AGAIN)
-            cancel.check()
+        asset = self._assets.get(account, asset_id)
+        if asset is None:
+            raise ResourceNotExist(id=asset_id, collection="assets")
         if asset.status == "failed":
             raise _invalid(f"The status of the asset is failed: {asset.error}")
-        if asset.status == "processing":
-            raise _invalid("The status of the asset is processing; it has to be ready.")
-        if asset.kind != "video":
+        if asset.status == "ready" and asset.kind != "video":
             raise _invalid(f"The asset is of type {asset.kind}; a video is needed.")
         return asset
+
+    def _ready_video(self, account: str, asset_id: str, cancel: Cancel, wait: float) -> Asset:
+        """The asset once it is ready, waiting a while for one that is still processing."""
+        until = clock.steady() + wait
+        while True:
+            asset = self.known_video(account, asset_id)
+            if asset.status == "ready":
+                return asset
+            if clock.steady() >= until:
+                reason = "The status of the asset is processing; it has to be ready."
+                raise AssetNotReady(p="video.asset_id", reason=reason)
+            cancel.wait(_LOOK_AGAIN)
+            cancel.check()
 
     def _lent(self, asset: Asset, loan: ExitStack) -> Content:
         """The asset's file, which stays readable to the end of the loan even when the asset is deleted meanwhile."""
@@ -120,6 +138,26 @@ class Resolver:
         except FileNotFoundError as error:
             raise ResourceNotExist(id=asset.id, collection="assets") from error
         return Content(path, asset.content, asset.size or 0, asset.id, True, asset.facts)
+
+    def _lent_file(self, content: str, loan: ExitStack) -> Content:
+        """The kept file, which stays readable to the end of the loan even when its task is deleted meanwhile."""
+        try:
+            path = loan.enter_context(self._blobs.borrow(content))
+        except FileNotFoundError as error:
+            reason = "The video that came with the request is no longer kept."
+            raise ParameterInvalid(p="video.base64_string", reason=reason) from error
+        return Content(path, content, path.stat().st_size, None, True)
+
+
+@contextmanager
+def _url_errors() -> Iterator[None]:
+    try:
+        yield
+    except UrlRefused as error:
+        raise ParameterInvalid(p="video.url", reason=str(error)) from error
+    except FetchFailed as error:
+        kind = SourceUnreachable if error.passes else ParameterInvalid
+        raise kind(p="video.url", reason=str(error)) from error
 
 
 def _invalid(reason: str) -> ParameterInvalid:

@@ -108,10 +108,14 @@ class Resolver:
     content: Content = CONTENT
     error: ApiError | None = None
     lent: int = 0
+    patient: bool | None = None
 
     @contextmanager
-    def resolve(self, _source: object, account: str, _cancel: Cancel) -> Iterator[Content]:
+    def resolve(
+        self, _source: object, account: str, _cancel: Cancel, *, patient: bool = True
+    ) -> Iterator[Content]:
         assert account == "one"
+        self.patient = patient
         if self.error is not None:
             raise self.error
         self.lent += 1

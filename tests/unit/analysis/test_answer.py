@@ -2,25 +2,23 @@
 
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from tests.unit.analysis.pretended import Engine, Gatherer, Parts, Receipts, job, says
 
-from kinoscribe.analysis.answer import answer
+from kinoscribe.analysis import run
 from kinoscribe.analysis.job import Job
 from kinoscribe.cancel import Cancel, Canceled
 from kinoscribe.contract.errors import DatabaseUnavailable, EngineFailed, StorageFull, VideoFileBroken
 from kinoscribe.contract.events import Ended, Event, TextPart, Usage
 from kinoscribe.engines.engine import Ask, Finished, Piece, Text
 
-NOW = datetime(2026, 1, 2, tzinfo=UTC)
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
 
 
 def events(parts: Parts, asked: Job) -> list[Event]:
-    return list(answer(asked, parts.tools, NOW))
+    return list(run.events(asked, parts.tools))
 
 
 def text(said: list[Event]) -> str:
@@ -97,7 +95,7 @@ def test_json_is_sent_only_when_it_fits_the_schema() -> None:
     bad = Parts(Engine(says('{"a"', ': "one"}')))
     said: list[Event] = []
     with pytest.raises(EngineFailed):
-        said.extend(answer(job(json_schema=SCHEMA), bad.tools, NOW))
+        said.extend(run.events(job(json_schema=SCHEMA), bad.tools))
     assert text(said) == ""
 
 
@@ -151,7 +149,7 @@ def test_a_receipt_that_cannot_be_kept_costs_nobody_the_answer(error: Any) -> No
 
 def test_the_receipt_is_there_when_the_end_is_said() -> None:
     parts = Parts(gatherer=Gatherer(at_hand=True))
-    for event in answer(job(), parts.tools, NOW):
+    for event in run.events(job(), parts.tools):
         if isinstance(event, Ended):
             receipt = parts.receipts.bodies["an-id"]
     assert receipt["finish_reason"] == "stop"
@@ -161,7 +159,7 @@ def test_the_receipt_is_there_when_the_end_is_said() -> None:
 
 def test_whoever_loses_interest_stops_the_engine() -> None:
     parts, asked = Parts(Engine(says(*["word "] * 100))), job()
-    with closing(answer(asked, parts.tools, NOW)) as said:
+    with closing(run.events(asked, parts.tools)) as said:
         while not isinstance(next(said), TextPart):
             continue
         asked.cancel.throw()
@@ -172,7 +170,7 @@ def test_whoever_loses_interest_stops_the_engine() -> None:
 
 def test_closing_the_answer_closes_the_engine() -> None:
     parts = Parts(Engine(says(*["word "] * 100)))
-    said = answer(job(), parts.tools, NOW)
+    said = run.events(job(), parts.tools)
     while not isinstance(next(said), TextPart):
         continue
     said.close()
