@@ -27,6 +27,10 @@ class Fields:
         self._given = given
         self.path = path
 
+    def as_sent(self) -> Mapping[str, Any]:
+        """The object as it was parsed."""
+        return self._given
+
     def at(self, name: str) -> str:
         """The path of a field as errors name it."""
         return f"{self.path}.{name}" if self.path else name
@@ -99,6 +103,18 @@ class Fields:
         if isinstance(value, float) and value.is_integer():
             return int(value)
         raise self._wrong(name, value, "a whole number")
+
+    def texts(self, name: str) -> list[str] | None:
+        """An array of strings."""
+        value = self._given.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, list):
+            raise self._wrong(name, value, "an array")
+        for place, part in enumerate(value):
+            if not isinstance(part, str):
+                raise self._wrong(f"{name}[{place}]", part, "a string")
+        return value
 
     def inner(self, name: str) -> "Fields | None":
         value = self._given.get(name)

@@ -32,6 +32,8 @@ class ModelRules:
     video_id: bool
     windows: bool
     images: bool
+    time_arrays: bool
+    unlimited: bool
 
 
 # The pages disagree on the top for 1.5 (65,536 and 98,304): the wider refuses no client (contract 19.2).
@@ -46,6 +48,8 @@ RULES = {
         video_id=True,
         windows=False,
         images=False,
+        time_arrays=False,
+        unlimited=False,
     ),
     "pegasus1.5": ModelRules(
         general=TokenRange(512, 98_304, 4_096),
@@ -56,6 +60,8 @@ RULES = {
         video_id=False,
         windows=True,
         images=False,
+        time_arrays=False,
+        unlimited=False,
     ),
     "pegasus1.6": ModelRules(
         general=TokenRange(512, 98_304, 4_096),
@@ -66,6 +72,8 @@ RULES = {
         video_id=False,
         windows=True,
         images=True,
+        time_arrays=True,
+        unlimited=True,
     ),
 }
 MODELS = tuple(RULES)
@@ -104,6 +112,25 @@ ROUNDING = 1e-6
 BASE64_VIDEO_BYTES = 36 * MB
 BASE64_IMAGE_BYTES = 32 * MB
 MEDIA_SOURCES = 4
+# Pictures that are asked about by themselves. Their pixels are counted once they are decoded.
+IMAGES = 20
+IMAGE_BYTES = 20 * MB
+IMAGE_PIXELS = 16_777_216
+
+CUSTOM_ID = 64
+# The word a client may send in place of a number of `max_tokens`.
+UNLIMITED = "unlimited"
+# Pages disagree on the most definitions (10, 20) and values (50, 100), and name no most of fields any more
+# (once 20): the wider refuses no client (contract 9, 17).
+DEFINITIONS = 20
+DEFINITION_FIELDS = 50
+FIELD_VALUES = 100
+SHORTEST_SEGMENT = 2.0
+SHORTEST_RANGE = 2.0
+PREVIEW = 30
+
+IDEMPOTENCY_KEY = 255
+WEBHOOK_SECRET = (16, 200)
 
 # No source bounds a schema; these keep one request from costing more than its answer.
 SCHEMA_DEPTH = 16
