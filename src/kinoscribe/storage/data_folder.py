@@ -14,6 +14,10 @@ class DataFolderUnusable(Exception):
     """The text is a sentence for the operator: what is wrong with the folder and what would help."""
 
 
+class DatabaseUnusable(Exception):
+    """The text is a sentence for the operator: why the database cannot be used. It never holds a password."""
+
+
 class DataFolder:
     """Where things lie below the data folder. Making one creates the folder for its owner only."""
 
