@@ -5,6 +5,7 @@ Values come from the environment (`KINOSCRIBE_` and the name in capitals), else 
 """
 
 import os
+import warnings
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
@@ -19,6 +20,9 @@ from pydantic_settings import (
 )
 
 MIB = 1024 * 1024
+
+# The base class has had a method of this name since long ago; nothing here calls it.
+warnings.filterwarnings("ignore", 'Field name "schema" in "Settings" shadows', UserWarning)
 
 COLLECTORS = ("shots", "looks", "speech", "screen_text", "visual_tags")
 
@@ -62,6 +66,13 @@ class Settings(BaseSettings):
     scripted_file: Path | None = Field(
         None,
         description="Prepared answers of the `scripted` engine; without it they are made from request and evidence.",
+    )
+    schema: Literal["strict", "wide"] = Field(  # type: ignore[assignment]
+        "strict",
+        description=(
+            "JSON Schema words that are accepted: `strict` is the API's dialect; `wide` also honours "
+            "additionalProperties, minItems, maxItems, minLength, maxLength, bounds of numbers and allOf."
+        ),
     )
     default_model: Literal["auto", "pegasus1.2", "pegasus1.5", "pegasus1.6"] = Field(
         "auto", description="Rule set for requests without `model_name`; `auto` decides by the SDK's version."
@@ -121,6 +132,11 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(2048 * MIB, ge=1, description="Largest file by direct upload.")
     max_url_bytes: int = Field(4096 * MIB, ge=1, description="Largest file fetched from a URL.")
     fetch_seconds: float = Field(600.0, gt=0, description="Longest time a fetch from a URL may take in all.")
+    glance_seconds: float = Field(
+        10.0,
+        ge=0,
+        description="How long a new task's URL is tried for a reason to refuse it at once; 0: not at all.",
+    )
     url_allow: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description=(
@@ -144,6 +160,13 @@ class Settings(BaseSettings):
     )
     webhook_seconds: float = Field(
         10.0, gt=0, le=120, description="How long a webhook's receiver may take to answer."
+    )
+    partial_segments: bool = Field(
+        False,
+        description=(
+            "Let a segmentation that reaches a limit end `ready` with what was found and a `partial result:` "
+            "warning, where it would fail."
+        ),
     )
     allow_http_images: bool = Field(False, description="Also take reference pictures by plain http.")
     decode_seconds: float = Field(

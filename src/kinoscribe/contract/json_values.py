@@ -5,12 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from kinoscribe.contract.errors import SchemaInvalid, SchemaNotSupported
+from kinoscribe.contract.json_words import BOUNDS
 from kinoscribe.contract.limits import LARGEST_INTEGER, SCHEMA_VALUES
 from kinoscribe.contract.shown import show
 
 Scalar = str | int | float | bool | None
-
-BOUNDS = ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum")
 
 
 def read_range(node: dict[str, Any], path: str) -> dict[str, int]:
@@ -21,11 +20,7 @@ def read_range(node: dict[str, Any], path: str) -> dict[str, int]:
         bound = node.get(name)
         if bound is None:
             continue
-        if isinstance(bound, bool) or not isinstance(bound, int | float) or abs(bound) > LARGEST_INTEGER:
-            raise SchemaInvalid(
-                p=f"{path}.{name}",
-                reason=f"{show(bound)} was given; a number up to {LARGEST_INTEGER} either way is accepted.",
-            )
+        _check_bound(bound, f"{path}.{name}")
         match name:
             case "minimum":
                 least = max(least, math.ceil(bound))
@@ -40,6 +35,27 @@ def read_range(node: dict[str, Any], path: str) -> dict[str, int]:
         raise SchemaInvalid(p=path, reason="No whole number lies within its bounds.")
     given = {"minimum": least, "maximum": most}
     return {name: given[name] for name in given if name in found}
+
+
+def read_bounds(node: dict[str, Any], path: str) -> dict[str, float]:
+    """The bounds of a `number` as they are. Raises `SchemaInvalid` when nothing lies between them."""
+    found = {name: node[name] for name in BOUNDS if name in node}
+    for name, bound in found.items():
+        _check_bound(bound, f"{path}.{name}")
+    least = max(found.get("minimum", -math.inf), found.get("exclusiveMinimum", -math.inf))
+    most = min(found.get("maximum", math.inf), found.get("exclusiveMaximum", math.inf))
+    open_ended = least in (found.get("exclusiveMinimum"),) or most in (found.get("exclusiveMaximum"),)
+    if least > most or (open_ended and math.nextafter(least, math.inf) >= most):
+        raise SchemaInvalid(p=path, reason="No number lies within its bounds.")
+    return found
+
+
+def _check_bound(bound: object, path: str) -> None:
+    if isinstance(bound, bool) or not isinstance(bound, int | float) or abs(bound) > LARGEST_INTEGER:
+        raise SchemaInvalid(
+            p=path,
+            reason=f"{show(bound)} was given; a number up to {LARGEST_INTEGER} either way is accepted.",
+        )
 
 
 def read_values(node: dict[str, Any], kind: str | None, path: str) -> list[Scalar] | None:
@@ -82,7 +98,8 @@ def type_of(values: list[Scalar]) -> str | None:
 def within_range(values: list[Scalar], bounds: Mapping[str, Any], path: str) -> list[Scalar]:
     """The values that keep to `minimum` and `maximum`. Raises `SchemaInvalid` when none does."""
     least, most = bounds.get("minimum", -math.inf), bounds.get("maximum", math.inf)
-    kept = [v for v in values if not isinstance(v, int | float) or least <= v <= most]
+    above, below = bounds.get("exclusiveMinimum", -math.inf), bounds.get("exclusiveMaximum", math.inf)
+    kept = [v for v in values if not isinstance(v, int | float) or (least <= v <= most and above < v < below)]
     if not kept:
         raise SchemaInvalid(p=path, reason="No value of its enum or const lies within its bounds.")
     return kept
