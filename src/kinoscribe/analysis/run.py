@@ -12,6 +12,7 @@ from kinoscribe.analysis.admit import admit, named_source
 from kinoscribe.analysis.answer import answer
 from kinoscribe.analysis.job import Job, Kept, KeptHere, Spent
 from kinoscribe.analysis.receipt import Looked, Stopwatch, receipt_body
+from kinoscribe.analysis.segment import segment
 from kinoscribe.analysis.tools import Tools
 from kinoscribe.cancel import Cancel
 from kinoscribe.contract.analyze import AnalyzeRequest
@@ -28,7 +29,7 @@ _log = structlog.get_logger(__name__)
 
 Say = Callable[[Job, Notes, Tools], Generator[Event, None, Ended]]
 
-MODES: dict[str, Say] = {"general": answer}
+MODES: dict[str, Say] = {"general": answer, "time_based_metadata": segment}
 
 
 def prepare(

@@ -99,24 +99,23 @@ def _near(times: Sequence[float], time: float) -> bool:
     return any(abs(other - time) <= _SAME for other in times[max(0, place - 1) : place + 1])
 
 
-def longest_window(context_tokens: int, evidence_tokens: int, seconds: float) -> float:
-    """The seconds that an engine takes in at once, by its context and by how much evidence a second brings."""
-    a_second = _PICTURE_TOKENS + evidence_tokens / max(seconds, 1.0)
-    return max(_LEAST, _LOOKING * context_tokens / a_second)
+def longest_window(context_tokens: int, evidence_tokens: int) -> float:
+    """The seconds that an engine takes in at once, by its context, beside so much evidence in words."""
+    return max(_LEAST, (_LOOKING * context_tokens - evidence_tokens) / _PICTURE_TOKENS)
 
 
 def windows(ranges: Iterable[tuple[float, float]], moments: Edges, longest: float) -> tuple[Window, ...]:
     """Windows of at most `longest` seconds that cover the ranges and nothing else, about equal in each range."""
     found: list[Window] = []
-    for start, end in union(ranges):
+    for first, end in union(ranges):
+        start = first
         while end - start > longest:
-            left = math.ceil((end - start) / longest)
-            even = start + (end - start) / left
+            even = start + (end - start) / math.ceil((end - start) / longest)
             slack = _LEEWAY * longest
-            stop = moments.best(max(start + 1e-3, even - slack), min(start + longest, even + slack), even)
-            stop = even if stop is None else stop
-            found.append(Window(start, stop))
-            start = stop
+            low, high = max(start + 1e-3, even - slack), min(start + longest, even + slack)
+            stop = moments.best(low, high, even)
+            found.append(Window(start, even if stop is None else stop))
+            start = found[-1].end
         found.append(Window(start, end))
     return tuple(found)
 

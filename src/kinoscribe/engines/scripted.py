@@ -3,7 +3,7 @@
 For people who test their own client code. The file is TOML:
 
     [[answer]]
-    when = "regular expression, searched in the prompt"
+    when = "regular expression, searched in the prompt, or in lines `id: description` of segment definitions"
     finish = "stop"
     pieces = [ {text = "Hello"}, {wait = 2.0}, {fail = "reason"}, {die = true} ]
 
@@ -16,6 +16,7 @@ import math
 import re
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,7 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from kinoscribe.cancel import Cancel, Canceled
 from kinoscribe.contract.errors import EngineFailed
 from kinoscribe.contract.times import clock_time, seconds_number
-from kinoscribe.engines.engine import Ask, EngineState, Finished, Piece, Text
+from kinoscribe.engines.engine import Ask, EngineState, Finished, Piece, SegmentField, SegmentWish, Text
 
 
 class ScriptInvalid(Exception):
@@ -65,7 +66,7 @@ class ScriptedEngine:
 
     def generate(self, ask: Ask, cancel: Cancel) -> Iterator[Piece]:
         for pattern, answer in self._answers:
-            if pattern.search(ask.prompt):
+            if pattern.search(_words(ask)):
                 yield from _play(answer, cancel)
                 return
         yield from _account(ask, cancel)
@@ -99,7 +100,17 @@ def _play(answer: _Answer, cancel: Cancel) -> Iterator[Piece]:
     yield Finished(answer.finish)
 
 
+def _words(ask: Ask) -> str:
+    """What `when` is searched in: the prompt, or the segments that are wanted, one a line."""
+    return ask.prompt or "\n".join(f"{wish.id}: {wish.description}" for wish in ask.segments)
+
+
 def _account(ask: Ask, cancel: Cancel) -> Iterator[Piece]:
+    if ask.segments:
+        found = {wish.id: _segments(wish, ask) for wish in ask.segments}
+        yield Text(json.dumps(found, ensure_ascii=False))
+        yield Finished(notes={"times": "exact"})
+        return
     if ask.json_schema is not None:
         yield Text(json.dumps(_example(ask.json_schema, "answer", ask), ensure_ascii=False))
         yield Finished()
@@ -108,6 +119,35 @@ def _account(ask: Ask, cancel: Cancel) -> Iterator[Piece]:
         cancel.check()
         yield Text(sentence)
     yield Finished()
+
+
+def _segments(wish: SegmentWish, ask: Ask) -> list[dict[str, object]]:
+    """A segment for every shot, or one where no shots are known, in each range that is wanted."""
+    found: list[dict[str, object]] = []
+    for low, high in wish.ranges or ((ask.start, ask.end),):
+        shots = [(s.start, s.end) for s in ask.notes.shots if s.start < high and s.end > low] or [(low, high)]
+        for first, last in shots:
+            start, end = max(first, low), min(last, high)
+            values = {field.name: _value(field, start, end) for field in wish.fields}
+            found.append({"start_time": start, "end_time": end, "metadata": values})
+    return found
+
+
+def _value(field: SegmentField, start: float, end: float) -> object:
+    """A value of the type a field has."""
+    match field.type:
+        case "array":
+            return [_value(replace(field, type=field.items or "string"), start, end)]
+        case "time_array":
+            inner = {one.name: _value(one, start, end) for one in field.fields}
+            return [{"start_time": start, "end_time": end, **inner}]
+        case "boolean":
+            return True
+        case "integer":
+            return 1
+        case "number" | "timestamp":
+            return seconds_number(start)
+    return field.enum[0] if field.enum else f"scripted {field.name}"
 
 
 def _sentences(ask: Ask) -> Iterator[str]:
