@@ -145,6 +145,9 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "over_an_hour.mp4": lambda path: _video(
         path, seconds=3700, size=(360, 360), fps=Fraction(1, 10), cut_every=600
     ),
+    "over_two_hours.mp4": lambda path: _video(
+        path, seconds=7300, size=(360, 360), fps=Fraction(1, 10), cut_every=600
+    ),
     "half.mp4": _half,
     "sound.m4a": _sound_only,
     "text.mp4": _text,

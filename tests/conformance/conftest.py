@@ -14,7 +14,7 @@ from tests.conformance.file_server import FileServer, start_file_server
 from tests.conformance.scripted import write_scripts
 from tests.conformance.sdk_environments import JAVASCRIPT_SDKS, PYTHON_SDKS, Sdk, node
 from tests.conformance.served import Served, serve, weights_folder
-from tests.conformance.wire import PROMPT, Json, base64_video, new_key, ready_asset
+from tests.conformance.wire import PROMPT, Json, base64_video, new_key, ready_asset, without
 
 HERE = Path(__file__).resolve().parent
 NO_NODE = "Node.js and npm are not on this machine: {} tests of the JavaScript SDK were left out."
@@ -149,6 +149,12 @@ def body(files: FileServer) -> Json:
         "prompt": PROMPT,
         "stream": False,
     }
+
+
+@pytest.fixture(scope="session")
+def task_body(body: Json) -> Json:
+    """A good body of `POST /analyze/tasks`."""
+    return without(body, "stream")
 
 
 @pytest.fixture(scope="session")

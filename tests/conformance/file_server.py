@@ -10,10 +10,15 @@ from tests.conformance.clips import MAKERS, clip
 
 @dataclass
 class FileServer:
-    """`url(...)` is what a request names; `asked` are the paths that were really asked for, in order."""
+    """`url(...)` is what a request names; `asked` are the paths that were really asked for, in order.
+
+    `later/<clip>` is given out only once `go` is set, and is 404 once it is in `gone`.
+    """
 
     server: ThreadingHTTPServer
     asked: list[str] = field(default_factory=list)
+    go: threading.Event = field(default_factory=threading.Event)
+    gone: set[str] = field(default_factory=set)
     ended: threading.Event = field(default_factory=threading.Event)
 
     def url(self, path: str) -> str:
@@ -21,6 +26,7 @@ class FileServer:
 
     def close(self) -> None:
         self.ended.set()
+        self.go.set()
         self.server.shutdown()
         self.server.server_close()
 
@@ -51,6 +57,11 @@ def start_file_server(host: str = "127.0.0.1") -> FileServer:
                     self.send_header("Location", parse_qs(path.query)["to"][0])
                     self.send_header("Content-Length", "0")
                     self.end_headers()
+                case _ if name in files.gone:
+                    self.answer(404, "text/plain", b"no longer here")
+                case _ if name.startswith("later/"):
+                    files.go.wait(60)
+                    self.answer(200, "video/mp4", clip(name.removeprefix("later/")).read_bytes())
                 case _ if name in MAKERS:
                     self.answer(200, "video/mp4", clip(name).read_bytes())
                 case _:

@@ -58,6 +58,10 @@ def state(rule: Rule, tests: list[str]) -> str:
     return f"tested; {rule.partly}" if rule.partly else "tested"
 
 
+def _listed(versions: tuple[str, ...]) -> str:
+    return f"{', '.join(versions[:-1])} and {versions[-1]}"
+
+
 def page() -> str:
     """The whole page."""
     tests = tests_by_rule()
@@ -71,9 +75,7 @@ def page() -> str:
         f"{waiting} wait for a later version."
     )
     parts = [
-        HEAD.format(
-            python=" and ".join(PYTHON_VERSIONS), javascript=" and ".join(JAVASCRIPT_VERSIONS), counts=counts
-        )
+        HEAD.format(python=_listed(PYTHON_VERSIONS), javascript=_listed(JAVASCRIPT_VERSIONS), counts=counts)
     ]
     for title, rules in GROUPS.items():
         parts += [f"\n## {title}\n", "\n| Rule | | State |\n|---|---|---|\n"]

@@ -15,6 +15,8 @@ SCRIPTS: dict[str, list[Step]] = {
     "long text": [{"text": LONG_TEXT}],
     "longer text": [{"text": LONG_TEXT * 4}],
     "a pause": [{"text": "Before. "}, {"wait": 1.5}, {"text": "After."}],
+    "a while": [{"text": "Begun. "}, {"wait": 1.5}, {"text": "Done."}],
+    "long work": [{"text": "Begun. "}, {"wait": 300}, {"text": "Done."}],
     "many pieces": [step for number in range(400) for step in ({"text": f"{number} "}, {"wait": 0.1})],
     "a death": [{"text": "The first half. "}, {"wait": 0.3}, {"die": True}],
     "a death at once": [{"die": True}],

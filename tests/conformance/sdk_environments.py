@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 KEPT = ROOT / ".cache" / "sdk"
 
-PYTHON_VERSIONS = ("1.2.4", "1.3.6")
+PYTHON_VERSIONS = ("1.2.4", "1.2.9", "1.3.6")
 JAVASCRIPT_VERSIONS = ("1.2.4", "1.3.4")
 
 SETUP_SECONDS = 300

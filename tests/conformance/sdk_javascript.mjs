@@ -56,6 +56,25 @@ const STEPS = {
 
     delete_asset: (client, got, { asset_id, ...given }) => client.assets.delete(asset_id, arguments_(given)),
 
+    create_task: (client, got, { headers, ...given }) => client.analyzeAsync.tasks.create(arguments_(given), { headers }),
+
+    retrieve_task: (client, got, { task_id }) => client.analyzeAsync.tasks.retrieve(task_id),
+
+    async finished_task(client, got, { task_id }) {
+        for (let turn = 0; turn < 300; turn += 1) {
+            const task = await client.analyzeAsync.tasks.retrieve(task_id);
+            if (["ready", "failed", "canceled"].includes(task.status)) {
+                return task;
+            }
+            await new Promise((resolve) => setTimeout(resolve, 100));
+        }
+        throw new Error(`not finished: ${task_id}`);
+    },
+
+    list_tasks: (client, got, given) => client.analyzeAsync.tasks.list(arguments_(given)),
+
+    delete_task: (client, got, { task_id }) => client.analyzeAsync.tasks.delete(task_id),
+
     user_metadata(client, got, { how, asset_id, ...given }) {
         return client.assets[`${how}UserMetadata`](asset_id, arguments_(given));
     },

@@ -110,6 +110,47 @@ def user_metadata(client: TwelveLabs, got: list[Any], how: str, asset_id: str, *
     return getattr(client.assets, f"{how}_user_metadata")(asset_id, **given)
 
 
+def create_task(
+    client: TwelveLabs, got: list[Any], headers: dict[str, str] | None = None, **given: Any
+) -> Any:
+    options = {"request_options": {"additional_headers": headers}} if headers else {}
+    return plain(client.analyze_async.tasks.create(**arguments(given), **options))
+
+
+def retrieve_task(client: TwelveLabs, got: list[Any], task_id: str) -> Any:
+    return plain(client.analyze_async.tasks.retrieve(task_id))
+
+
+def finished_task(client: TwelveLabs, got: list[Any], task_id: str) -> Any:
+    """Polls as the documented examples do."""
+    for _ in range(300):
+        task = client.analyze_async.tasks.retrieve(task_id)
+        if task.status in ("ready", "failed", "canceled"):
+            return plain(task)
+        time.sleep(0.1)
+    raise TimeoutError(task_id)
+
+
+def list_tasks(client: TwelveLabs, got: list[Any], **given: Any) -> Any:
+    """One page: this call is not one of those that the SDK turns into pages by itself."""
+    return plain(client.analyze_async.tasks.list(**given))
+
+
+def delete_task(client: TwelveLabs, got: list[Any], task_id: str) -> Any:
+    return client.analyze_async.tasks.delete(task_id)
+
+
+def cancel_task(client: TwelveLabs, got: list[Any], task_id: str) -> Any:
+    return plain(client.analyze_async.tasks.cancel(task_id))
+
+
+def patient_analyze(client: TwelveLabs, got: list[Any], max_retries: int, **given: Any) -> Any:
+    """Asks again by itself when it is told to wait."""
+    started = time.monotonic()
+    told = client.analyze(**arguments(given), request_options={"max_retries": max_retries})
+    return {"answer": plain(told), "after": time.monotonic() - started}
+
+
 def version(client: TwelveLabs, got: list[Any]) -> Any:
     return twelvelabs.__version__
 
@@ -126,6 +167,13 @@ STEPS = {
         list_assets,
         delete_asset,
         user_metadata,
+        create_task,
+        retrieve_task,
+        finished_task,
+        list_tasks,
+        delete_task,
+        cancel_task,
+        patient_analyze,
         version,
     )
 }

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import httpx2
 from tests.conformance.clips import clip
 from tests.conformance.exact import Asset
+from tests.conformance.exact_tasks import FINAL, ORDER, Task, created, task
 from tests.conformance.served import Served
 
 PROMPT = "What happens in this video?"
@@ -55,6 +56,38 @@ def ready_asset(wire: httpx2.Client, name: str) -> Asset:
     asset = finished(wire, response.json()["_id"])
     assert asset.status == "ready", asset
     return asset
+
+
+def make_task(wire: httpx2.Client, body: Json, **headers: str) -> str:
+    """The id of a new task; `headers` are named with underscores."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return created(wire.post("analyze/tasks", json=body, headers=named))
+
+
+def ended_task(wire: httpx2.Client, task_id: str, seconds: float = 60) -> Task:
+    """The task in its final state; on the way there its states may only move forward."""
+    seen = "queued"
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        found = task(wire.get(f"analyze/tasks/{task_id}"))
+        assert ORDER.index(found.status) >= ORDER.index(seen), f"{found.status} after {seen}"
+        seen = found.status
+        if seen in FINAL:
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"task {task_id} is still {seen}")
+
+
+def task_in(wire: httpx2.Client, task_id: str, *states: str, seconds: float = 30) -> Task:
+    """The task as soon as it is in one of `states`."""
+    until = time.monotonic() + seconds
+    while True:
+        found = task(wire.get(f"analyze/tasks/{task_id}"))
+        if found.status in states:
+            return found
+        assert found.status not in FINAL, found
+        assert time.monotonic() < until, found
+        time.sleep(0.05)
 
 
 @dataclass
