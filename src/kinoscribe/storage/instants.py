@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import Connection, func, select
 
@@ -18,5 +18,5 @@ def moment(db: Connection, told: Clock | None = None) -> datetime:
         return told()
     if db.dialect.name == "postgresql":
         now: datetime = db.execute(select(func.clock_timestamp())).scalar_one()
-        return now
+        return now.astimezone(UTC)
     return clock.now()
