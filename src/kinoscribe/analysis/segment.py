@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from kinoscribe.analysis.job import Job
 from kinoscribe.analysis.merge import Limits, Part, Piece, merged
-from kinoscribe.analysis.segment_text import Nonsense, Raw, read_raw, read_segments
+from kinoscribe.analysis.segment_text import Nonsense, Raw, read_cut, read_raw, read_segments
 from kinoscribe.analysis.segment_values import write_time, write_values
 from kinoscribe.analysis.tools import Tools
 from kinoscribe.analysis.windows import Edges, Window, edges, longest_window, windows
@@ -105,12 +105,12 @@ def _look(
             raw, exact = _window(job, notes, tools, window, mine)
         except Nonsense as error:
             nothing_yet = not any(found.parts.values())
-            if not lenient or (nothing_yet and window == cuts[-1]):
+            if not lenient or (nothing_yet and not error.rest and window == cuts[-1]):
                 raise _failure(str(error), window) from error
+            raw, exact = error.rest, False
             found.missing |= {
                 w.id: f"from {window.start:.1f} to {window.end:.1f} seconds {error}" for w in mine
             }
-            continue
         found.reach = found.reach if exact else _REACH
         for wish in mine:
             segments = read_segments(raw.get(wish.id, []), wish, window.start, window.end)
@@ -162,7 +162,7 @@ def _window(
 
 def _asked(job: Job, tools: Tools, ask: Ask) -> tuple[Raw, bool]:
     texts: list[str] = []
-    length, most = 0, _CHARACTERS_A_TOKEN * _most_tokens(job)
+    length, most = 0, _CHARACTERS_A_TOKEN * context_window(job.request.model_name)
     finished: Finished | None = None
     with closing(_pieces(job, tools, ask)) as pieces:
         for piece in pieces:
@@ -172,12 +172,13 @@ def _asked(job: Job, tools: Tools, ask: Ask) -> tuple[Raw, bool]:
             texts.append(piece.text)
             length += len(piece.text)
             if length > most:
-                raise Nonsense(_TOO_LONG)
+                finished = Finished("length")
+                break
     if finished is None:
         raise EngineFailed(reason="it stopped before the end of the answer.")
     job.spent.input_tokens += finished.input_tokens or 0
     if finished.reason == "length":
-        raise Nonsense(_TOO_LONG)
+        raise Nonsense(_TOO_LONG, read_cut("".join(texts), ask.segments))
     return read_raw("".join(texts), ask.segments), finished.notes.get("times") == "exact"
 
 

@@ -13,7 +13,14 @@ _SLACK = 0.5  # seconds by which a time may lie outside of a window that it is m
 
 
 class Nonsense(Exception):
-    """An answer that holds no segments; the message says why, as one would tell whoever gave it."""
+    """An answer that cannot be used as it is; the message says why, as one would tell whoever gave it.
+
+    `rest` is what can still be made of it.
+    """
+
+    def __init__(self, reason: str, rest: Raw | None = None) -> None:
+        super().__init__(reason)
+        self.rest = rest or {}
 
 
 def read_raw(text: str, wishes: tuple[SegmentWish, ...]) -> Raw:
@@ -34,6 +41,42 @@ def read_raw(text: str, wishes: tuple[SegmentWish, ...]) -> Raw:
             raise Nonsense(f"no element under {json.dumps(wish.id)[:80]} has a start_time and an end_time")
         raw[wish.id] = timed
     return raw
+
+
+def read_cut(text: str, wishes: tuple[SegmentWish, ...]) -> Raw:
+    """The complete elements of an answer that was cut off; empty when there are none."""
+    for end in _element_ends(text):
+        try:
+            value = json.loads(text[text.find("{") : end] + "]}")
+        except (ValueError, RecursionError):
+            return {}
+        lists = {wish.id: value.get(wish.id) for wish in wishes} if isinstance(value, dict) else {}
+        return {
+            name: [item for item in items[:_MOST] if _times(item) is not None]
+            for name, items in lists.items()
+            if isinstance(items, list)
+        }
+    return {}
+
+
+def _element_ends(text: str) -> list[int]:
+    """Where the last element of an array in the outermost object ends, if one does."""
+    open_: list[str] = []
+    last, quoted, place = 0, False, max(0, text.find("{"))
+    while place < len(text):
+        sign = text[place]
+        if quoted:
+            place += sign == "\\"
+            quoted = sign != '"'
+        elif sign == '"':
+            quoted = True
+        elif sign in "{[":
+            open_.append(sign)
+        elif sign in "}]" and open_:
+            open_.pop()
+            last = place + 1 if open_ == ["{", "["] else last
+        place += 1
+    return [last] if last else []
 
 
 def _bare(text: str) -> str:
