@@ -2,6 +2,10 @@
 
 from collections.abc import Generator
 from contextlib import closing
+from dataclasses import replace
+from typing import Any
+
+import structlog
 
 from kinoscribe.analysis.job import Job
 from kinoscribe.analysis.meter import Meter
@@ -12,10 +16,13 @@ from kinoscribe.contract.limits import context_window
 from kinoscribe.contract.warnings import truncated
 from kinoscribe.engines.engine import Ask, Finished, Text
 from kinoscribe.notes import Notes
-from kinoscribe.output.conform import conform
+from kinoscribe.output.conform import DoesNotFit, conform, repair_prompt
 from kinoscribe.tokens import count_tokens, cut_to_tokens
 
 _PART = 400
+# More than any text has: beyond it an answer could not be sent in full anyway.
+_CHARACTERS_A_TOKEN = 64
+_log = structlog.get_logger(__name__)
 
 
 def answer(job: Job, notes: Notes, tools: Tools) -> Generator[Event, None, Ended]:
@@ -77,26 +84,45 @@ def _say_text(job: Job, tools: Tools, ask: Ask, meter: Meter) -> Generator[Event
 
 
 def _say_json(job: Job, tools: Tools, ask: Ask, meter: Meter) -> Generator[Event, None, Finished]:
-    """JSON is checked as a whole before its first character is sent."""
+    """JSON is checked as a whole before its first character is sent; the engine may answer once more."""
     assert ask.json_schema is not None
-    texts: list[str] = []
-    finished: Finished | None = None
-    with closing(_pieces(job, tools, ask)) as pieces:
-        for piece in pieces:
-            if isinstance(piece, Finished):
-                finished = piece
-                break
-            texts.append(piece.text)
-    if finished is None:
-        raise EngineFailed(reason="it stopped before the end of the answer.")
-    text = "".join(texts)
+    text, finished = _whole(job, tools, ask)
     if finished.reason == "stop":
-        text = conform(text, ask.json_schema)
+        try:
+            text = conform(text, ask.json_schema)
+        except DoesNotFit as fault:
+            _log.info("answer_did_not_fit", generation_id=job.generation_id, reason=str(fault))
+            again = replace(ask, prompt=repair_prompt(ask.prompt, text, str(fault)))
+            text, finished = _whole(job, tools, again)
+            if finished.reason == "stop":
+                text = _fitting(text, ask.json_schema)
     part = meter.take(text)
     job.spent.output_tokens = meter.tokens
     for first in range(0, len(part), _PART):
         yield TextPart(part[first : first + _PART])
     return finished
+
+
+def _fitting(text: str, schema: dict[str, Any]) -> str:
+    try:
+        return conform(text, schema)
+    except DoesNotFit as fault:
+        raise EngineFailed(reason=f"its answer was no JSON of the wanted shape, twice: {fault}.") from fault
+
+
+def _whole(job: Job, tools: Tools, ask: Ask) -> tuple[str, Finished]:
+    """All that the engine says; one that does not come to an end is cut off well beyond what may be sent."""
+    texts: list[str] = []
+    length = 0
+    with closing(_pieces(job, tools, ask)) as pieces:
+        for piece in pieces:
+            if isinstance(piece, Finished):
+                return "".join(texts), piece
+            texts.append(piece.text)
+            length += len(piece.text)
+            if length > ask.max_tokens * _CHARACTERS_A_TOKEN:
+                return "".join(texts), Finished("length")
+    raise EngineFailed(reason="it stopped before the end of the answer.")
 
 
 def _pieces(job: Job, tools: Tools, ask: Ask) -> Generator[Text | Finished, None, None]:

@@ -1,5 +1,6 @@
 """Evidence and a question become text, an end, and a receipt, whatever happens on the way."""
 
+import itertools
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -91,12 +92,40 @@ def test_an_engine_that_says_it_was_cut_is_believed() -> None:
 
 def test_json_is_sent_only_when_it_fits_the_schema() -> None:
     good = Parts(Engine(says('{"a"', ": 1}")))
-    assert text(events(good, job(json_schema=SCHEMA))) == '{"a": 1}'
+    assert text(events(good, job(json_schema=SCHEMA))) == '{"a":1}'
     bad = Parts(Engine(says('{"a"', ': "one"}')))
     said: list[Event] = []
     with pytest.raises(EngineFailed):
         said.extend(run.events(job(json_schema=SCHEMA), bad.tools))
     assert text(said) == ""
+    assert len(bad.engine.asked) == 2
+
+
+def test_an_answer_that_does_not_fit_is_asked_for_once_more_with_the_fault() -> None:
+    answers = iter(['{"a": "one"}', 'Sorry: ```json\n{"a": 1}\n```'])
+    parts = Parts(Engine(lambda *_: iter([Text(next(answers)), Finished()])))
+    said = events(parts, job(json_schema=SCHEMA))
+    assert text(said) == '{"a":1}'
+    assert ended(said).finish_reason == "stop"
+    first, second = parts.engine.asked
+    assert second.prompt.startswith(first.prompt)
+    assert '{"a": "one"}' in second.prompt
+    assert "/a" in second.prompt
+
+
+def test_a_second_answer_that_is_cut_is_sent_as_it_is() -> None:
+    answers = iter([[Text("no"), Finished()], [Text('{"a": '), Finished("length")]])
+    parts = Parts(Engine(lambda *_: iter(next(answers))))
+    said = events(parts, job(json_schema=SCHEMA))
+    assert text(said) == '{"a": '
+    assert ended(said).finish_reason == "length"
+
+
+def test_an_engine_that_says_the_same_for_ever_is_cut_off() -> None:
+    parts = Parts(Engine(lambda *_: (Text('{"a": 1},\n') for _ in itertools.count())))
+    said = events(parts, job(json_schema=SCHEMA, max_tokens=20))
+    assert ended(said).finish_reason == "length"
+    assert ended(said).usage.output_tokens <= 20
 
 
 def test_json_that_was_cut_is_sent_as_it_is_and_marked() -> None:
