@@ -1,4 +1,4 @@
-"""Turns `prompt` and `prompt_v2` into the client's words and the pictures they point at (contract 10)."""
+"""Turns `prompt`, `prompt_v2` and `image` into the client's words and the pictures they point at (contract 10)."""
 
 import re
 from collections.abc import Callable
@@ -6,11 +6,20 @@ from dataclasses import dataclass
 
 from kinoscribe.contract.errors import ParameterInvalid, ParameterNotProvided, TokenLimitExceeded
 from kinoscribe.contract.fields import Fields
-from kinoscribe.contract.limits import BASE64_IMAGE_BYTES, LONGEST_PROMPT, MB, MEDIA_SOURCES, RULES
+from kinoscribe.contract.limits import (
+    BASE64_IMAGE_BYTES,
+    IMAGE_BYTES,
+    IMAGES,
+    LONGEST_PROMPT,
+    MB,
+    MEDIA_SOURCES,
+    RULES,
+)
 from kinoscribe.contract.shown import show
 from kinoscribe.contract.sources import Base64Source, Source, decode_base64, decoded_size, read_source
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_IMAGE_NAME = re.compile(r"[A-Za-z0-9_]{1,64}")
 _PLACEHOLDER = re.compile(r"<@([^<>\s]+)>")
 _LONGEST_TOKEN = 100
 _KINDS = ("url", "asset_id", "base64_string")
@@ -18,7 +27,7 @@ _KINDS = ("url", "asset_id", "base64_string")
 
 @dataclass(frozen=True, slots=True)
 class MediaSource:
-    """A reference picture that the words point at with `<@name>`."""
+    """A picture that the words point at with `<@name>`."""
 
     name: str
     source: Source
@@ -31,9 +40,17 @@ class PromptV2:
 
 
 def read_prompt(
-    fields: Fields, model_name: str, count_tokens: Callable[[str], int], *, allow_http_images: bool
+    fields: Fields,
+    model_name: str,
+    count_tokens: Callable[[str], int],
+    images: tuple[MediaSource, ...] = (),
+    *,
+    allow_http_images: bool,
 ) -> str | PromptV2:
-    """Whichever of `prompt` and `prompt_v2` was sent. Raises when it is neither, both, or breaks section 10."""
+    """Whichever of `prompt` and `prompt_v2` was sent. Raises when it is neither, both, or breaks section 10.
+
+    `images` are what a question without a video is about; only `prompt` may ask it.
+    """
     if fields.has("prompt"):
         prompt = fields.needed_text("prompt")
         _check_length(prompt, fields.at("prompt"), RULES[model_name].prompt_tokens, count_tokens)
@@ -41,17 +58,26 @@ def read_prompt(
             raise ParameterInvalid(
                 p=fields.at("prompt_v2"), reason="Only one of prompt and prompt_v2 is accepted."
             )
+        _check_mentions(prompt, images, fields.at("prompt"))
         return prompt
     given = fields.inner("prompt_v2")
     if given is None:
         raise ParameterNotProvided(p=fields.at("prompt"))
+    if images:
+        raise ParameterInvalid(p=fields.at("prompt_v2"), reason="It is not accepted with image; prompt is.")
     if not RULES[model_name].windows:
         raise ParameterInvalid(
             p=fields.at("prompt_v2"), reason=f"It is not accepted with model_name {model_name}."
         )
     prompt_v2 = _read_prompt_v2(given, count_tokens, allow_http_images=allow_http_images)
-    _refuse_pictures(prompt_v2, given)
+    refuse_pictures(prompt_v2.media_sources, given.at("media_sources"))
     return prompt_v2
+
+
+def refuse_pictures(pictures: tuple[MediaSource, ...], path: str) -> None:
+    """The engines here see no pictures of a request: a well-formed one is refused rather than left out of sight."""
+    if pictures:
+        raise ParameterInvalid(p=path, reason="Images are not supported by this server yet.")
 
 
 def _read_prompt_v2(
@@ -69,14 +95,6 @@ def _read_prompt_v2(
     return PromptV2(text, sources)
 
 
-def _refuse_pictures(prompt: PromptV2, given: Fields) -> None:
-    """The engines here see no reference pictures: a well-formed one is refused rather than left out of sight."""
-    if prompt.media_sources:
-        raise ParameterInvalid(
-            p=given.at("media_sources"), reason="Reference images are not supported by this server yet."
-        )
-
-
 def read_media_sources(fields: Fields, *, allow_http: bool) -> tuple[MediaSource, ...]:
     """The `media_sources` of an object. Raises what section 10.3 says of their shape."""
     given = fields.inners("media_sources") or []
@@ -85,24 +103,65 @@ def read_media_sources(fields: Fields, *, allow_http: bool) -> tuple[MediaSource
             p=fields.at("media_sources"),
             reason=f"{len(given)} were given; at most {MEDIA_SOURCES} are accepted.",
         )
-    sources: list[MediaSource] = []
+    return _different(given, [_read_media_source(one, allow_http=allow_http) for one in given])
+
+
+def read_images(fields: Fields, *, allow_http: bool) -> tuple[MediaSource, ...]:
+    """The pictures of `image`, that are asked about by themselves. Raises what section 10.2 says of their shape."""
+    given = fields.inners("image") or []
+    if not 1 <= len(given) <= IMAGES:
+        reason = f"{len(given)} were given; 1 to {IMAGES} are accepted."
+        raise ParameterInvalid(p=fields.at("image"), reason=reason)
+    images: list[MediaSource] = []
     for one in given:
-        source = _read_media_source(one, allow_http=allow_http)
-        if source.name in {earlier.name for earlier in sources}:
-            raise ParameterInvalid(
-                p=one.at("name"), reason=f"{show(source.name)} names more than one source."
-            )
-        sources.append(source)
+        name = _read_name(one, _IMAGE_NAME, "letters, digits and _")
+        images.append(MediaSource(name, _read_picture(one, IMAGE_BYTES, allow_http=allow_http)))
+    return _different(given, images)
+
+
+def _check_mentions(prompt: str, images: tuple[MediaSource, ...], path: str) -> None:
+    """Raises `ParameterInvalid` for words that point at some of the pictures only, or at none there is."""
+    if not images:
+        return
+    names = {image.name for image in images}
+    mentioned = set(_PLACEHOLDER.findall(prompt))
+    for name in sorted(mentioned - names):
+        raise ParameterInvalid(p=path, reason=f"{show(f'<@{name}>')} points at no name in image.")
+    if mentioned and mentioned != names:
+        left = sorted(names - mentioned)[0]
+        raise ParameterInvalid(
+            p=path,
+            reason=f"It points at some images only; {show(f'<@{left}>')} is missing. Name all or none.",
+        )
+
+
+def _different(given: list[Fields], sources: list[MediaSource]) -> tuple[MediaSource, ...]:
+    names: set[str] = set()
+    for one, source in zip(given, sources, strict=True):
+        if source.name in names:
+            reason = f"{show(source.name)} names more than one source."
+            raise ParameterInvalid(p=one.at("name"), reason=reason)
+        names.add(source.name)
     return tuple(sources)
 
 
 def _read_media_source(fields: Fields, *, allow_http: bool) -> MediaSource:
-    name = fields.needed_text("name")
-    if not _NAME.fullmatch(name):
-        reason = f"{show(name)} was given; 1 to 64 letters, digits, - and _ are accepted."
-        raise ParameterInvalid(p=fields.at("name"), reason=reason)
+    name = _read_name(fields, _NAME, "letters, digits, - and _")
     fields.required("media_type")
     fields.choice("media_type", ("image",))
+    return MediaSource(name, _read_picture(fields, BASE64_IMAGE_BYTES, allow_http=allow_http))
+
+
+def _read_name(fields: Fields, accepted: re.Pattern[str], told: str) -> str:
+    name = fields.needed_text("name")
+    if not accepted.fullmatch(name):
+        reason = f"{show(name)} was given; 1 to 64 {told} are accepted."
+        raise ParameterInvalid(p=fields.at("name"), reason=reason)
+    return name
+
+
+def _read_picture(fields: Fields, most: int, *, allow_http: bool) -> Source:
+    """The one source of a picture; base64 text is of at most `most` bytes and can be decoded."""
     present = [kind for kind in _KINDS if fields.has(kind)]
     if len(present) != 1:
         given = " and ".join(present) or "none"
@@ -110,13 +169,13 @@ def _read_media_source(fields: Fields, *, allow_http: bool) -> MediaSource:
         raise ParameterInvalid(p=fields.path, reason=reason)
     source = read_source(fields, present[0], ("http", "https") if allow_http else ("https",))
     if isinstance(source, Base64Source):
-        _check_picture(source.text, fields.at(present[0]))
-    return MediaSource(name, source)
+        _check_picture(source.text, fields.at(present[0]), most)
+    return source
 
 
-def _check_picture(text: str, path: str) -> None:
-    if decoded_size(text, BASE64_IMAGE_BYTES) > BASE64_IMAGE_BYTES:
-        reason = f"The image is too large; at most {BASE64_IMAGE_BYTES // MB} MB are accepted."
+def _check_picture(text: str, path: str, most: int) -> None:
+    if decoded_size(text, most) > most:
+        reason = f"The image is too large; at most {most // MB} MB are accepted."
         raise ParameterInvalid(p=path, reason=reason)
     decode_base64(text, path)
 

@@ -1,39 +1,27 @@
-"""Turns the body of `POST /analyze/tasks` into a checked request, and a task into its object (contract 6, 7)."""
+"""Turns a task into the object clients read, and the query of a list into filters (contract 7)."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
-from kinoscribe.contract.analyze import AnalyzeRequest
-from kinoscribe.contract.sources import VideoSource
+from kinoscribe.contract.analyze import ANALYSIS_MODES
+from kinoscribe.contract.errors import ParameterInvalid, ResourceNotExist
+from kinoscribe.contract.fields import Fields
+from kinoscribe.contract.limits import LONGEST_URL
+from kinoscribe.contract.shown import show
+from kinoscribe.contract.sources import check_asset_id
+from kinoscribe.contract.task_params import shortened
+from kinoscribe.contract.times import rfc3339, seconds_number
+from kinoscribe.ids import is_object_id
 
 Status = Literal["queued", "pending", "processing", "ready", "failed", "canceled"]
 
 STATUSES: tuple[Status, ...] = ("queued", "pending", "processing", "ready", "failed", "canceled")
 FINAL: tuple[Status, ...] = ("ready", "failed", "canceled")
 
-
-@dataclass(frozen=True, slots=True)
-class TaskRequest:
-    """A request for a task. `body` is the object as it was sent, base64 texts included."""
-
-    request: AnalyzeRequest
-    custom_id: str | None
-    body: Mapping[str, Any] = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class InlineFile:
-    """A file that came inside the body: `name` is `video`, `image:<name>` or `image:<definition>:<name>`.
-
-    `text` is its base64, `path` the parameter and `most` the bytes to decode it with (`decode_base64`).
-    """
-
-    name: str
-    text: str = field(repr=False)
-    path: str
-    most: int
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,65 +79,85 @@ class TaskQuery:
     analysis_mode: str | None = None
 
 
-def read_task(
-    body: bytes,
-    *,
-    default_model: str,
-    count_tokens: Callable[[str], int],
-    allow_http_images: bool = False,
-) -> TaskRequest:
-    """Reads the body. Raises the `ApiError` of the first rule that it breaks, in the order of the contract's table."""
-    raise NotImplementedError
+def task_object(view: TaskView, *, preview: bool = False) -> dict[str, Any]:
+    """The object of section 7.1, or with `preview` the shorter one of a list (7.3). What has no place is absent.
 
-
-def inline_files(task: TaskRequest) -> tuple[InlineFile, ...]:
-    """The files inside the body, the video first."""
-    raise NotImplementedError
-
-
-def stored_request(task: TaskRequest, contents: Mapping[str, str]) -> str:
-    """JSON text to keep: the body with the model it fell to, each inline file's text replaced by its SHA-256.
-
-    `contents` gives the SHA-256 by the names of `inline_files`.
+    `progress` is ours: how far a task at work is.
     """
-    raise NotImplementedError
-
-
-def read_stored(text: str) -> TaskRequest:
-    """The request of `stored_request` again; a `Base64Source` in it holds the SHA-256 of its content."""
-    raise NotImplementedError
-
-
-def request_params(task: TaskRequest) -> dict[str, Any]:
-    """What the task shows of its request: effective values, nothing that was not set, no file (contract 7.1)."""
-    raise NotImplementedError
-
-
-def video_source(source: VideoSource, index_id: str | None = None) -> dict[str, Any]:
-    """What the task shows of its source, to be kept with it. Data sent inside the body is never echoed."""
-    raise NotImplementedError
+    final = view.status in FINAL
+    shown: dict[str, Any] = {"task_id": view.task_id, "custom_id": view.custom_id}
+    if view.batch_id is not None:
+        shown["batch_id"] = view.batch_id
+    shown |= {"status": view.status, "created_at": rfc3339(view.created_at)}
+    if final and view.completed_at is not None:
+        shown["completed_at"] = rfc3339(view.completed_at)
+    if view.source is not None:
+        shown["video_source"] = shown_source(view.source, view.duration)
+    shown["request_params"] = shortened(view.params) if preview else dict(view.params)
+    if view.status == "ready" and view.result is not None:
+        shown["result"] = _result(view.result)
+    if final and view.error_message is not None:
+        code = {} if view.error_code is None else {"code": view.error_code}
+        shown["error"] = {"message": view.error_message, **code}
+    if not final and view.attempt > 0:
+        stage, done = view.stage or "waiting", min(max(view.done or 0.0, 0.0), 1.0)
+        shown["progress"] = {"stage": stage, "fraction": round(done, 4), "attempt": view.attempt}
+    deliveries = [_delivery(one) for one in view.deliveries if one.attempts > 0]
+    return {**shown, "webhooks": deliveries} if deliveries else shown
 
 
 def shown_source(source: Mapping[str, Any], duration: float | None) -> dict[str, Any]:
     """`video_source` with the length of the video, once that is known."""
-    raise NotImplementedError
-
-
-def task_object(view: TaskView, *, preview: bool = False) -> dict[str, Any]:
-    """The object of section 7.1, or with `preview` the shorter one of a list (7.3). What has no place is absent."""
-    raise NotImplementedError
+    if duration is None:
+        return dict(source)
+    return {**source, "system_metadata": {"duration": seconds_number(duration)}}
 
 
 def read_task_query(pairs: Iterable[tuple[str, str]]) -> TaskQuery:
-    """The filters of the list. Raises `ParameterInvalid`."""
-    raise NotImplementedError
+    """The filters of the list; an empty text or id does not narrow it. Raises `ParameterInvalid`."""
+    given = dict(pairs)
+    fields = Fields(given)
+    for name in ("video_url", "video_id"):
+        text = given.get(name, "")
+        if _CONTROL.search(text) or len(text) > LONGEST_URL:
+            reason = f"At most {LONGEST_URL} characters, none of them a control character, are accepted."
+            raise ParameterInvalid(p=name, reason=reason)
+    asset_id = given.get("asset_id") or None
+    return TaskQuery(
+        status=cast("Status | None", fields.choice("status", STATUSES)),
+        video_url=given.get("video_url") or None,
+        asset_id=None if asset_id is None else check_asset_id(asset_id, "asset_id"),
+        video_id=given.get("video_id") or None,
+        analysis_mode=fields.choice("analysis_mode", ANALYSIS_MODES),
+    )
 
 
 def check_task_id(text: str, *, collection: str = "tasks") -> str:
     """The id, when it has the form of one. Raises `ResourceNotExist`: a malformed id is no task's."""
-    raise NotImplementedError
+    if not is_object_id(text):
+        raise ResourceNotExist(id=text, collection=collection)
+    return text
 
 
 def check_task_id_to_cancel(text: str) -> str:
     """The id, when it has the form of one. Raises `ParameterInvalid`: this route answers a malformed id with 400."""
-    raise NotImplementedError
+    if not is_object_id(text):
+        reason = f"{show(text)} was given; 24 lower-case hexadecimal characters are accepted."
+        raise ParameterInvalid(p="task_id", reason=reason)
+    return text
+
+
+def _result(result: TaskResult) -> dict[str, Any]:
+    return {
+        "generation_id": result.generation_id,
+        "data": result.data,
+        "finish_reason": result.finish_reason,
+        "usage": {"output_tokens": result.output_tokens, "input_tokens": result.input_tokens},
+    }
+
+
+def _delivery(delivery: DeliveryView) -> dict[str, Any]:
+    shown = {"url": delivery.url, "delivered": delivery.delivered, "attempts": delivery.attempts}
+    if delivery.delivered or delivery.last_error is None:
+        return shown
+    return {**shown, "last_error": delivery.last_error}
