@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from kinoscribe.contract.analyze import AnalyzeRequest
 from kinoscribe.contract.errors import ParameterInvalid
-from kinoscribe.contract.limits import Mode
+from kinoscribe.contract.limits import LONGEST_VIDEO, Mode
 from kinoscribe.contract.segments import Segmentation, check_ranges
 from kinoscribe.contract.sources import VideoSource
 from kinoscribe.contract.video import VideoFacts, Window, check_video, choose_window
@@ -36,6 +36,7 @@ def admit(
     ranges = _ranges(request.segmentation)
     windowed = request.start_time is not None or request.end_time is not None or bool(ranges)
     longer = windowed and source_kind != "base64_string" and "hls" not in facts.container
+    longer = longer and _longest(request.segmentation) <= LONGEST_VIDEO[mode]
     check_video(facts, request.model_name, mode, shortest, windowed=longer)
     window = choose_window(facts, request.start_time, request.end_time, request.model_name, mode, shortest)
     if request.segmentation is None:
@@ -51,3 +52,9 @@ def _ranges(segmentation: Segmentation | None) -> list[tuple[float, float]]:
     if segmentation is None or not all(definition.ranges for definition in segmentation.definitions):
         return []
     return [span for definition in segmentation.definitions for span in definition.ranges]
+
+
+def _longest(segmentation: Segmentation | None) -> float:
+    """Seconds that one definition asks about in all its ranges, at most."""
+    definitions = segmentation.definitions if segmentation else ()
+    return max((sum(end - start for start, end in one.ranges) for one in definitions), default=0.0)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from kinoscribe import clock
-from kinoscribe.cancel import Cancel
+from kinoscribe.cancel import Cancel, Canceled
 from kinoscribe.contract.errors import AssetNotReady, ParameterInvalid, ResourceNotExist, SourceUnreachable
 from kinoscribe.contract.sources import (
     AssetSource,
@@ -25,10 +25,12 @@ from kinoscribe.sources.inline import write_inline
 from kinoscribe.sources.url_fetch import FetchFailed, UrlFetcher
 from kinoscribe.sources.url_guard import UrlRefused
 from kinoscribe.storage.asset_rows import Asset, AssetRows
-from kinoscribe.storage.blobs import Blobs, Stored
+from kinoscribe.storage.blobs import Blobs, Incoming, Stored
 
 _LOOK_AGAIN = 0.2
 _PIECE = 1024 * 1024
+# Most that is fetched of a URL only to see whether it is worth a task.
+_SMALL = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,21 @@ class Resolver:
             case LocalFile(path=path):
                 yield _local(path, cancel)
 
+    @contextmanager
+    def glance(self, source: UrlSource, cancel: Cancel) -> Iterator[Content | None]:
+        """The file a URL names when it is small; None when it is not, when `cancel` is thrown, or its host is away.
+
+        Raises what `resolve` raises of a URL that will be no better later, and `StorageFull`.
+        """
+        with self._blobs.begin() as incoming:
+            try:
+                with _url_errors():
+                    self._fetcher.fetch(source.url, _Beginning(incoming), cancel)
+                content = _temporary(incoming.finish())
+            except (_Enough, Canceled, SourceUnreachable):
+                content = None
+            yield content
+
     def known_video(self, account: str, asset_id: str) -> Asset:
         """The asset, ready or still processing. Raises what section 3 says of one that can never be analysed."""
         check_asset_id(asset_id, "video.asset_id")
@@ -147,6 +164,22 @@ class Resolver:
             reason = "The video that came with the request is no longer kept."
             raise ParameterInvalid(p="video.base64_string", reason=reason) from error
         return Content(path, content, path.stat().st_size, None, True)
+
+
+class _Enough(Exception):
+    """The file is larger than what is looked at in passing."""
+
+
+class _Beginning:
+    """Lets a small file pass."""
+
+    def __init__(self, incoming: Incoming) -> None:
+        self._incoming = incoming
+
+    def write(self, data: bytes) -> None:
+        self._incoming.write(data)
+        if self._incoming.size > _SMALL:
+            raise _Enough
 
 
 @contextmanager

@@ -11,14 +11,16 @@ from tests.unit.sources.hostile import answer, hostile, says
 from kinoscribe.cancel import Cancel, Canceled
 from kinoscribe.contract.errors import (
     ApiError,
+    AssetNotReady,
     ParameterInvalid,
     ResourceNotExist,
+    SourceUnreachable,
     StorageFull,
     VideoFilesizeTooLarge,
 )
 from kinoscribe.contract.sources import AssetSource, Base64Source, UrlSource, VideoIdSource
 from kinoscribe.contract.video import VideoFacts
-from kinoscribe.sources.resolve import Content, LocalFile, Resolver, Source
+from kinoscribe.sources.resolve import Content, KeptFile, LocalFile, Resolver, Source
 from kinoscribe.sources.url_fetch import FetchLimits, UrlFetcher
 from kinoscribe.sources.url_guard import make_gate
 from kinoscribe.storage.asset_rows import Asset, AssetRows, Examined
@@ -88,6 +90,87 @@ def test_a_url_that_fails_names_the_parameter_and_says_why(place: Place) -> None
     inside = place.refusal(UrlSource("http://10.0.0.1/v.mp4"))
     assert (inside.code, inside.status) == ("parameter_invalid", 400)
     assert "not public" in inside.message
+
+
+@pytest.mark.parametrize("status", [b"500 No", b"502 No", b"503 No", b"429 Slow", b"408 Late"])
+def test_a_host_that_is_overloaded_may_be_better_later(place: Place, status: bytes) -> None:
+    with hostile(says(answer(b"", status=status))) as server:
+        refusal = place.refusal(UrlSource(f"http://127.0.0.1:{server.port}/v.mp4"))
+    assert isinstance(refusal, SourceUnreachable)
+    assert (refusal.code, refusal.status, refusal.passes) == ("parameter_invalid", 400, True)
+
+
+def test_a_host_that_is_down_silent_or_breaks_off_may_be_better_later(place: Place) -> None:
+    with hostile(says(answer(b"data"))) as server:
+        down = UrlSource(f"http://127.0.0.1:{server.port}/v.mp4")
+    assert isinstance(place.refusal(down), SourceUnreachable)
+    with hostile(says(answer(b"dat", length=4))) as server:
+        assert isinstance(
+            place.refusal(UrlSource(f"http://127.0.0.1:{server.port}/v.mp4")), SourceUnreachable
+        )
+    with hostile(lambda *_: time.sleep(3)) as server:
+        assert isinstance(
+            place.refusal(UrlSource(f"http://127.0.0.1:{server.port}/v.mp4")), SourceUnreachable
+        )
+
+
+@pytest.mark.parametrize("status", [b"404 No", b"403 No", b"401 No", b"410 No"])
+def test_what_is_not_there_will_not_be_there_later(place: Place, status: bytes) -> None:
+    with hostile(says(answer(b"", status=status))) as server:
+        refusal = place.refusal(UrlSource(f"http://127.0.0.1:{server.port}/v.mp4"))
+    assert type(refusal) is ParameterInvalid
+    assert type(place.refusal(UrlSource("http://10.0.0.1/v.mp4"))) is ParameterInvalid
+
+
+def test_a_glance_brings_a_small_file_and_leaves_nothing(place: Place) -> None:
+    with hostile(says(answer(b"data"))) as server:
+        source = UrlSource(f"http://127.0.0.1:{server.port}/v.mp4")
+        with place.resolver.glance(source, Cancel()) as content:
+            assert content is not None
+            check_data(content)
+    assert place.left() == []
+
+
+def test_a_glance_leaves_large_slow_and_absent_files_to_those_who_have_time(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = Cancel()
+    with hostile(lambda *_: late.wait(3)) as server:
+        threading.Timer(0.3, late.throw).start()
+        with place.resolver.glance(UrlSource(f"http://127.0.0.1:{server.port}/v.mp4"), late) as content:
+            assert content is None
+    with place.resolver.glance(UrlSource(f"http://127.0.0.1:{server.port}/v.mp4"), Cancel()) as content:
+        assert content is None
+    monkeypatch.setattr("kinoscribe.sources.resolve._SMALL", 3)
+    with (
+        hostile(says(answer(b"data"))) as server,
+        place.resolver.glance(UrlSource(f"http://127.0.0.1:{server.port}/v.mp4"), Cancel()) as content,
+    ):
+        assert content is None
+    assert place.left() == []
+
+
+def test_a_glance_sees_what_will_never_be_better(place: Place) -> None:
+    with hostile(says(answer(b"", status=b"404 Not Found"))) as server:
+        gone = UrlSource(f"http://127.0.0.1:{server.port}/v.mp4")
+        with pytest.raises(ParameterInvalid, match="404"):
+            place.resolver.glance(gone, Cancel()).__enter__()
+    assert place.left() == []
+
+
+def test_a_file_kept_with_a_task_is_lent(place: Place) -> None:
+    with place.blobs.begin() as incoming:
+        incoming.write(b"data")
+        place.blobs.keep(incoming.finish())
+    with place.resolver.resolve(KeptFile(DIGEST), "a", Cancel()) as content:
+        check_data(content)
+        place.blobs.drop(DIGEST)
+        check_data(content)
+    assert place.left() == []
+    refusal = place.refusal(KeptFile(DIGEST))
+    assert isinstance(refusal, ParameterInvalid)
+    assert not refusal.passes
+    assert KeptFile(DIGEST).kind == "base64_string"
 
 
 def test_a_url_to_more_than_allowed_is_refused_with_its_own_code(place: Place) -> None:
@@ -168,6 +251,26 @@ def test_an_asset_that_stays_in_processing_is_invalid_and_names_the_status(place
     assert 0.4 < time.monotonic() - started < 3
     assert isinstance(refusal, ParameterInvalid)
     assert "processing" in refusal.message
+
+
+def test_a_task_does_not_stand_and_wait_for_an_asset(place: Place) -> None:
+    asset, started = place.asset(None), time.monotonic()
+    with pytest.raises(AssetNotReady):
+        place.resolver.resolve(AssetSource(asset.id), "a", Cancel(), patient=False).__enter__()
+    assert time.monotonic() - started < 0.4, "the patient wait half a second"
+    place.rows.ready(asset.id, VIDEO)
+    with place.resolver.resolve(AssetSource(asset.id), "a", Cancel(), patient=False) as content:
+        check_data(content)
+
+
+def test_what_is_known_of_an_asset_is_told_without_its_file(place: Place) -> None:
+    processing, ready = place.asset(None), place.asset()
+    assert place.resolver.known_video("a", processing.id).status == "processing"
+    assert place.resolver.known_video("a", ready.id).facts == FACTS
+    with pytest.raises(ResourceNotExist):
+        place.resolver.known_video("b", ready.id)
+    with pytest.raises(ParameterInvalid, match="image"):
+        place.resolver.known_video("a", place.asset(Examined("image", "image/png")).id)
 
 
 def test_nobody_waits_for_an_asset_when_the_client_has_gone(place: Place) -> None:
