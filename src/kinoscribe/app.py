@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from typing import TYPE_CHECKING
 
 from kinoscribe.analysis.tools import Tools
@@ -23,8 +24,10 @@ from kinoscribe.storage.api_key_rows import ApiKeyRows, pepper_of
 from kinoscribe.storage.asset_rows import AssetRows
 from kinoscribe.storage.blobs import Blobs
 from kinoscribe.storage.data_folder import DataFolder
-from kinoscribe.storage.database import Database
+from kinoscribe.storage.opening import open_database
+from kinoscribe.storage.process_rows import Kind, ProcessRows
 from kinoscribe.storage.receipt_rows import ReceiptRows
+from kinoscribe.tasks.presence import Presence
 from kinoscribe.weights.check import Weights
 from kinoscribe.weights.registry import MINILM, needed
 
@@ -35,11 +38,11 @@ if TYPE_CHECKING:
 def build_tools(settings: Settings) -> Tools:
     """Opens the data folder and starts what an analysis needs; `Tools.close` ends it.
 
-    Raises `DataFolderUnusable` and `ScriptInvalid`. Models are loaded when they are first needed.
+    Raises `DataFolderUnusable`, `DatabaseUnusable` and `ScriptInvalid`. Models are loaded when they are first needed.
     """
     folder = DataFolder(settings.data_dir)
-    database = Database(folder.database_url)
-    database.migrate()
+    database = open_database(settings.database_url, folder)
+    pepper = pepper_of(folder.path)
     blobs = Blobs(folder.path)
     assets = AssetRows(database, blobs)
     preset = None if settings.api_key is None else settings.api_key.get_secret_value()
@@ -56,8 +59,9 @@ def build_tools(settings: Settings) -> Tools:
         database=database,
         blobs=blobs,
         assets=assets,
-        api_keys=ApiKeyRows(database, pepper_of(folder.path), preset),
+        api_keys=ApiKeyRows(database, pepper, preset),
         receipts=ReceiptRows(database),
+        processes=ProcessRows(database, pepper),
         fetcher=fetcher,
         decoders=decoders,
         facts=KnownFacts(folder.path / "evidence", decoders),
@@ -65,6 +69,33 @@ def build_tools(settings: Settings) -> Tools:
         resolver=Resolver(assets, blobs, fetcher, asset_wait=settings.asset_wait_seconds),
         engine=build_engine(settings),
     )
+
+
+def presence(tools: Tools, kind: Kind, slots: int) -> Presence:
+    """The row of this process, while its `with` block lasts. Raises `DatabaseUnusable` where machines may not share."""
+    tools.processes.refuse_strangers()
+    return Presence(tools.processes, kind, slots, lambda: lacking(tools))
+
+
+def lacking(tools: Tools) -> list[str]:
+    """What keeps this process from doing an analysis, in sentences."""
+    state = tools.engine.state()
+    return [*([] if state.ready else [state.reason]), *tools.gatherer.missing()]
+
+
+class _Idle:
+    def __init__(self) -> None:
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        self._over.wait()
+
+    def stop(self) -> None:
+        self._over.set()
+
+
+def build_worker(tools: Tools) -> _Idle:
+    return _Idle()
 
 
 def build_engine(settings: Settings) -> Engine:

@@ -54,7 +54,20 @@ class Served:
 
     def memory(self) -> int:
         """Bytes of resident memory of the process that takes the requests."""
-        return int(psutil.Process(self.process.pid).memory_info().rss)
+        return int(self.child("api").memory_info().rss)
+
+    def child(self, name: str) -> psutil.Process:
+        """The process that runs `kinoscribe NAME` for this server: `api` or `work`."""
+        (found,) = (child for child in self.children() if name in child.cmdline())
+        return found
+
+    def children(self) -> list[psutil.Process]:
+        """The living processes that the server's supervisor has started."""
+        return [
+            child
+            for child in psutil.Process(self.process.pid).children()
+            if child.status() != psutil.STATUS_ZOMBIE
+        ]
 
     def __enter__(self) -> Self:
         return self

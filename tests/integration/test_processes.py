@@ -167,8 +167,8 @@ def test_a_perception_process_killed_twice_is_a_failure_that_names_no_insides(em
 
 def test_a_decoder_killed_while_it_probes_costs_one_request(embedded: Served) -> None:
     assert answers(embedded)
-    own = psutil.Process(embedded.process.pid)
-    decoders = [p for p in processes(embedded, DECODER) if p.ppid() == own.pid]
+    api = embedded.child("api")
+    decoders = [p for p in processes(embedded, DECODER) if p.ppid() == api.pid]
     for decoder in decoders:
         decoder.send_signal(signal.SIGSTOP)
     raw = post_raw(embedded, question("Summarise the video.", stream=False, tail=b"probe"))

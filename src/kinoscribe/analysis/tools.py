@@ -14,6 +14,7 @@ from kinoscribe.storage.asset_rows import AssetRows
 from kinoscribe.storage.blobs import Blobs
 from kinoscribe.storage.data_folder import DataFolder
 from kinoscribe.storage.database import Database
+from kinoscribe.storage.process_rows import ProcessRows
 from kinoscribe.storage.receipt_rows import ReceiptRows
 
 
@@ -26,6 +27,7 @@ class Tools:
     assets: AssetRows
     api_keys: ApiKeyRows
     receipts: ReceiptRows
+    processes: ProcessRows
     fetcher: UrlFetcher
     decoders: Decoders
     facts: KnownFacts

@@ -1,6 +1,8 @@
 """Names the exit codes, and turns an error into the sentence and the code a command ends with."""
 
 from kinoscribe.contract.errors import ApiError
+from kinoscribe.engines.scripted import ScriptInvalid
+from kinoscribe.storage.data_folder import DatabaseUnusable, DataFolderUnusable
 
 OK = 0
 FAILED = 1
@@ -28,6 +30,20 @@ class Exit(Exception):
         self.sentence = sentence
 
 
-def exit_for(error: ApiError) -> Exit:
-    """A refusal (4xx) is the user's to mend, everything else is a failure of ours."""
-    return Exit(REFUSED if error.status < 500 else FAILED, error.message)
+KNOWN = (Exit, ApiError, ScriptInvalid, DataFolderUnusable, DatabaseUnusable)
+
+
+def exit_for(error: Exception) -> Exit:
+    """How a command ends after one of the errors of `KNOWN`.
+
+    A refusal (4xx) and a setting that is wrong are the user's to mend, everything else is a failure of ours.
+    """
+    match error:
+        case Exit():
+            return error
+        case ApiError():
+            return Exit(REFUSED if error.status < 500 else FAILED, error.message)
+        case ScriptInvalid():
+            return Exit(USAGE, str(error))
+        case _:
+            return Exit(FAILED, str(error))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -15,11 +15,9 @@ from rich.table import Table
 
 from kinoscribe import clock
 from kinoscribe.cli.exits import REFUSED, USAGE, Exit
-from kinoscribe.cli.settings import read_settings
+from kinoscribe.cli.opened import opened
 from kinoscribe.contract.times import rfc3339
 from kinoscribe.storage.api_key_rows import DEFAULT_ACCOUNT, ApiKey, ApiKeyRows, is_account, pepper_of
-from kinoscribe.storage.data_folder import DataFolder
-from kinoscribe.storage.database import Database
 
 app = typer.Typer(no_args_is_help=True, help="Keys that clients send: create, list, revoke.")
 
@@ -86,10 +84,8 @@ def revoke(
 
 @contextmanager
 def _rows(data_dir: Path | None) -> Iterator[ApiKeyRows]:
-    folder = DataFolder(read_settings(data_dir=data_dir).data_dir)
-    with closing(Database(folder.database_url)) as database:
-        database.migrate()
-        yield ApiKeyRows(database, pepper_of(folder.path))
+    with opened(data_dir) as found:
+        yield ApiKeyRows(found.database, pepper_of(found.folder.path))
 
 
 def _state(key: ApiKey) -> str:

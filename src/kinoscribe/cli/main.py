@@ -1,33 +1,67 @@
 """Turns the words of a command line into one of the commands, and every failure into a sentence and an exit code."""
 
+import importlib
 import sys
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from kinoscribe import __version__
-from kinoscribe.cli import analyze, doctor, keys, models, receipt, serve, settings
-from kinoscribe.cli.exits import FAILED, INTERRUPTED, USAGE, Exit, exit_for
-from kinoscribe.contract.errors import ApiError
-from kinoscribe.engines.scripted import ScriptInvalid
-from kinoscribe.storage.data_folder import DataFolderUnusable
+from kinoscribe.cli.exits import INTERRUPTED, KNOWN, exit_for
+
+# The name of each command, and where its function or its group of commands stands.
+COMMANDS = {
+    "analyze": "kinoscribe.cli.analyze:analyze",
+    "serve": "kinoscribe.cli.serve:serve",
+    "api": "kinoscribe.cli.api:api",
+    "work": "kinoscribe.cli.work:work",
+    "migrate": "kinoscribe.cli.migrate:migrate",
+    "doctor": "kinoscribe.cli.doctor:doctor",
+    "settings": "kinoscribe.cli.settings:settings",
+    "receipt": "kinoscribe.cli.receipt:receipt",
+    "keys": "kinoscribe.cli.keys:app",
+    "models": "kinoscribe.cli.models:app",
+}
+_HELP = {"help_option_names": ["-h", "--help"]}
+
+
+class Commands(Mapping[str, Any]):
+    """The commands by name. Only the one that is run is imported: no command waits for what another one needs."""
+
+    def __getitem__(self, name: str) -> Any:
+        module, _, attribute = COMMANDS[name].partition(":")
+        found = getattr(importlib.import_module(module), attribute)
+        if not isinstance(found, typer.Typer):
+            single = typer.Typer(add_completion=False, context_settings=_HELP)
+            single.command(name)(found)
+            found = single
+        command = typer.main.get_command(found)
+        command.name = name
+        return command
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+class _Group(TyperGroup):
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**{**attributes, "commands": Commands()})
+
 
 app = typer.Typer(
     name="kinoscribe",
+    cls=_Group,
     help="Answers questions about video on your own machines.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=_HELP,
 )
-app.command()(analyze.analyze)
-app.command()(serve.serve)
-app.command()(doctor.doctor)
-app.command()(settings.settings)
-app.command()(receipt.receipt)
-app.add_typer(keys.app, name="keys")
-app.add_typer(keys.app, name="keys")
-app.add_typer(models.app, name="models")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -36,20 +70,11 @@ def main(arguments: list[str] | None = None) -> None:
         app(arguments)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-    except ApiError as error:
-        _leave(exit_for(error))
-    except ScriptInvalid as error:
-        _leave(Exit(USAGE, str(error)))
-    except DataFolderUnusable as error:
-        _leave(Exit(FAILED, str(error)))
-    except Exit as leaving:
-        _leave(leaving)
-
-
-def _leave(leaving: Exit) -> None:
-    if leaving.sentence:
-        typer.echo(leaving.sentence, err=True)
-    sys.exit(leaving.code)
+    except KNOWN as error:
+        leaving = exit_for(error)
+        if leaving.sentence:
+            typer.echo(leaving.sentence, err=True)
+        sys.exit(leaving.code)
 
 
 def _print_version(wanted: bool) -> None:

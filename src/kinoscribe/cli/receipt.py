@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,10 +11,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from kinoscribe.cli.exits import REFUSED, Exit
-from kinoscribe.cli.settings import read_settings
+from kinoscribe.cli.opened import opened
 from kinoscribe.storage.api_key_rows import DEFAULT_ACCOUNT
-from kinoscribe.storage.data_folder import DataFolder
-from kinoscribe.storage.database import Database
 from kinoscribe.storage.receipt_rows import ReceiptRows
 
 
@@ -26,10 +23,8 @@ def receipt(
     data_dir: Annotated[Path | None, typer.Option(help="Folder for all data.")] = None,
 ) -> None:
     """Print the receipt of an earlier answer: what was looked at, by what, how long, at what cost."""
-    folder = DataFolder(read_settings(data_dir=data_dir).data_dir)
-    with closing(Database(folder.database_url)) as database:
-        database.migrate()
-        print_receipt(ReceiptRows(database), account, generation_id, as_json=as_json)
+    with opened(data_dir) as found:
+        print_receipt(ReceiptRows(found.database), account, generation_id, as_json=as_json)
 
 
 def print_receipt(

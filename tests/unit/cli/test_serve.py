@@ -1,6 +1,5 @@
 import re
 import signal
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -10,8 +9,8 @@ from typing import IO
 import psutil
 import pytest
 
-from kinoscribe.cli.exits import FAILED, INTERRUPTED, Exit
-from kinoscribe.cli.serve import _address, _listen, welcome
+from kinoscribe.cli.exits import FAILED, INTERRUPTED
+from kinoscribe.cli.serve import welcome
 from kinoscribe.settings import Settings
 
 
@@ -35,22 +34,6 @@ def test_later_starts_say_how_to_come_by_a_key() -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::"])
 def test_a_server_that_others_can_reach_is_warned_of(host: str) -> None:
     assert "TLS" in _said(Settings(host=host))
-
-
-def test_a_port_that_is_taken_is_a_sentence() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        with pytest.raises(Exit, match=f"127.0.0.1:{port}") as caught:
-            _listen(Settings(port=port))
-    assert caught.value.code == FAILED
-
-
-def test_a_free_port_is_taken_and_named() -> None:
-    with _listen(Settings(port=0)) as listening:
-        assert re.fullmatch(r"http://127\.0\.0\.1:[1-9]\d*", _address(Settings(port=0), listening))
-        assert "127.0.0.1" in _address(Settings(host="0.0.0.0", port=0), listening)
 
 
 def _start(data: Path) -> "subprocess.Popen[str]":
