@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, delete, func, insert, select, update
 
 from kinoscribe import clock, ids
 from kinoscribe.contract.video import VideoFacts
 from kinoscribe.storage.blobs import Blobs, Stored
+from kinoscribe.storage.contents import Contents
 from kinoscribe.storage.database import Database
 from kinoscribe.storage.tables import assets
 
@@ -71,7 +72,7 @@ class AssetRows:
 
     def __init__(self, database: Database, blobs: Blobs) -> None:
         self._database = database
-        self._blobs = blobs
+        self._contents = Contents(database, blobs)
 
     def add(
         self,
@@ -107,7 +108,7 @@ class AssetRows:
         with self._database.writing() as db:
             db.execute(insert(assets).values(**values, filename_folded=filename.casefold()))
             if stored is not None:
-                self._blobs.keep(stored)
+                self._contents.keep(db, stored)
         return made
 
     def get(self, account: str, asset_id: str) -> Asset | None:
@@ -144,7 +145,7 @@ class AssetRows:
             here = _left(asset_id).values(content=stored.sha256, size=stored.bytes)
             if db.execute(here).rowcount != 1:
                 return False
-            self._blobs.keep(stored)
+            self._contents.keep(db, stored)
         return True
 
     def ready(self, asset_id: str, examined: Examined) -> Asset | None:
@@ -170,11 +171,13 @@ class AssetRows:
         if file_type is not None:
             values["file_type"] = file_type
         with self._database.writing() as db:
-            row = db.execute(select(assets.c.content).where(assets.c.id == asset_id)).one_or_none()
+            had = select(assets.c.content).where(assets.c.id == asset_id)
+            content = db.execute(had.with_for_update()).scalar_one_or_none()
             failed = db.execute(_left(asset_id).values(**values).returning(*_SHOWN)).one_or_none()
-            if failed is not None and row is not None:
-                self._drop_unused(db, row.content)
-        return None if failed is None else _asset(failed)
+        if failed is None:
+            return None
+        self._contents.drop_unused([content])
+        return _asset(failed)
 
     def change_metadata(
         self, account: str, asset_id: str, change: Callable[[Metadata], Metadata]
@@ -182,7 +185,7 @@ class AssetRows:
         """Puts `change(old)` in the place of an asset's metadata. `None` when there is no such asset."""
         owned = _owned(account, asset_id)
         with self._database.writing() as db:
-            old = db.execute(select(assets.c.user_metadata).where(*owned)).one_or_none()
+            old = db.execute(select(assets.c.user_metadata).where(*owned).with_for_update()).one_or_none()
             if old is None:
                 return None
             new = change(dict(old.user_metadata or {})) or None
@@ -190,30 +193,17 @@ class AssetRows:
             return _asset(db.execute(changed).one())
 
     def remove(self, account: str, asset_id: str) -> bool:
-        """Removes an asset, and its content when no other asset has the same. False when there is none."""
+        """Removes an asset, and its content when nothing else refers to it. False when there is none."""
         gone = delete(assets).where(*_owned(account, asset_id)).returning(assets.c.content)
         with self._database.writing() as db:
             row = db.execute(gone).one_or_none()
-            if row is not None:
-                self._drop_unused(db, row.content)
+        if row is not None:
+            self._contents.drop_unused([row.content])
         return row is not None
 
     def sweep(self) -> int:
-        """Removes contents that no asset refers to, left by a process that died in between; says how many."""
-        with self._database.writing() as db:
-            referred = set(
-                db.execute(select(assets.c.content).where(assets.c.content.is_not(None))).scalars()
-            )
-            unused = [content for content in self._blobs.kept() if content not in referred]
-            for content in unused:
-                self._blobs.drop(content)
-        return len(unused)
-
-    def _drop_unused(self, db: Connection, content: str | None) -> None:
-        if content is None:
-            return
-        if db.execute(select(assets.c.id).where(assets.c.content == content).limit(1)).first() is None:
-            self._blobs.drop(content)
+        """Removes contents that no asset and no task refers to, left by a process that died; says how many."""
+        return self._contents.sweep()
 
 
 _SHOWN = tuple(column for column in assets.c if column.name != "filename_folded")

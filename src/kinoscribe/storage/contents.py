@@ -1,0 +1,64 @@
+"""Keeps a content on disk exactly as long as an asset or a task refers to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import structlog
+from sqlalchemy import Connection, select, union
+
+from kinoscribe.contract.errors import ApiError
+from kinoscribe.storage.blobs import Blobs, Stored
+from kinoscribe.storage.database import Database
+from kinoscribe.storage.tables import assets, task_files
+
+_REFERENCES = (assets.c.content, task_files.c.content)
+
+_log = structlog.get_logger(__name__)
+
+
+class Contents:
+    """Puts files to their content's place and removes them, so that the two never cross."""
+
+    def __init__(self, database: Database, blobs: Blobs) -> None:
+        self._database = database
+        self._blobs = blobs
+
+    def keep(self, connection: Connection, *stored: Stored) -> None:
+        """Keeps the files that rows of this transaction refer to. Raises `StorageFull`."""
+        self.hold(connection, *(one.sha256 for one in stored))
+        for one in stored:
+            self._blobs.keep(one)
+
+    def hold(self, connection: Connection, *contents: str) -> None:
+        """No other transaction removes these contents until this one has ended."""
+        for content in sorted(set(contents)):
+            self._database.lock(connection, f"content {content}")
+
+    def drop_unused(self, contents: Iterable[str | None]) -> int:
+        """Removes those contents that no row refers to; says how many. Call it after the rows are gone for good.
+
+        What cannot be removed now, because the database is away, is left to `sweep`.
+        """
+        dropped = 0
+        for content in sorted({content for content in contents if content is not None}):
+            try:
+                dropped += self._drop_unused(content)
+            except (ApiError, OSError) as error:
+                _log.warning("content_left", content=content, reason=str(error))
+        return dropped
+
+    def sweep(self) -> int:
+        """Removes contents that nothing refers to, left by a process that died in between; says how many."""
+        with self._database.reading() as db:
+            used = select(_REFERENCES[0]).where(_REFERENCES[0].is_not(None))
+            referred = set(db.execute(union(used, select(_REFERENCES[1]))).scalars())
+        return self.drop_unused([content for content in self._blobs.kept() if content not in referred])
+
+    def _drop_unused(self, content: str) -> bool:
+        with self._database.writing() as db:
+            self.hold(db, content)
+            if any(db.execute(select(c).where(c == content).limit(1)).first() for c in _REFERENCES):
+                return False
+            self._blobs.drop(content)
+            return True

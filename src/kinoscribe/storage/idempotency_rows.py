@@ -1,0 +1,93 @@
+"""Keeps the answer to a request that came with an Idempotency-Key, and gives it again to the same request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, delete, insert, select
+
+from kinoscribe.contract.errors import IdempotencyKeyReused
+from kinoscribe.storage.database import Database
+from kinoscribe.storage.tables import idempotency_keys as keys
+
+Made = TypeVar("Made")
+
+_KEPT = 24 * 3600.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Once(Generic[Made]):
+    """A request that is to be done once. `digest` is of its whole body; `body` makes the answer of what it made."""
+
+    route: str
+    key: str
+    digest: str
+    status: int
+    body: Callable[[Made], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """The answer that was given the first time."""
+
+    status: int
+    body: dict[str, Any]
+
+
+class IdempotencyRows:
+    """Answers by account, route and key, for 24 hours.
+
+    `look` and `keep` belong into the one transaction that does the work. Where two do so at the same moment, the
+    later `keep` raises `IntegrityError` when the other has ended: its transaction is then to be done again.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find(self, account: str, once: Once[Any]) -> Replay | None:
+        """The answer, if there is one: to be asked before work that costs. Raises `IdempotencyKeyReused`."""
+        with self._database.reading() as db:
+            return self.look(db, account, once)
+
+    def look(self, connection: Connection, account: str, once: Once[Any]) -> Replay | None:
+        """The answer as this transaction sees it. Raises `IdempotencyKeyReused`: same key, another body."""
+        row = connection.execute(
+            select(keys.c.digest, keys.c.status, keys.c.body).where(
+                *_named(account, once), keys.c.created_at > self._database.now(-_KEPT)
+            )
+        ).one_or_none()
+        if row is None:
+            return None
+        if row.digest != once.digest:
+            raise IdempotencyKeyReused(key=once.key)
+        return Replay(row.status, row.body)
+
+    def keep(self, connection: Connection, account: str, once: Once[Made], made: Made) -> Replay:
+        """Keeps the answer for `made` and returns it. Raises `IntegrityError` when another kept one meanwhile."""
+        old = keys.c.created_at <= self._database.now(-_KEPT)
+        connection.execute(delete(keys).where(*_named(account, once), old))
+        replay = Replay(once.status, once.body(made))
+        connection.execute(
+            insert(keys).values(
+                account=account,
+                route=once.route,
+                key=once.key,
+                digest=once.digest,
+                status=replay.status,
+                body=replay.body,
+                created_at=self._database.now(),
+            )
+        )
+        return replay
+
+    def forget(self) -> int:
+        """Drops the answers that are too old to be given again; says how many."""
+        with self._database.writing() as db:
+            old = delete(keys).where(keys.c.created_at <= self._database.now(-_KEPT))
+            return db.execute(old).rowcount
+
+
+def _named(account: str, once: Once[Any]) -> tuple[ColumnElement[bool], ...]:
+    return keys.c.account == account, keys.c.route == once.route, keys.c.key == once.key

@@ -1,0 +1,283 @@
+"""Keeps the tasks of every account: taken in once, shown, canceled, deleted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, literal, select
+from sqlalchemy.exc import IntegrityError
+
+from kinoscribe import ids
+from kinoscribe.contract.errors import ApiError, TaskCannotBeCanceled, TaskCannotBeDeleted, UserCanceled
+from kinoscribe.storage.blobs import Blobs, Stored
+from kinoscribe.storage.contents import Contents
+from kinoscribe.storage.database import Database
+from kinoscribe.storage.idempotency_rows import IdempotencyRows, Once
+from kinoscribe.storage.queue_room import QueueLimits, QueueRoom
+from kinoscribe.storage.tables import assets, task_files, tasks
+from kinoscribe.storage.task_record import (
+    LIVE,
+    SHOWN,
+    WAITING,
+    Announce,
+    Ends,
+    Status,
+    Task,
+    TaskFile,
+    no_one,
+    read_files,
+    read_task,
+)
+
+__all__ = (
+    "Backlog",
+    "NewTask",
+    "QueueLimits",
+    "Status",
+    "Submitted",
+    "Task",
+    "TaskFile",
+    "TaskFilter",
+    "TaskRows",
+)
+
+# A moment that has passed by every clock, also by one that was set back.
+AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
+_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class NewTask:
+    """A task to take in. `request` is JSON text, and names no content itself.
+
+    `files` are contents sent with it, by name; they are kept for the task. `assets` are names and ids of assets it
+    needs: of those whose file is here the task keeps the content, so that it may run when the asset is deleted.
+    The task with the smaller `priority` goes first.
+    """
+
+    account: str
+    analysis_mode: str
+    model_name: str
+    request: str
+    params: dict[str, Any]
+    custom_id: str | None = None
+    source: dict[str, Any] | None = None
+    video_url: str | None = None
+    asset_id: str | None = None
+    video_id: str | None = None
+    duration: float | None = None
+    files: tuple[tuple[str, Stored], ...] = ()
+    assets: tuple[tuple[str, str], ...] = ()
+    priority: int = 0
+    batch_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """What was taken in; or, `replayed`, the answer that the same request has had before, and no task."""
+
+    task: Task | None
+    status: int = 0
+    body: dict[str, Any] = field(default_factory=dict)
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFilter:
+    """Which tasks a list shows; `None` means all."""
+
+    status: str | None = None
+    video_url: str | None = None
+    asset_id: str | None = None
+    video_id: str | None = None
+    analysis_mode: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """How much work there is, and since when the oldest task waits."""
+
+    waiting: int
+    running: int
+    oldest: datetime | None
+
+
+class TaskRows:
+    """Tasks by account. What belongs to another account is as good as not there."""
+
+    def __init__(self, database: Database, blobs: Blobs, *, announce: Announce = no_one) -> None:
+        self._database = database
+        self._contents = Contents(database, blobs)
+        self._answers = IdempotencyRows(database)
+        self._room = QueueRoom(database)
+        self._ends = Ends(database, announce)
+
+    def submit(self, new: NewTask, *, limits: QueueLimits, once: Once[Task] | None = None) -> Submitted:
+        """Takes in a task, or with `once` finds that it was taken in before: then there is no second one.
+
+        Raises `IdempotencyKeyReused`, `QueueFull` and `StorageFull`; then nothing was kept.
+        """
+        kept = [stored.sha256 for _, stored in new.files]
+        for left in reversed(range(_TRIES)):
+            try:
+                submitted = self._submit(new, limits, once)
+            except IntegrityError:  # the same request came at the same moment, and was the first to end
+                if not left:
+                    raise
+            except (ApiError, OSError):
+                self._contents.drop_unused(kept)
+                raise
+            else:
+                if submitted.task is not None:
+                    self._room.taken(new.account)
+                return submitted
+        raise AssertionError
+
+    def get(self, account: str, task_id: str) -> Task | None:
+        with self._database.reading() as db:
+            row = db.execute(select(*SHOWN).where(*_owned(account, task_id))).one_or_none()
+        return None if row is None else read_task(row)
+
+    def page(
+        self, account: str, wanted: TaskFilter, *, page: int, limit: int
+    ) -> tuple[tuple[Task, ...], int]:
+        """The tasks of one page (the first is 1), newest first, and how many there are on all pages."""
+        where: list[ColumnElement[bool]] = [tasks.c.account == account]
+        for name in ("status", "video_url", "asset_id", "video_id", "analysis_mode"):
+            value = getattr(wanted, name)
+            if value is not None:
+                where.append(tasks.c[name] == value)
+        newest = (tasks.c.created_at.desc(), tasks.c.id.desc())
+        rows = select(*SHOWN).where(*where).order_by(*newest).limit(limit).offset((page - 1) * limit)
+        with self._database.reading() as db:
+            total = db.execute(select(func.count()).select_from(tasks).where(*where)).scalar_one()
+            return tuple(read_task(row) for row in db.execute(rows)), total
+
+    def files(self, task_id: str) -> tuple[TaskFile, ...]:
+        """The contents a task needs; none any more when it has ended."""
+        with self._database.reading() as db:
+            return read_files(db, task_id)
+
+    def cancel(self, account: str, task_id: str) -> Task | None:
+        """Ends a task at once, whoever works on it; a canceled one is returned as it is. `None` if there is none.
+
+        Raises `TaskCannotBeCanceled` when it has ended otherwise.
+        """
+        reason = UserCanceled()
+        values = {"status": "canceled", "error_code": reason.code, "error_message": reason.message}
+        with self._database.writing() as db:
+            ended = self._ends.end(db, _owned(account, task_id), **values)
+            if ended is None:
+                row = db.execute(select(*SHOWN).where(*_owned(account, task_id))).one_or_none()
+        if ended is not None:
+            task, contents = ended
+            self._contents.drop_unused(contents)
+            return task
+        if row is None:
+            return None
+        if row.status != "canceled":
+            raise TaskCannotBeCanceled(id=task_id, state=row.status)
+        return read_task(row)
+
+    def delete(self, account: str, task_id: str) -> bool:
+        """Removes a task; one that waits never runs. False when there is none.
+
+        Raises `TaskCannotBeDeleted` while it is processed.
+        """
+        gone = delete(tasks).where(*_owned(account, task_id), tasks.c.status != "processing")
+        with self._database.writing() as db:
+            files = read_files(db, task_id)
+            if db.execute(gone).rowcount == 0:
+                row = db.execute(select(tasks.c.status).where(*_owned(account, task_id))).one_or_none()
+                if row is not None:
+                    raise TaskCannotBeDeleted(id=task_id, state=row.status)
+                return False
+        self._contents.drop_unused(file.content for file in files)
+        return True
+
+    def backlog(self) -> Backlog:
+        """How much there is to do for all accounts."""
+        waits = func.count().filter(WAITING)
+        oldest = func.min(tasks.c.created_at).filter(WAITING)
+        with self._database.reading() as db:
+            row = db.execute(select(func.count(), waits, oldest).where(LIVE)).one()
+        return Backlog(waiting=row[1], running=row[0] - row[1], oldest=row[2])
+
+    def asset_used(self, account: str, asset_id: str) -> bool:
+        """Whether a task that has not ended names this asset as its video."""
+        named = exists().where(tasks.c.account == account, tasks.c.asset_id == asset_id, LIVE)
+        with self._database.reading() as db:
+            return bool(db.execute(select(named)).scalar_one())
+
+    def _submit(self, new: NewTask, limits: QueueLimits, once: Once[Task] | None) -> Submitted:
+        with self._database.writing() as db:
+            if once is not None:
+                replay = self._answers.look(db, new.account, once)
+                if replay is not None:
+                    return Submitted(None, replay.status, replay.body, replayed=True)
+            self._room.check(db, new.account, limits)
+            task = read_task(db.execute(self._insert(db, new)).one())
+            self._refer(db, task, new)
+            answer = None if once is None else self._answers.keep(db, new.account, once, task)
+            self._contents.keep(db, *(stored for _, stored in new.files))
+        return Submitted(task) if answer is None else Submitted(task, answer.status, answer.body)
+
+    def _insert(self, db: Connection, new: NewTask) -> Any:
+        now = self._database.now()
+        names = set(NewTask.__dataclass_fields__) - {"files", "assets"}
+        return (
+            insert(tasks)
+            .values(
+                id=ids.new_object_id(),
+                status="queued",
+                created_at=now,
+                run_at=AT_ONCE,
+                turn=_turn(db, new.account),
+                attempt=0,
+                strikes=0,
+                **{name: getattr(new, name) for name in names},
+            )
+            .returning(*SHOWN)
+        )
+
+    def _refer(self, db: Connection, task: Task, new: NewTask) -> None:
+        """Notes the contents the task needs: those that came with it, and those its assets have now."""
+        if new.files:
+            rows = [
+                {"task_id": task.id, "name": name, "content": stored.sha256, "bytes": stored.bytes}
+                for name, stored in new.files
+            ]
+            db.execute(insert(task_files), rows)
+        for name, asset_id in new.assets:
+            here = (assets.c.id == asset_id, assets.c.account == new.account, assets.c.content.is_not(None))
+            content = db.execute(select(assets.c.content).where(*here)).scalar_one_or_none()
+            if content is not None:
+                self._contents.hold(db, content)
+                named = select(literal(task.id), literal(name), assets.c.content, assets.c.size)
+                into = ["task_id", "name", "content", "bytes"]
+                db.execute(insert(task_files).from_select(into, named.where(*here)))
+
+
+def _owned(account: str, task_id: str) -> tuple[ColumnElement[bool], ...]:
+    return tasks.c.id == task_id, tasks.c.account == account
+
+
+def _turn(db: Connection, account: str) -> int:
+    """Where a new task stands: behind the account's own, and not before the ones that are running.
+
+    Start-time fair queueing: every task costs its account one turn, and who comes new starts where the others are.
+    """
+    own = select(tasks.c.turn).where(tasks.c.account == account, LIVE).order_by(tasks.c.turn.desc())
+    running = select(func.max(tasks.c.turn)).where(tasks.c.owner.is_not(None))
+    first = select(tasks.c.turn).where(WAITING).order_by(tasks.c.priority, tasks.c.turn)
+    row = db.execute(
+        select(
+            own.limit(1).scalar_subquery().label("own"),
+            running.scalar_subquery().label("running"),
+            first.limit(1).scalar_subquery().label("first"),
+        )
+    ).one()
+    now: int = row.running if row.running is not None else row.first or 0
+    return now if row.own is None else max(now, row.own + 1)
