@@ -1,6 +1,6 @@
 """Every refusal and failure a client can meet: one class, one code, one status, one sentence (contract 1.5)."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from kinoscribe.contract.shown import harmless
 
@@ -25,6 +25,14 @@ class ApiError(Exception):
         given = {name: harmless(fact) if isinstance(fact, str) else fact for name, fact in facts.items()}
         self.message = self.sentence.format(**given)
         super().__init__(self.message)
+
+    @classmethod
+    def told(cls, message: str) -> Self:
+        """The error with a message that was filled before, in another process."""
+        error = cls.__new__(cls)
+        Exception.__init__(error, message)
+        error.message = message
+        return error
 
 
 class ParameterInvalid(ApiError):

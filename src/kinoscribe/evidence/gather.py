@@ -1,7 +1,6 @@
 """Turns a video into its notes: kept ones at once, else collected by one job that all who ask share."""
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -10,36 +9,27 @@ from pathlib import Path
 import structlog
 from filelock import FileLock, Timeout
 
-from kinoscribe import clock
 from kinoscribe.cancel import Cancel, Canceled
-from kinoscribe.child import ChildDied, ChildFailed, ChildNotStarted, Children
-from kinoscribe.contract.errors import (
-    ApiError,
-    EngineFailed,
-    ServerEnding,
-    ServiceUnavailable,
-    StorageFull,
-    VideoFileBroken,
-)
+from kinoscribe.child import Children
+from kinoscribe.contract.errors import ApiError, ServerEnding, ServiceUnavailable, VideoFileBroken
 from kinoscribe.contract.events import Progress
 from kinoscribe.contract.video import VideoFacts
-from kinoscribe.evidence.jobs import CollectingJob, Gone
-from kinoscribe.evidence.keep import NotesFolder, key_of
-from kinoscribe.evidence.record import Collected, Stage, Unreadable, Wanted, pack, unpack_piece
+from kinoscribe.evidence.collect import collect
+from kinoscribe.evidence.jobs import CollectingJob, Gone, Interrupted, Outcome
+from kinoscribe.evidence.shelf import Shelf
+from kinoscribe.evidence.turns import Turns
 from kinoscribe.notes import Notes
 
 _POLL = 0.2
-_TRIES = 2
-_AT_HAND = 8
-# Notes of which a collector failed are not kept on disk, but a question asked soon after uses them again.
-_PATIENCE_WITH_FAILURES = 300.0
 _log = structlog.get_logger(__name__)
+
+Waits = Callable[[], bool]
 
 
 class Gatherer:
     """Evidence by content hash. `versions` name the collectors and weights: other versions are other notes.
 
-    `missing` says in sentences what the collectors lack on this machine.
+    At most `most` videos are perceived at once. `missing` says in sentences what the collectors lack on this machine.
     """
 
     def __init__(
@@ -48,16 +38,16 @@ class Gatherer:
         children: Children,
         versions: tuple[str, ...],
         missing: Callable[[], list[str]] = list,
+        *,
+        most: int = 1,
     ) -> None:
-        self._kept = NotesFolder(folder)
-        self._kept.sweep()
+        self._shelf = Shelf(folder, versions)
         self._children = children
-        self._versions = versions
         self._missing = missing
         self._lock = threading.Lock()
+        self._turns = Turns(most)
         self._jobs: dict[str, CollectingJob] = {}
         self._threads: set[threading.Thread] = set()
-        self._at_hand: OrderedDict[str, tuple[Notes, float | None]] = OrderedDict()
         self._background = ThreadPoolExecutor(1, "evidence-early")
         self._closing = Cancel()
 
@@ -65,36 +55,32 @@ class Gatherer:
         """What has to be fetched before anything can be collected, in sentences."""
         return self._missing()
 
+    def key(self, content: str) -> str:
+        """The key of a content's notes: its hash and the versions of all that perceives it."""
+        return self._shelf.key(content)
+
     def kept(self, content: str) -> Notes | None:
         """The notes of a content that was perceived before; nothing is decoded."""
-        key = key_of(content, self._versions)
-        with self._lock:
-            found = self._at_hand.get(key)
-            if found is not None and (found[1] is None or clock.steady() < found[1]):
-                self._at_hand.move_to_end(key)
-                return found[0]
-        notes = self._kept.load(key)
-        if notes is not None:
-            self._hold(key, notes, None)
-        return notes
+        return self._shelf.find(content)
+
+    def kept_for_others(self, content: str) -> bool:
+        """Whether another process on this folder finds the notes as well."""
+        return self._shelf.files.has(self._shelf.key(content))
 
     def gather(
-        self, path: Path, content: str, facts: VideoFacts, cancel: Cancel
+        self, path: Path, content: str, facts: VideoFacts, cancel: Cancel, waits: Waits = lambda: True
     ) -> Generator[Progress, None, Notes]:
         """Yields how far the collectors are and returns the notes.
 
-        Raises `VideoFileBroken` when nothing decodes, `ServiceUnavailable` when weights are missing,
+        `waits` tells whether somebody waits at this moment; whoever does not lets others go first, and may meet
+        `Interrupted`. Raises `VideoFileBroken` when nothing decodes, `ServiceUnavailable` when weights are missing,
         `EngineFailed` when the perception process dies twice, `ServerEnding` or `Canceled`.
         """
         while True:
             notes = self.kept(content)
             if notes is not None:
                 return notes
-            job = self._join(path, content, facts, pinned=False)
-            try:
-                outcome = yield from _follow(job, cancel)
-            finally:
-                self._leave(job)
+            outcome = yield from self._share(path, content, facts, cancel, waits)
             match outcome:
                 case Notes():
                     return outcome
@@ -102,6 +88,10 @@ class Gatherer:
                     raise outcome
                 case Gone():
                     cancel.check()
+                    if not path.exists():
+                        raise VideoFileBroken(reason="The file was removed while it was looked at.")
+                    if not waits():
+                        raise Interrupted
 
     def start(self, path: Path, content: str, facts: VideoFacts) -> None:
         """Collects in the background, before anybody asks: one content after another, in the order they came.
@@ -128,21 +118,45 @@ class Gatherer:
         if not path.exists() or self.kept(content) is not None or self.missing():
             return
         try:
-            job = self._join(path, content, facts, pinned=True)
-        except ServerEnding:
+            for _ in self.gather(path, content, facts, self._closing, waits=lambda: False):
+                continue
+        except Interrupted:
+            self.start(path, content, facts)
+        except (ServerEnding, Canceled):
             return
-        seen: dict[str, float] = {}
-        outcome = None
-        while outcome is None and not self._closing.thrown:
-            seen, outcome = job.look(seen, _POLL)
+        except ApiError as error:
+            _log.warning("evidence_failed", content=content[:12], reason=error.message)
 
-    def _join(self, path: Path, content: str, facts: VideoFacts, *, pinned: bool) -> CollectingJob:
-        key = key_of(content, self._versions)
+    def _share(
+        self, path: Path, content: str, facts: VideoFacts, cancel: Cancel, waits: Waits
+    ) -> Generator[Progress, None, Outcome]:
+        """Joins the job for a content and tells of its progress until it has ended or this waiter leaves."""
+        waiting = waits()
+        job = self._join(path, content, facts, waits=waiting)
+        seen: dict[str, float] = {}
+        try:
+            while True:
+                stages, outcome = job.look(seen, _POLL)
+                cancel.check()
+                for stage, done in stages.items():
+                    if seen.get(stage) != done:
+                        yield Progress(stage, done)
+                seen = stages
+                if outcome is not None:
+                    return outcome
+                if waits() != waiting:
+                    self._change_mind(job, waits=not waiting)
+                    waiting = not waiting
+        finally:
+            self._leave(job, waits=waiting)
+
+    def _join(self, path: Path, content: str, facts: VideoFacts, *, waits: bool) -> CollectingJob:
+        key = self.key(content)
         with self._lock:
             if self._closing.thrown:
                 raise ServerEnding
             job = self._jobs.get(key)
-            if job is None:
+            if job is None or job.cancel.thrown:
                 job = CollectingJob(key, path, content, facts)
                 self._jobs[key] = job
                 thread = threading.Thread(
@@ -150,20 +164,27 @@ class Gatherer:
                 )
                 self._threads.add(thread)
                 thread.start()
-            job.pinned = job.pinned or pinned
-            job.waiting += not pinned
-            return job
+            job.count(+1, waits=waits)
+        self._turns.reconsider()
+        return job
 
-    def _leave(self, job: CollectingJob) -> None:
+    def _change_mind(self, job: CollectingJob, *, waits: bool) -> None:
         with self._lock:
-            job.waiting -= 1
-            if job.waiting == 0 and not job.pinned:
+            job.count(+1, waits=waits)
+            job.count(-1, waits=not waits)
+        self._turns.reconsider()
+
+    def _leave(self, job: CollectingJob, *, waits: bool) -> None:
+        with self._lock:
+            job.count(-1, waits=waits)
+            if job.waiting == job.patient == 0:
                 job.cancel.throw()
                 if self._jobs.get(job.key) is job:
                     del self._jobs[job.key]
+        self._turns.reconsider()
 
     def _run(self, job: CollectingJob) -> None:
-        outcome: Notes | ApiError | Gone = ApiError()
+        outcome: Outcome = ApiError()
         try:
             outcome = self._outcome(job)
         except Exception:  # noqa: BLE001  the edge of this thread: whoever waits must hear of it
@@ -174,15 +195,17 @@ class Gatherer:
                     del self._jobs[job.key]
                 self._threads.discard(threading.current_thread())
             job.end(outcome)
-        if isinstance(outcome, ApiError) and job.pinned and job.waiting == 0:
-            _log.warning("evidence_failed", content=job.content[:12], reason=outcome.message)
 
-    def _outcome(self, job: CollectingJob) -> Notes | ApiError | Gone:
+    def _outcome(self, job: CollectingJob) -> Outcome:
         for sentence in self.missing():
             return ServiceUnavailable(reason=sentence)
         try:
             with self._alone(job):
-                return self.kept(job.content) or self._keep(job, self._collect(job))
+                notes = self.kept(job.content)
+                if notes is not None:
+                    return notes
+                with self._turns.of(job):
+                    return self._shelf.keep(job.key, collect(job, self._children))
         except Canceled:
             return Gone()
         except ApiError as error:
@@ -198,7 +221,7 @@ class Gatherer:
         while lock is None or not lock.is_locked:
             job.cancel.check()
             try:
-                lock = lock or FileLock(self._kept.lock(job.key))
+                lock = lock or FileLock(self._shelf.files.lock(job.key))
                 lock.acquire(timeout=_POLL)
             except Timeout:
                 continue
@@ -209,67 +232,5 @@ class Gatherer:
             yield
         finally:
             if lock is not None and lock.is_locked:
-                self._kept.unlock(job.key)
+                self._shelf.files.unlock(job.key)
                 lock.release()
-
-    def _collect(self, job: CollectingJob) -> Notes:
-        wanted = pack(Wanted(str(job.path), job.content, job.facts))
-        for attempt in range(1, _TRIES + 1):
-            try:
-                return self._perceive(job, wanted)
-            except ChildDied as error:
-                _log.warning(
-                    "perception_died", content=job.content[:12], attempt=attempt, reason=error.reason
-                )
-                # Why a process could not start is for the log: it may name files of this machine.
-                reason = "could not be started" if isinstance(error, ChildNotStarted) else error.reason
-            except ChildFailed as error:
-                _log.error("perception_failed", content=job.content[:12], reason=str(error))
-                raise EngineFailed(reason=f"perception failed ({error.kind}).") from error
-        raise EngineFailed(reason=f"the process that perceives the video {reason}.")
-
-    def _perceive(self, job: CollectingJob, wanted: bytes) -> Notes:
-        pieces = self._children.call(wanted, cancel=job.cancel)
-        try:
-            for body in pieces:
-                match unpack_piece(body):
-                    case Stage(stage=stage, done=done):
-                        job.tell(stage, done)
-                    case Collected(notes=notes):
-                        return notes
-                    case Unreadable(reason=reason):
-                        raise VideoFileBroken(reason=reason)
-        finally:
-            pieces.close()
-        raise ChildDied("ended without notes")
-
-    def _keep(self, job: CollectingJob, notes: Notes) -> Notes:
-        failed = any(report.state == "failed" for report in notes.reports)
-        if not failed:
-            try:
-                self._kept.save(job.key, notes)
-            except StorageFull as error:
-                _log.warning("notes_not_kept", content=job.content[:12], reason=str(error.__cause__))
-        self._hold(job.key, notes, clock.steady() + _PATIENCE_WITH_FAILURES if failed else None)
-        return notes
-
-    def _hold(self, key: str, notes: Notes, until: float | None) -> None:
-        with self._lock:
-            self._at_hand[key] = (notes, until)
-            self._at_hand.move_to_end(key)
-            while len(self._at_hand) > _AT_HAND:
-                self._at_hand.popitem(last=False)
-
-
-def _follow(job: CollectingJob, cancel: Cancel) -> Generator[Progress, None, Notes | ApiError | Gone]:
-    """Tells of a job's progress until it has ended or this waiter has lost interest."""
-    seen: dict[str, float] = {}
-    while True:
-        stages, outcome = job.look(seen, _POLL)
-        cancel.check()
-        for stage, done in stages.items():
-            if seen.get(stage) != done:
-                yield Progress(stage, done)
-        seen = stages
-        if outcome is not None:
-            return outcome

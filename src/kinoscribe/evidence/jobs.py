@@ -12,7 +12,11 @@ from kinoscribe.notes import Notes
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """The job ended without a result because its own file was taken away or nobody waited for it any more."""
+    """The job ended without a result: its file was taken away, nobody wanted it, or another went before it."""
+
+
+class Interrupted(Exception):
+    """Raised for those who do not wait: another collection went before this one, which may be asked for again."""
 
 
 Outcome = Notes | ApiError | Gone
@@ -20,22 +24,30 @@ Outcome = Notes | ApiError | Gone
 
 @dataclass(eq=False, slots=True)
 class CollectingJob:
-    """`waiting` counts those who want the result; a `pinned` job goes on without any."""
+    """`waiting` counts those who wait for the result now, `patient` those who want it whenever it may come."""
 
     key: str
     path: Path
     content: str
     facts: VideoFacts
-    pinned: bool = False
     waiting: int = 0
+    patient: int = 0
     cancel: Cancel = field(default_factory=Cancel)
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _stages: dict[str, float] = field(default_factory=dict)
     _outcome: Outcome | None = None
 
+    def count(self, change: int, *, waits: bool) -> None:
+        """One more or one fewer who waits, or who is patient."""
+        if waits:
+            self.waiting += change
+        else:
+            self.patient += change
+
     def tell(self, stage: str, done: float) -> None:
+        """Says how far a stage is. It never goes back: what is done again was told before."""
         with self._changed:
-            self._stages[stage] = done
+            self._stages[stage] = max(done, self._stages.get(stage, 0.0))
             self._changed.notify_all()
 
     def end(self, outcome: Outcome) -> None:

@@ -46,6 +46,10 @@ class NotesFolder:
         with suppress(OSError):
             self.place(key).with_suffix(".lock").unlink()
 
+    def has(self, key: str) -> bool:
+        """Whether there are notes, whole or with a part that failed."""
+        return self.place(key).exists() or self._flawed(key).exists()
+
     def load(self, key: str) -> Notes | None:
         """The notes, or None when there are none that can be read."""
         place = self.place(key)
@@ -59,18 +63,39 @@ class NotesFolder:
 
     def save(self, key: str, notes: Notes) -> None:
         """Keeps the notes. Raises `StorageFull` and leaves nothing half-written when the disk is full."""
+        self._write(self.place(key), notes)
+        with suppress(OSError):
+            self._flawed(key).unlink(missing_ok=True)
+
+    def load_flawed(self, key: str, seconds: float) -> Notes | None:
+        """Notes of which a part failed, when they were laid here at most `seconds` ago."""
+        place = self._flawed(key)
+        with suppress(OSError, msgspec.MsgspecError):
+            if 0 <= clock.now().timestamp() - place.stat().st_mtime < seconds:
+                return _decoder.decode(place.read_bytes())
+        return None
+
+    def save_flawed(self, key: str, notes: Notes) -> None:
+        """Lays notes of which a part failed where other processes find them for a while. Raises `StorageFull`."""
+        self._write(self._flawed(key), notes)
+
+    def _flawed(self, key: str) -> Path:
+        return self.place(key).with_suffix(".flawed")
+
+    def _write(self, place: Path, notes: Notes) -> None:
         try:
-            write_whole(self.place(key), msgspec.json.encode(notes))
+            write_whole(place, msgspec.json.encode(notes))
         except OSError as error:
             raise StorageFull from error
 
     def sweep(self) -> None:
-        """Removes what killed processes left half-written."""
+        """Removes what killed processes left half-written, and notes that were to be found for a while only."""
         before = clock.now().timestamp() - _FORGOTTEN
-        for file in self._folder.glob(f"*/{_UNFINISHED}*"):
-            with suppress(OSError):
-                if file.stat().st_mtime < before:
-                    file.unlink()
+        for left in (f"*/{_UNFINISHED}*", "*/*.flawed"):
+            for file in self._folder.glob(left):
+                with suppress(OSError):
+                    if file.stat().st_mtime < before:
+                        file.unlink()
 
 
 def write_whole(place: Path, body: bytes) -> None:

@@ -3,12 +3,25 @@
 import errno
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from filelock import FileLock
+from tests.unit.evidence.played import (
+    CONTENT,
+    FACTS,
+    KEY,
+    OTHER,
+    Gate,
+    Play,
+    Pretended,
+    at_once,
+    finished,
+    notes,
+    until,
+)
 
 from kinoscribe.cancel import Cancel, Canceled
 from kinoscribe.child import ChildDied, ChildFailed, ChildNotStarted, Children
@@ -20,69 +33,12 @@ from kinoscribe.contract.errors import (
     VideoFileBroken,
 )
 from kinoscribe.contract.events import Progress
-from kinoscribe.contract.video import VideoFacts
 from kinoscribe.evidence import keep
 from kinoscribe.evidence.gather import Gatherer
-from kinoscribe.evidence.keep import NotesFolder, key_of
-from kinoscribe.evidence.record import Collected, Piece, Stage, Unreadable, Wanted, pack, unpack_wanted
-from kinoscribe.notes import CollectorReport, Notes, Shot
-
-FACTS = VideoFacts(0.0, 8.0, 640, 360, 25.0, 0, "mov,mp4", "video/mp4", "h264", "aac", 44100, 2, 1, 1, 4)
-CONTENT = "ab" * 32
-OTHER = "cd" * 32
-KEY = key_of(CONTENT, ("shots 1",))
-
-Play = Callable[[Wanted, Cancel, int], Iterator[Piece]]
-
-
-def notes(content: str = CONTENT, state: Any = "done") -> Notes:
-    return Notes(
-        content, 0.0, 8.0, shots=(Shot(0.0, 8.0, "start"),), reports=(CollectorReport("shots", "1", state),)
-    )
-
-
-class Pretended:
-    """Stands in for the perception processes: plays pieces and remembers who asked."""
-
-    def __init__(self, play: Play) -> None:
-        self._play = play
-        self.asked: list[Wanted] = []
-        self.running = 0
-        self.closed = False
-
-    def call(
-        self, body: bytes, *, cancel: Cancel | None = None, wall: float | None = None
-    ) -> Generator[bytes, None, None]:
-        wanted = unpack_wanted(body)
-        self.asked.append(wanted)
-        self.running += 1
-        try:
-            for piece in self._play(wanted, cancel or Cancel(), len(self.asked)):
-                yield pack(piece)
-        finally:
-            self.running -= 1
-
-    def close(self) -> None:
-        self.closed = True
-
-
-def at_once(wanted: Wanted, _cancel: Cancel, _number: int) -> Iterator[Piece]:
-    yield Stage("look", 0.5)
-    yield Collected(notes(wanted.content))
-
-
-class Gate:
-    """A play that waits in the middle until it is let go, or until it is canceled."""
-
-    def __init__(self) -> None:
-        self.reached, self.go = threading.Event(), threading.Event()
-
-    def __call__(self, wanted: Wanted, cancel: Cancel, _number: int) -> Iterator[Piece]:
-        yield Stage("look", 0.1)
-        self.reached.set()
-        while not self.go.wait(0.02):
-            cancel.check()
-        yield Collected(notes(wanted.content))
+from kinoscribe.evidence.jobs import Interrupted
+from kinoscribe.evidence.keep import NotesFolder
+from kinoscribe.evidence.record import Collected, Piece, Stage, Unreadable, Wanted
+from kinoscribe.notes import Notes
 
 
 @pytest.fixture
@@ -108,15 +64,6 @@ def video(tmp_path: Path) -> Path:
     return path
 
 
-def finished(asking: Generator[Progress, None, Notes]) -> tuple[list[Progress], Notes]:
-    told = []
-    while True:
-        try:
-            told.append(next(asking))
-        except StopIteration as end:
-            return told, end.value
-
-
 class Asker(threading.Thread):
     """Asks in a thread of its own and keeps what came of it."""
 
@@ -136,13 +83,6 @@ class Asker(threading.Thread):
     def result(self) -> Notes | BaseException | None:
         self.join(10)
         return self.outcome
-
-
-def until(condition: Callable[[], object], seconds: float = 5.0) -> bool:
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.01)
-    return bool(condition())
 
 
 def test_notes_are_collected_once_and_found_again_by_another_program(made: Any, video: Path) -> None:
@@ -293,7 +233,10 @@ def test_notes_of_which_a_part_failed_are_used_for_a_while_but_not_kept(
         finished(gatherer.gather(video, CONTENT, FACTS, Cancel()))
     assert len(children.asked) == 1
     assert not list(video.parent.rglob("*.json"))
-    monkeypatch.setattr("kinoscribe.evidence.gather.clock.steady", lambda: time.monotonic() + 301)
+    again, others = made(lambda *_: iter([Collected(notes(state="failed"))]))
+    finished(again.gather(video, CONTENT, FACTS, Cancel()))
+    assert len(others.asked) == 1, "a new process tries again"
+    monkeypatch.setattr("kinoscribe.evidence.shelf.clock.steady", lambda: time.monotonic() + 301)
     finished(gatherer.gather(video, CONTENT, FACTS, Cancel()))
     assert len(children.asked) == 2
 
@@ -341,7 +284,9 @@ def test_early_evidence_is_collected_one_by_one_and_nobody_who_asks_waits_for_it
     made: Any, video: Path
 ) -> None:
     gates = {CONTENT: Gate(), OTHER: Gate(), "ef" * 32: Gate()}
-    gatherer, children = made(lambda wanted, cancel, number: gates[wanted.content](wanted, cancel, number))
+    gatherer, children = made(
+        lambda wanted, cancel, number: gates[wanted.content](wanted, cancel, number), most=2
+    )
     for content in gates:
         gatherer.start(video, content, FACTS)
     assert gates[CONTENT].reached.wait(5)
@@ -370,6 +315,69 @@ def test_early_evidence_goes_on_when_a_client_who_joined_it_leaves(made: Any, vi
     assert until(lambda: gatherer.kept(CONTENT) is not None)
 
 
+def test_early_evidence_makes_way_for_a_question_and_is_taken_up_again(made: Any, video: Path) -> None:
+    gates = {CONTENT: Gate(), OTHER: Gate()}
+    gatherer, children = made(lambda wanted, cancel, number: gates[wanted.content](wanted, cancel, number))
+    gatherer.start(video, CONTENT, FACTS)
+    assert gates[CONTENT].reached.wait(5)
+    asker = Asker(gatherer, video, OTHER)
+    assert gates[OTHER].reached.wait(5), "a question does not wait for what nobody waits for"
+    gates[OTHER].go.set()
+    assert asker.result() == notes(OTHER)
+    gates[CONTENT].go.set()
+    assert until(lambda: gatherer.kept(CONTENT) is not None)
+    assert [wanted.content for wanted in children.asked] == [CONTENT, OTHER, CONTENT]
+
+
+def test_early_evidence_that_somebody_waits_for_makes_no_way(made: Any, video: Path) -> None:
+    gates = {CONTENT: Gate(), OTHER: Gate()}
+    gatherer, children = made(lambda wanted, cancel, number: gates[wanted.content](wanted, cancel, number))
+    gatherer.start(video, CONTENT, FACTS)
+    assert gates[CONTENT].reached.wait(5)
+    joined, asker = Asker(gatherer, video), Asker(gatherer, video, OTHER)
+    assert not gates[OTHER].reached.wait(0.5)
+    joined.cancel.throw()
+    joined.result()
+    assert gates[OTHER].reached.wait(5), "whom it kept waiting goes on when the other one has left"
+    gates[OTHER].go.set()
+    gates[CONTENT].go.set()
+    assert asker.result() == notes(OTHER)
+    assert until(lambda: gatherer.kept(CONTENT) is not None)
+    assert len(children.asked) == 3
+
+
+def test_one_who_does_not_wait_is_told_that_another_went_first(made: Any, video: Path) -> None:
+    gates = {CONTENT: Gate(), OTHER: Gate()}
+    gatherer, _ = made(lambda wanted, cancel, number: gates[wanted.content](wanted, cancel, number))
+    told: list[object] = []
+
+    def patient() -> None:
+        try:
+            told.append(finished(gatherer.gather(video, CONTENT, FACTS, Cancel(), waits=lambda: False))[1])
+        except Interrupted as error:
+            told.append(type(error))
+
+    thread = threading.Thread(target=patient)
+    thread.start()
+    assert gates[CONTENT].reached.wait(5)
+    asker = Asker(gatherer, video, OTHER)
+    thread.join(5)
+    assert told == [Interrupted]
+    gates[OTHER].go.set()
+    assert asker.result() == notes(OTHER)
+
+
+def test_a_video_that_is_removed_while_it_is_looked_at_is_refused(made: Any, video: Path) -> None:
+    def play(_wanted: Wanted, _cancel: Cancel, _number: int) -> Iterator[Piece]:
+        video.unlink()
+        yield Unreadable("There is no such file.")
+
+    gatherer, children = made(play)
+    with pytest.raises(VideoFileBroken, match="removed"):
+        finished(gatherer.gather(video, CONTENT, FACTS, Cancel()))
+    assert len(children.asked) == 1
+
+
 def test_closing_ends_all_work_and_nothing_begins_afterwards(made: Any, video: Path) -> None:
     gate = Gate()
     gatherer, children = made(gate)
@@ -393,5 +401,5 @@ def test_only_the_last_few_notes_stay_in_memory(made: Any, video: Path) -> None:
     gatherer, _ = made()
     for number in range(20):
         finished(gatherer.gather(video, f"{number:064x}", FACTS, Cancel()))
-    assert len(gatherer._at_hand) <= 8
+    assert len(gatherer._shelf._at_hand) <= 8
     assert gatherer._jobs == {}

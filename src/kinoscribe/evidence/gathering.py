@@ -1,0 +1,40 @@
+"""Names what an analysis asks evidence of, whichever process collects it."""
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import Protocol
+
+from kinoscribe.cancel import Cancel
+from kinoscribe.contract.events import Progress
+from kinoscribe.contract.video import VideoFacts
+from kinoscribe.notes import Notes
+
+
+class Gathers(Protocol):
+    """Evidence by content hash; safe to share between threads."""
+
+    def missing(self) -> list[str]:
+        """What has to be fetched before anything can be collected, in sentences."""
+        ...
+
+    def kept(self, content: str) -> Notes | None:
+        """The notes of a content that was perceived before; nothing is decoded."""
+        ...
+
+    def gather(
+        self, path: Path, content: str, facts: VideoFacts, cancel: Cancel
+    ) -> Generator[Progress, None, Notes]:
+        """Yields how far the collectors are and returns the notes.
+
+        Raises `VideoFileBroken` when nothing decodes, `ServiceUnavailable` when weights are missing,
+        `EngineFailed` when the perception process dies twice, `ServerEnding` or `Canceled`.
+        """
+        ...
+
+    def start(self, path: Path, content: str, facts: VideoFacts) -> None:
+        """Has the notes collected in the background, before anybody asks."""
+        ...
+
+    def close(self) -> None:
+        """Ends what runs. Nothing works afterwards."""
+        ...

@@ -1,0 +1,184 @@
+"""Turns wanted evidence into kept notes, in the worker process: claims jobs, perceives them, says how far they are."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from kinoscribe import clock
+from kinoscribe.cancel import Cancel, Canceled
+from kinoscribe.contract.errors import ApiError, ServerEnding, ServiceUnavailable, StorageFull
+from kinoscribe.evidence.gather import Gatherer
+from kinoscribe.evidence.jobs import Interrupted
+from kinoscribe.storage.evidence_rows import EvidenceJob, EvidenceRows
+
+_POLL = 0.25
+_LONGEST_PAUSE = 5.0
+_TELL_EVERY = 1.0
+_STOP_PATIENCE = 5.0
+_OTHER_VERSIONS = (
+    "The workers of this server perceive with other versions or settings than it does. Restart both."
+)
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(eq=False, slots=True)
+class _Work:
+    """A claimed job and the thread that does it."""
+
+    job: EvidenceJob
+    waited: bool
+    cancel: Cancel = field(default_factory=Cancel)
+    stages: dict[str, float] = field(default_factory=dict)
+    told: dict[str, float] = field(default_factory=dict)
+    thread: threading.Thread | None = None
+
+
+class EvidenceLoop:
+    """Does evidence jobs beside the tasks of a worker. `most` jobs at once that somebody waits for, or in their
+    absence others; the gatherer decides which of all its work runs.
+    """
+
+    def __init__(
+        self, rows: EvidenceRows, gatherer: Gatherer, owner: str, *, most: int = 1, lease: float = 30.0
+    ) -> None:
+        """`owner` names this process among all workers; `lease` is that of `rows`."""
+        self._rows = rows
+        self._gatherer = gatherer
+        self._owner = owner
+        self._most = most
+        self._beat_every = lease / 3
+        self._lock = threading.Lock()
+        self._work: dict[str, _Work] = {}
+        self._beaten = clock.steady()
+        self._ending = Cancel()
+        self._thread = threading.Thread(target=self._run, name="evidence-loop", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stops all work and gives every job back at once: another worker goes on with what was kept."""
+        self._ending.throw()
+        if self._thread.ident is not None:
+            self._thread.join(_STOP_PATIENCE)
+        with self._lock:
+            left = list(self._work.values())
+        for work in left:
+            work.cancel.throw()
+        for work in left:
+            if work.thread is not None:
+                work.thread.join(_STOP_PATIENCE)
+        try:
+            self._rows.release(self._owner)
+        except ApiError as error:
+            _log.warning("evidence_not_released", reason=error.message)
+
+    def _run(self) -> None:
+        pause = _POLL
+        while not self._ending.wait(pause):
+            try:
+                self.turn()
+                pause = _POLL
+            except ApiError as error:
+                _log.warning("evidence_waits_for_the_database", reason=error.message)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+            except Exception:  # noqa: BLE001  the edge of this thread: it must go on
+                _log.exception("unexpected")
+                pause = _LONGEST_PAUSE
+
+    def turn(self) -> None:
+        """One look at the queue: says how far the work is, drops what nobody wants, takes what is due."""
+        with self._lock:
+            running = dict(self._work)
+        if running:
+            self._attend(running)
+            waited = sum(work.waited for work in running.values())
+            self._take(self._rows.claim(self._owner, self._most - waited, early=False))
+        with self._lock:
+            free = self._most - len(self._work)
+        if free > 0:
+            self._take(self._rows.claim(self._owner, free, early=True))
+
+    def _attend(self, running: dict[str, _Work]) -> None:
+        """Only what ran before the database was asked may be taken for lost."""
+        held = self._held(running)
+        for key, work in running.items():
+            if key in held:
+                work.waited = held[key]
+            else:
+                work.cancel.throw()
+
+    def _held(self, running: dict[str, _Work]) -> dict[str, bool]:
+        since = clock.steady() - self._beaten
+        stages = {key: dict(work.stages) for key, work in running.items()}
+        news = any(stages[key] != work.told for key, work in running.items())
+        if since < self._beat_every and not (news and since >= _TELL_EVERY):
+            return self._rows.held(self._owner)
+        held = self._rows.beat(self._owner, stages)
+        self._beaten = clock.steady()
+        for key, work in running.items():
+            work.told = stages[key]
+        return held
+
+    def _take(self, jobs: tuple[EvidenceJob, ...]) -> None:
+        for job in jobs:
+            with self._lock:
+                if job.key in self._work:  # its lease ran out while this process slept; the work goes on
+                    continue
+                work = _Work(job, job.waited)
+                work.thread = threading.Thread(
+                    target=self._do, args=(work,), name=f"evidence-job-{job.content[:8]}", daemon=True
+                )
+                self._work[job.key] = work
+            work.thread.start()
+
+    def _do(self, work: _Work) -> None:
+        job = work.job
+        try:
+            self._collect(work)
+            self._rows.done(job.key, self._owner)
+        except (Canceled, Interrupted, ServerEnding):
+            self._end(work, None)
+        except ApiError as error:
+            self._end(work, error)
+        except Exception:  # noqa: BLE001  the edge of this thread: whoever waits must hear of it
+            _log.exception("unexpected", content=job.content[:12])
+            self._end(work, ApiError())
+        finally:
+            with self._lock:
+                self._work.pop(job.key, None)
+
+    def _collect(self, work: _Work) -> None:
+        """Returns when the notes lie where other processes find them. Raises what `Gatherer.gather` does."""
+        job = work.job
+        if self._gatherer.key(job.content) != job.key:
+            raise ServiceUnavailable(reason=_OTHER_VERSIONS)
+        pieces = self._gatherer.gather(
+            Path(job.path), job.content, job.facts, work.cancel, waits=lambda: work.waited
+        )
+        try:
+            for progress in pieces:
+                work.stages[progress.stage] = progress.done or 0.0
+        finally:
+            pieces.close()
+        if not self._gatherer.kept_for_others(job.content):
+            raise StorageFull
+
+    def _end(self, work: _Work, error: ApiError | None) -> None:
+        """Tells the row what came of it. Where the database is away, the row goes back when its lease ends."""
+        job = work.job
+        try:
+            if error is None:
+                self._rows.put_back(job.key, self._owner)
+            elif not Path(job.path).exists():
+                self._rows.gone(job.key, self._owner, job.path)
+            else:
+                if not work.waited:
+                    _log.warning("evidence_failed", content=job.content[:12], reason=error.message)
+                self._rows.failed(job.key, self._owner, error)
+        except ApiError as trouble:
+            _log.warning("evidence_job_not_ended", content=job.content[:12], reason=trouble.message)
