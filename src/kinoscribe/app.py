@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from typing import TYPE_CHECKING
 
 from kinoscribe.analysis.tools import Tools
@@ -24,15 +23,31 @@ from kinoscribe.storage.api_key_rows import ApiKeyRows, pepper_of
 from kinoscribe.storage.asset_rows import AssetRows
 from kinoscribe.storage.blobs import Blobs
 from kinoscribe.storage.data_folder import DataFolder
+from kinoscribe.storage.delivery_log import DeliveryLog
+from kinoscribe.storage.delivery_rows import DeliveryRows
+from kinoscribe.storage.idempotency_rows import IdempotencyRows
+from kinoscribe.storage.delivery_log import DeliveryLog
+from kinoscribe.storage.delivery_rows import DeliveryRows
+from kinoscribe.storage.idempotency_rows import IdempotencyRows
 from kinoscribe.storage.opening import open_database
 from kinoscribe.storage.process_rows import Kind, ProcessRows
 from kinoscribe.storage.receipt_rows import ReceiptRows
+from kinoscribe.storage.task_rows import TaskRows
+from kinoscribe.storage.webhook_rows import WebhookRows
 from kinoscribe.tasks.presence import Presence
 from kinoscribe.weights.check import Weights
 from kinoscribe.weights.registry import MINILM, needed
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
+
+# How much longer than an attempt may take a delivery of a webhook belongs to its worker, in seconds.
+_DELIVERY_MARGIN = 10.0
+
+
+# A receiver of webhooks has nothing to say: what it answers is read no further than this.
+_LONGEST_RECEIPT = 16_384
+_SENDER_SLACK = 10.0
 
 
 def build_tools(settings: Settings) -> Tools:
@@ -45,6 +60,12 @@ def build_tools(settings: Settings) -> Tools:
     pepper = pepper_of(folder.path)
     blobs = Blobs(folder.path)
     assets = AssetRows(database, blobs)
+    deliveries = DeliveryRows(
+        database, waits=settings.webhook_waits, lease=settings.webhook_seconds + _DELIVERY_MARGIN
+    )
+    deliveries = DeliveryRows(
+        database, waits=settings.webhook_waits, lease=settings.webhook_seconds + _SENDER_SLACK
+    )
     preset = None if settings.api_key is None else settings.api_key.get_secret_value()
     decoders = Decoders(
         memory=settings.decode_memory_bytes, seconds=settings.decode_seconds, max_pixels=settings.max_pixels
@@ -61,6 +82,11 @@ def build_tools(settings: Settings) -> Tools:
         assets=assets,
         api_keys=ApiKeyRows(database, pepper, preset),
         receipts=ReceiptRows(database),
+        tasks=TaskRows(database, blobs, announce=deliveries.announce),
+        idempotency=IdempotencyRows(database),
+        webhooks=WebhookRows(database),
+        deliveries=deliveries,
+        delivery_log=DeliveryLog(database),
         processes=ProcessRows(database, pepper),
         fetcher=fetcher,
         decoders=decoders,
@@ -83,19 +109,30 @@ def lacking(tools: Tools) -> list[str]:
     return [*([] if state.ready else [state.reason]), *tools.gatherer.missing()]
 
 
-class _Idle:
-    def __init__(self) -> None:
-        self._over = threading.Event()
-
-    def run(self) -> None:
-        self._over.wait()
-
-    def stop(self) -> None:
-        self._over.set()
-
-
-def build_worker(tools: Tools) -> _Idle:
-    return _Idle()
+def build_worker(tools: Tools) -> Worker:
+    """What does the queued tasks, and beside them all that a server does when nobody waits for it."""
+    settings = tools.settings
+    queue = TaskQueue(
+        tools.database,
+        tools.blobs,
+        lease=settings.lease_seconds,
+        attempts=settings.task_attempts,
+        announce=tools.deliveries.announce,
+    )
+    seconds = settings.webhook_seconds
+    sender = UrlFetcher(
+        make_gate(settings.url_allow, settings.url_ports),
+        FetchLimits(_LONGEST_RECEIPT, seconds, connect=seconds, idle=seconds),
+    )
+    return Worker(
+        tools,
+        queue,
+        Wake(tools.database),
+        slots=settings.worker_slots,
+        lease=settings.lease_seconds,
+        drain=settings.drain_seconds,
+        beside=(Deliverer(tools.deliveries, sender.post), Sweeper(tools.idempotency.forget)),
+    )
 
 
 def build_engine(settings: Settings) -> Engine:
@@ -118,7 +155,8 @@ def build_asgi(tools: Tools) -> ASGIApp:
 
     from kinoscribe.api.application import make_application
     from kinoscribe.api.auth import Keys
-    from kinoscribe.api.door import House, Slots
+    from kinoscribe.api.door import House
+    from kinoscribe.api.places import Slots
 
     settings = tools.settings
     early = settings.evidence_on_upload and settings.engine != "scripted"
@@ -134,6 +172,7 @@ def build_asgi(tools: Tools) -> ASGIApp:
         keys=Keys(tools.api_keys),
         intake=intake,
         slots=Slots(settings.sync_slots),
+        bodies=Slots(settings.large_bodies, "large bodies"),
         analyses=CapacityLimiter(settings.sync_slots),
     )
 
@@ -177,4 +216,5 @@ def _gatherer(settings: Settings, folder: DataFolder) -> Gatherer:
         Children(spec, most=settings.evidence_processes),
         versions(collectors, settings.speech_model),
         missing,
+        most=settings.evidence_processes,
     )

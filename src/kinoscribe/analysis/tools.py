@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from kinoscribe.engines.engine import Engine
 from kinoscribe.evidence.facts import KnownFacts
-from kinoscribe.evidence.gather import Gatherer
+from kinoscribe.evidence.gathering import Gathers
 from kinoscribe.media.decoders import Decoders
 from kinoscribe.settings import Settings
 from kinoscribe.sources.resolve import Resolver
@@ -14,8 +14,13 @@ from kinoscribe.storage.asset_rows import AssetRows
 from kinoscribe.storage.blobs import Blobs
 from kinoscribe.storage.data_folder import DataFolder
 from kinoscribe.storage.database import Database
+from kinoscribe.storage.delivery_log import DeliveryLog
+from kinoscribe.storage.delivery_rows import DeliveryRows
+from kinoscribe.storage.idempotency_rows import IdempotencyRows
 from kinoscribe.storage.process_rows import ProcessRows
 from kinoscribe.storage.receipt_rows import ReceiptRows
+from kinoscribe.storage.task_rows import TaskRows
+from kinoscribe.storage.webhook_rows import WebhookRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +32,16 @@ class Tools:
     assets: AssetRows
     api_keys: ApiKeyRows
     receipts: ReceiptRows
+    idempotency: IdempotencyRows
+    tasks: TaskRows
+    webhooks: WebhookRows
+    deliveries: DeliveryRows
+    delivery_log: DeliveryLog
     processes: ProcessRows
     fetcher: UrlFetcher
     decoders: Decoders
     facts: KnownFacts
-    gatherer: Gatherer
+    gatherer: Gathers
     resolver: Resolver
     engine: Engine
 

@@ -1,46 +1,44 @@
 """Turns the bytes of `POST /analyze` into a job, and the job into a stream or one JSON body (contract 4)."""
 
 import asyncio
-from collections.abc import Callable
 from contextlib import ExitStack, closing
-from typing import TypeVar
 
-from anyio import CapacityLimiter, to_thread
+from anyio import to_thread
 from starlette.responses import JSONResponse, Response
 
 from kinoscribe.analysis.job import Job
 from kinoscribe.analysis.run import events, prepare
 from kinoscribe.api.door import BASE_PATH, Call
+from kinoscribe.api.places import Place
 from kinoscribe.api.request_body import read_json_body
 from kinoscribe.api.stream import EventStream, cancel_when_gone, collect
+from kinoscribe.api.threads import in_thread
 from kinoscribe.cancel import Cancel, Canceled
-from kinoscribe.contract.analyze import AnalyzeRequest, default_model_for, read_analyze
+from kinoscribe.contract.analyze import AnalyzeRequest, read_analyze
 from kinoscribe.contract.errors import RequestCanceled
 from kinoscribe.contract.events import answer_body
 from kinoscribe.tokens import count_tokens
 
-_T = TypeVar("_T")
-
 
 async def create(call: Call) -> Response:
     """`POST /analyze`."""
-    asked = [await _read(call)]
-    call.house.slots.take()
-    streams = False
-    try:
-        response = await _answer(call, asked)
-        streams = isinstance(response, EventStream)
-        return response
-    finally:
-        if not streams:
-            call.house.slots.leave()
+    with call.house.bodies.place() as body_place:
+        asked = [await _read(call, body_place)]
+        call.house.slots.take()
+        streams = False
+        try:
+            response = await _answer(call, asked, body_place)
+            streams = isinstance(response, EventStream)
+            return response
+        finally:
+            if not streams:
+                call.house.slots.leave()
 
 
-async def _read(call: Call) -> AnalyzeRequest:
+async def _read(call: Call, place: Place) -> AnalyzeRequest:
     settings = call.house.tools.settings
-    body = await read_json_body(call.request, settings.max_body_bytes)
-    pinned = None if settings.default_model == "auto" else settings.default_model
-    model = default_model_for(call.request.headers, pinned)
+    body = await read_json_body(call.request, settings.max_body_bytes, place)
+    model = call.default_model
 
     def read() -> AnalyzeRequest:
         return read_analyze(
@@ -53,8 +51,11 @@ async def _read(call: Call) -> AnalyzeRequest:
     return await to_thread.run_sync(read, limiter=call.house.small)
 
 
-async def _answer(call: Call, asked: list[AnalyzeRequest]) -> Response:
-    """Takes the request out of `asked`: it may hold a whole video, which nobody needs once it lies on disk."""
+async def _answer(call: Call, asked: list[AnalyzeRequest], place: Place) -> Response:
+    """Takes the request out of `asked`: it may hold a whole video, which nobody needs once it lies on disk.
+
+    From then on the body needs no place among the large ones.
+    """
     house, cancel = call.house, Cancel()
     watch = asyncio.ensure_future(cancel_when_gone(call.request.receive, cancel))
     with ExitStack() as made:
@@ -65,7 +66,8 @@ async def _answer(call: Call, asked: list[AnalyzeRequest]) -> Response:
             return job
 
         try:
-            job = await _in_thread(make_job, cancel, house.analyses)
+            job = await in_thread(make_job, cancel, house.analyses)
+            place.leave()
             headers = {"X-Receipt": f"{BASE_PATH}/receipts/{job.generation_id}"}
             if job.request.stream:
                 made.pop_all()
@@ -76,19 +78,8 @@ async def _answer(call: Call, asked: list[AnalyzeRequest]) -> Response:
                     text, ended = collect(events(job, house.tools))
                 return JSONResponse(answer_body(job.generation_id, text, ended), headers=headers)
 
-            return await _in_thread(whole, cancel, house.analyses)
+            return await in_thread(whole, cancel, house.analyses)
         except Canceled as error:
             raise RequestCanceled from error
         finally:
             watch.cancel()
-
-
-async def _in_thread(work: Callable[[], _T], cancel: Cancel, limiter: CapacityLimiter) -> _T:
-    """Runs `work` in a thread. When the server gives this request up, the switch is thrown and the thread ends."""
-    running = asyncio.ensure_future(to_thread.run_sync(work, limiter=limiter))
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        cancel.throw()
-        await asyncio.gather(running, return_exceptions=True)
-        raise

@@ -85,14 +85,14 @@ async def delete(call: Call) -> Response:
 async def merge_metadata(call: Call) -> Response:
     """`PATCH /assets/{asset_id}/user-metadata`: null deletes a key."""
     asset_id = _named(call)
-    change = read_metadata_change(await read_json_body(call.request, _METADATA_BYTES))
+    change = read_metadata_change(await _metadata(call))
     return await _change(call, asset_id, lambda old: merged(old, change))
 
 
 async def replace_metadata(call: Call) -> Response:
     """`PUT /assets/{asset_id}/user-metadata`."""
     asset_id = _named(call)
-    change = read_metadata_change(await read_json_body(call.request, _METADATA_BYTES))
+    change = read_metadata_change(await _metadata(call))
     return await _change(call, asset_id, lambda _old: merged({}, change))
 
 
@@ -133,6 +133,11 @@ def _add(call: Call, wanted: AssetForm, form: Form) -> Asset:
         stored=form.stored(),
         url=wanted.url,
     )
+
+
+async def _metadata(call: Call) -> bytes:
+    with call.house.bodies.place() as place:
+        return await read_json_body(call.request, _METADATA_BYTES, place)
 
 
 async def _change(call: Call, asset_id: str, change: Callable[[Metadata], Metadata]) -> Response:

@@ -13,7 +13,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kinoscribe.analysis.tools import Tools
 from kinoscribe.api.auth import Keys
-from kinoscribe.contract.errors import ApiError, ServerEnding, ServiceUnavailable, error_body
+from kinoscribe.api.places import Slots
+from kinoscribe.contract.analyze import default_model_for
+from kinoscribe.contract.errors import ApiError, ServerEnding, error_body
 from kinoscribe.contract.limits import API_VERSION
 from kinoscribe.sources.intake import Intake
 from kinoscribe.storage.api_key_rows import Account
@@ -24,34 +26,21 @@ BASE_PATH = f"/{API_VERSION}"
 _log = structlog.get_logger(__name__)
 
 
-class Slots:
-    """Counts the synchronous analyses that run; lives on the event loop, so it needs no lock."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._taken = 0
-
-    def take(self) -> None:
-        """Takes a place. Raises `ServiceUnavailable` when all are taken."""
-        if self._taken >= self._most:
-            raise ServiceUnavailable(
-                reason=f"All {self._most} places for synchronous analyses are taken. Please try again later."
-            )
-        self._taken += 1
-
-    def leave(self) -> None:
-        self._taken -= 1
-
-
 @dataclass(frozen=True, slots=True)
 class House:
-    """What handlers share: the tools, the keys, and the threads set aside for each kind of work."""
+    """What handlers share: the tools, the keys, and the threads set aside for each kind of work.
+
+    `slots` are places for synchronous analyses, `bodies` for large bodies that are read into memory. `creations` may
+    wait for the host of a URL, so that they have threads of their own.
+    """
 
     tools: Tools
     keys: Keys
     intake: Intake
     slots: Slots
     analyses: CapacityLimiter
+    bodies: Slots = field(default_factory=lambda: Slots(8, "large bodies"))
+    creations: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(64))
     uploads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(16))
     small: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(40))
 
@@ -71,6 +60,12 @@ class Call:
         chosen = self.house.tools.settings.public_url
         root = chosen.rstrip("/") if chosen else str(self.request.base_url).rstrip("/")
         return root + BASE_PATH
+
+    @property
+    def default_model(self) -> str:
+        """The rule set of a body that names none."""
+        chosen = self.house.tools.settings.default_model
+        return default_model_for(self.request.headers, None if chosen == "auto" else chosen)
 
 
 Handler = Callable[[Call], Awaitable[Response]]

@@ -6,31 +6,56 @@ from contextlib import aclosing, suppress
 from anyio import fail_after, move_on_after
 from starlette.requests import ClientDisconnect, Request
 
-from kinoscribe.contract.errors import BodyTooLarge, RequestCanceled
+from kinoscribe.api.places import Place
+from kinoscribe.contract.errors import BodyTooLarge, RequestCanceled, ServiceUnavailable
 
 IDLE_SECONDS = 60.0
 BATCH = 1 << 19
+# A body above this takes a place among the large ones, and may keep it for so many seconds until it is whole.
+LARGE = 1 << 20
+LARGE_SECONDS = 600.0
 
 _DRAIN_BYTES = 32 * 1024 * 1024
 _DRAIN_SECONDS = 5.0
 
 
-async def read_json_body(request: Request, most: int) -> bytes:
-    """The whole body. Raises `BodyTooLarge`, `RequestCanceled` when nothing comes any more, or `ClientDisconnect`."""
+async def read_json_body(request: Request, most: int, place: Place) -> bytes:
+    """The whole body; `place` is taken as soon as it is known to be a large one.
+
+    Raises `BodyTooLarge`, `ServiceUnavailable` when there is no place, `RequestCanceled` when nothing comes any more
+    or it takes too long, or `ClientDisconnect`.
+    """
     body = Body(request)
-    pieces, size = [], 0
-    if body.announced <= most:
+    try:
+        with fail_after(LARGE_SECONDS):
+            return await _whole(body, most, place)
+    except TimeoutError as error:
+        raise RequestCanceled from error
+    except (BodyTooLarge, ServiceUnavailable):
+        await body.drain()
+        raise
+
+
+async def _whole(body: "Body", most: int, place: Place) -> bytes:
+    pieces: list[bytes] = []
+    size = 0
+    try:
+        _admit(body.announced, most, place)
         async with aclosing(body.pieces()) as incoming:
             async for piece in incoming:
                 size += len(piece)
-                if size > most:
-                    break
+                _admit(size, most, place)
                 pieces.append(piece)
-    if max(size, body.announced) > most:
-        pieces.clear()
-        await body.drain()
+        return b"".join(pieces)
+    finally:
+        pieces.clear()  # an error on its way up still refers to them
+
+
+def _admit(size: int, most: int, place: Place) -> None:
+    if size > most:
         raise BodyTooLarge(most=most)
-    return b"".join(pieces)
+    if size > LARGE:
+        place.take()
 
 
 class Body:

@@ -1,0 +1,57 @@
+"""Counts how much of a costly kind goes on at once, and turns away what is one too many."""
+
+from types import TracebackType
+from typing import Self
+
+from kinoscribe.contract.errors import ServiceUnavailable
+
+
+class Slots:
+    """Places for work of one kind, `what`; lives on the event loop, so it needs no lock."""
+
+    def __init__(self, most: int, what: str = "synchronous analyses") -> None:
+        self._most = most
+        self._what = what
+        self._taken = 0
+
+    def take(self) -> None:
+        """Takes a place. Raises `ServiceUnavailable` when all are taken."""
+        if self._taken >= self._most:
+            raise ServiceUnavailable(
+                reason=f"All {self._most} places for {self._what} are taken. Please try again later."
+            )
+        self._taken += 1
+
+    def leave(self) -> None:
+        self._taken -= 1
+
+    def place(self) -> "Place":
+        """A place that is taken only once it is needed."""
+        return Place(self)
+
+
+class Place:
+    """At most one of the places. It is left at the end of the `with` block, unless that was done before."""
+
+    def __init__(self, slots: Slots) -> None:
+        self._slots = slots
+        self._taken = False
+
+    def take(self) -> None:
+        """Does nothing when it is taken already. Raises `ServiceUnavailable`."""
+        if not self._taken:
+            self._slots.take()
+            self._taken = True
+
+    def leave(self) -> None:
+        if self._taken:
+            self._taken = False
+            self._slots.leave()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.leave()

@@ -1,0 +1,67 @@
+"""Turns the calls of an account into headers that tell what is left of its limits, or into a refusal (contract 1.6)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from anyio import CapacityLimiter, to_thread
+
+from kinoscribe.contract.errors import TooManyRequests
+from kinoscribe.contract.rate_limits import Category, LimitState, limit_headers
+from kinoscribe.storage.api_key_rows import Account
+from kinoscribe.storage.rate_rows import Counter, RateRows
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """What one call may still spend. Without limits it takes everything and tells nothing."""
+
+    rates: RateRows | None = None
+    counters: tuple[Counter, ...] = ()
+    states: tuple[LimitState, ...] = ()
+    refusal: TooManyRequests | None = None
+
+    def headers(self) -> dict[str, str]:
+        """For every answer to the call, also to one that is refused."""
+        return limit_headers(self.states)
+
+    def check(self) -> None:
+        """Raises `TooManyRequests` when the call came over a limit; it was not counted then."""
+        if self.refusal is not None:
+            raise self.refusal
+
+    def reserve(self, seconds: float) -> None:
+        """Counts the length of the window that is about to be analysed. Raises `TooManyRequests` if it does not fit.
+
+        Uses the database: call it in a thread.
+        """
+        if self.rates is not None and self.counters:
+            self.rates.reserve(self.counters, math.ceil(seconds))
+
+    def charge(self, *, seconds: float = 0.0, tokens: int = 0) -> None:
+        """Counts what was used, whether it fits or not. Uses the database: call it in a thread."""
+        if self.rates is not None and self.counters:
+            self.rates.charge(self.counters, seconds=math.ceil(seconds), tokens=tokens)
+
+
+class RateLimits:
+    """Counts calls in threads of its own, so that letting one in never waits for work on another."""
+
+    def __init__(self, rates: RateRows) -> None:
+        self._rates = rates
+        self._threads: CapacityLimiter | None = None
+
+    async def enter(self, account: Account, category: Category) -> Spending:
+        """Counts one call of the account. Where it comes over a limit, `check` of what is returned says so."""
+        if self._threads is None:
+            self._threads = CapacityLimiter(16)
+        return await to_thread.run_sync(self._enter, account, category, limiter=self._threads)
+
+    def _enter(self, account: Account, category: Category) -> Spending:
+        rates = self._rates
+        counters = rates.counters(account.name, account.key_id, category)
+        try:
+            return Spending(rates, counters, rates.enter(counters))
+        except TooManyRequests as refusal:
+            return Spending(rates, counters, rates.states(counters), refusal)
