@@ -7,7 +7,7 @@ import hmac
 import re
 import secrets
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -30,9 +30,13 @@ _PEPPER_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whoever sent a key. Keys of one account see the same assets and receipts; no other account does."""
+    """Whoever sent a key. Keys of one account see the same assets and receipts; no other account does.
+
+    `key_id` is the id of the key that was sent; a preset key has none.
+    """
 
     name: str
+    key_id: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,7 @@ class ApiKeyRows:
             return None
         if found.last_used_at is None or now - found.last_used_at >= _COARSE:
             self._used(found.id, now)
-        return Account(found.account)
+        return Account(found.account, found.id)
 
     def create(self, account: str, *, days: float | None = None) -> tuple[str, ApiKey]:
         """A new key for `account`: the key itself, which cannot be had again, and what is kept of it."""
