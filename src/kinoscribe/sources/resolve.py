@@ -44,11 +44,10 @@ class LocalFile:
 
 @dataclass(frozen=True, slots=True)
 class KeptFile:
-    """A file that came inside the body of a task and was kept with it; `content` is its SHA-256."""
-
-    kind: ClassVar[str] = "base64_string"
+    """A file kept with a task, by its SHA-256: it came inside the body, or is that of an asset that may be gone."""
 
     content: str
+    kind: str = "base64_string"
 
 
 Source = VideoSource | LocalFile | KeptFile

@@ -1,0 +1,123 @@
+"""Turns a checked request into a task that waits in the queue, or refuses what can be seen to fail already."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from threading import Timer
+
+from kinoscribe.analysis.admit import admit, named_source
+from kinoscribe.analysis.tools import Tools
+from kinoscribe.cancel import Cancel, Canceled
+from kinoscribe.contract.errors import ResourceNotExist, ServiceUnavailable
+from kinoscribe.contract.sources import (
+    AssetSource,
+    Base64Source,
+    UrlSource,
+    VideoIdSource,
+    VideoSource,
+    decode_base64,
+)
+from kinoscribe.contract.task_params import request_params, video_source
+from kinoscribe.contract.task_request import TaskRequest, inline_files, stored_request
+from kinoscribe.contract.video import VideoFacts
+from kinoscribe.storage.blobs import Blobs, Stored
+from kinoscribe.storage.idempotency_rows import Once
+from kinoscribe.storage.task_rows import NewTask, QueueLimits, Submitted, Task
+
+
+def nothing_reserved(_seconds: float) -> None:
+    """Lets every length pass."""
+
+
+def submit(
+    task: TaskRequest,
+    account: str,
+    tools: Tools,
+    cancel: Cancel,
+    *,
+    once: Once[Task] | None = None,
+    reserve: Callable[[float], None] = nothing_reserved,
+) -> Submitted:
+    """Keeps the task with the files that came inside it, all or nothing.
+
+    `reserve` gets the seconds of video that are asked about, where they are known, and may raise.
+    Raises what sections 3 and 6 of the contract say of a source that can never be analysed, as far as it is known
+    by now; `QueueFull`, `StorageFull`, `IdempotencyKeyReused`, or `Canceled`.
+    """
+    request = task.request
+    source = named_source(request)
+    with ExitStack() as held:
+        files = _decoded(task, tools.blobs, held)
+        facts = _facts(source, dict(files), account, tools, cancel)
+        if facts is not None:
+            shortest = tools.settings.shortest_seconds
+            reserve(admit(request, facts, source.kind, "async", shortest).window.length)
+        contents = {name: stored.sha256 for name, stored in files}
+        new = NewTask(
+            account=account,
+            custom_id=task.custom_id,
+            analysis_mode=request.analysis_mode,
+            model_name=request.model_name,
+            request=stored_request(task, contents),
+            params=request_params(task),
+            source=video_source(source),
+            video_url=source.url if isinstance(source, UrlSource) else None,
+            asset_id=source.asset_id if isinstance(source, AssetSource) else None,
+            video_id=source.video_id if isinstance(source, VideoIdSource) else None,
+            files=tuple(files),
+            assets=(("video", source.asset_id),) if isinstance(source, AssetSource) else (),
+            duration=None if facts is None else facts.duration,
+        )
+        cancel.check()
+        limits = QueueLimits(tools.settings.queue_most, tools.settings.queue_most_account)
+        return tools.tasks.submit(new, limits=limits, once=once)
+    raise AssertionError("an ExitStack never swallows")
+
+
+def _decoded(task: TaskRequest, blobs: Blobs, held: ExitStack) -> list[tuple[str, Stored]]:
+    """The files that came inside the body. They are gone when `held` is closed, unless the task keeps them."""
+    files: list[tuple[str, Stored]] = []
+    for file in inline_files(task):
+        incoming = held.enter_context(blobs.begin())
+        incoming.write(decode_base64(file.text, file.path, file.most))
+        files.append((file.name, incoming.finish()))
+    return files
+
+
+def _facts(
+    source: VideoSource, files: dict[str, Stored], account: str, tools: Tools, cancel: Cancel
+) -> VideoFacts | None:
+    """What is known of the video by now; None when only the worker will see it."""
+    match source:
+        case AssetSource(asset_id=asset_id):
+            return tools.resolver.known_video(account, asset_id).facts
+        case VideoIdSource(video_id=video_id):
+            raise ResourceNotExist(id=video_id, collection="videos")
+        case Base64Source():
+            video = files["video"]
+            return _probed(video.path, video.sha256, tools, cancel)
+        case UrlSource():
+            return _glance(source, tools, tools.settings.glance_seconds)
+
+
+def _glance(source: UrlSource, tools: Tools, seconds: float) -> VideoFacts | None:
+    if seconds == 0:
+        return None
+    late = Cancel()
+    timer = Timer(seconds, late.throw)
+    timer.daemon = True
+    timer.start()
+    try:
+        with tools.resolver.glance(source, late) as content:
+            return None if content is None else _probed(content.path, content.sha256, tools, late)
+    except Canceled:
+        return None
+    finally:
+        timer.cancel()
+
+
+def _probed(path: Path, content: str, tools: Tools, cancel: Cancel) -> VideoFacts | None:
+    try:
+        return tools.facts.of(path, content, cancel)
+    except ServiceUnavailable:
+        return None  # no decoder can be started now: the worker will look
