@@ -12,7 +12,6 @@ nothing fits, the answer is made from what was asked and what was perceived, the
 """
 
 import json
-import math
 import re
 import tomllib
 from collections.abc import Iterator
@@ -24,8 +23,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kinoscribe.cancel import Cancel, Canceled
 from kinoscribe.contract.errors import EngineFailed
+from kinoscribe.contract.json_ends import name_of
 from kinoscribe.contract.times import clock_time, seconds_number
 from kinoscribe.engines.engine import Ask, EngineState, Finished, Piece, SegmentField, SegmentWish, Text
+from kinoscribe.engines.fitted import fitted
 
 
 class ScriptInvalid(Exception):
@@ -112,7 +113,8 @@ def _account(ask: Ask, cancel: Cancel) -> Iterator[Piece]:
         yield Finished(notes={"times": "exact"})
         return
     if ask.json_schema is not None:
-        yield Text(json.dumps(_example(ask.json_schema, "answer", ask), ensure_ascii=False))
+        example = _Example(ask).value(ask.json_schema, "answer")
+        yield Text(json.dumps(fitted(example, ask.json_schema), ensure_ascii=False))
         yield Finished()
         return
     for sentence in _sentences(ask):
@@ -167,42 +169,40 @@ def _sentences(ask: Ask) -> Iterator[str]:
     yield "End of the scripted answer."
 
 
-def _example(schema: dict[str, Any], name: str, ask: Ask) -> object:
-    """A value of the shape `schema` asks for."""
-    if "const" in schema:
-        return schema["const"]
-    if schema.get("enum"):
-        return schema["enum"][0]
-    match schema.get("type"):
-        case "object":
-            return {key: _example(part, key, ask) for key, part in schema.get("properties", {}).items()}
-        case "array":
-            return [_example(schema.get("items", {"type": "string"}), name, ask)]
-        case "integer":
-            return _whole_number(schema)
-        case "number":
-            return seconds_number(ask.start)
-        case "boolean":
-            return True
-        case "null":
-            return None
-        case "timestamp" if schema["format"] == "seconds":
-            return seconds_number(ask.start)
-        case "timestamp":
-            return clock_time(ask.start, schema["format"])
-        case _:
-            return f"scripted {name}"
+class _Example:
+    """Makes a value of the shape that a schema asks for; the caller fits it to bounds, patterns and the like."""
 
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
+        self._defined: dict[str, dict[str, Any]] = (ask.json_schema or {}).get("$defs", {})
 
-def _whole_number(schema: dict[str, Any]) -> int:
-    """The whole number nearest to 1 within the bounds."""
-    low, high = -math.inf, math.inf
-    if "minimum" in schema:
-        low = math.ceil(schema["minimum"])
-    if "exclusiveMinimum" in schema:
-        low = max(low, math.floor(schema["exclusiveMinimum"]) + 1)
-    if "maximum" in schema:
-        high = math.floor(schema["maximum"])
-    if "exclusiveMaximum" in schema:
-        high = min(high, math.ceil(schema["exclusiveMaximum"]) - 1)
-    return int(min(max(low, 1), high))
+    def value(self, schema: dict[str, Any], name: str, inside: tuple[str, ...] = ()) -> object:
+        """What leads back to itself is given once; `inside` names the definitions on the way here."""
+        if "enum" in schema:
+            return schema["enum"][0]
+        if "$ref" in schema:
+            target = name_of(schema["$ref"])
+            if target in inside:
+                return None
+            return self.value(self._defined[target], name, (*inside, target))
+        if "anyOf" in schema:
+            branches = [branch for branch in schema["anyOf"] if branch.get("type") != "null"]
+            return self.value(branches[0], name, inside) if branches else None
+        match schema["type"]:
+            case "object":
+                return {key: self.value(part, key, inside) for key, part in schema["properties"].items()}
+            case "array":
+                return [self.value(schema["items"], name, inside)]
+            case "integer":
+                return 1
+            case "number":
+                return seconds_number(self._ask.start)
+            case "boolean":
+                return True
+            case "timestamp" if schema["format"] == "seconds":
+                return seconds_number(self._ask.start)
+            case "timestamp":
+                return clock_time(self._ask.start, schema["format"])
+            case "string":
+                return f"scripted {name}"
+        return None

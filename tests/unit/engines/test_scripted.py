@@ -7,9 +7,12 @@ from pathlib import Path
 
 import jsonschema_rs
 import pytest
+from hypothesis import HealthCheck, given, reject, settings
+from tests.unit.contract.json_schemas import schemas
 
 from kinoscribe.cancel import Cancel, Canceled
-from kinoscribe.contract.errors import EngineFailed
+from kinoscribe.contract.errors import EngineFailed, ParameterInvalid
+from kinoscribe.contract.json_schema import read_schema
 from kinoscribe.contract.video import VideoFacts
 from kinoscribe.engines.engine import Ask, Finished, Text
 from kinoscribe.engines.scripted import ScriptedEngine, ScriptInvalid
@@ -37,7 +40,17 @@ FACTS = VideoFacts(
 
 def ask(prompt: str = "What is shown?", schema: dict[str, object] | None = None) -> Ask:
     notes = Notes(content="0" * 64, start=0.0, end=12.0, shots=(Shot(0.0, 5.0, "start"), Shot(5.0, 12.0)))
-    return Ask(prompt, FACTS, notes, 0.0, 12.0, "pegasus1.5", 0.2, 4096, json_schema=schema)
+    return Ask(
+        prompt,
+        FACTS,
+        notes,
+        0.0,
+        12.0,
+        "pegasus1.5",
+        0.2,
+        4096,
+        json_schema=None if schema is None else read_schema(schema, "pegasus1.5", wide=True),
+    )
 
 
 def said(engine: ScriptedEngine, one: Ask) -> str:
@@ -110,6 +123,17 @@ def test_the_made_up_answer_names_the_prompt_and_the_evidence_and_is_always_the_
     assert "“What is shown?”" in text
     assert "Shots: 2: 00:00:00-00:00:05, 00:00:05-00:00:12" in text
     assert said(ScriptedEngine(), ask()) == text
+
+
+@given(schemas() | schemas(wide=True))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_the_made_up_json_fits_any_schema(schema: dict[str, object]) -> None:
+    try:
+        asked = ask(schema=schema)
+    except ParameterInvalid:
+        reject()
+    value = json.loads(said(ScriptedEngine(), asked))
+    jsonschema_rs.validate(schema, value, validate_formats=True)
 
 
 def test_the_made_up_json_fits_its_schema() -> None:

@@ -4,8 +4,8 @@ import json
 import re
 from typing import Any
 
-import jsonschema_rs
-
+from kinoscribe.contract.json_empty import nearest_number
+from kinoscribe.contract.json_ends import name_of
 from kinoscribe.engines.embedded.choices import choice
 from kinoscribe.engines.embedded.fields import (
     Field,
@@ -20,6 +20,7 @@ from kinoscribe.engines.embedded.material import Material
 from kinoscribe.engines.embedded.records import Record, records, sort_of, spans_of
 from kinoscribe.engines.embedded.request import count_in
 from kinoscribe.engines.embedded.times import hms
+from kinoscribe.engines.fitted import fitted, text_that_fits
 
 _DEEPEST = 12
 _MOST_ROWS = 200
@@ -29,13 +30,10 @@ _Schema = dict[str, Any]
 def fill(schema: _Schema, prompt: str, material: Material, words: int) -> str:
     """The JSON text: compact, keys in the order of the schema, about `words` words at most."""
     filler = _Filler(schema, prompt, material, words)
-    value = filler.value(schema, Field("", "", prompt), None, 0)
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = filler.text(schema)
     while len(text.split()) + text.count('"') / 4 > words and filler.rows > 3:
         filler.rows = max(3, filler.rows // 2)
-        shorter = json.dumps(
-            filler.value(schema, Field("", "", prompt), None, 0), ensure_ascii=False, separators=(",", ":")
-        )
+        shorter = filler.text(schema)
         if len(shorter) >= len(text) and filler.rows == 3:
             break
         text = shorter
@@ -44,21 +42,25 @@ def fill(schema: _Schema, prompt: str, material: Material, words: int) -> str:
 
 class _Filler:
     def __init__(self, schema: _Schema, prompt: str, material: Material, words: int) -> None:
-        self._defined = schema.get("$defs") or schema.get("definitions") or {}
+        self._defined: dict[str, _Schema] = schema.get("$defs") or {}
+        self._inside: list[str] = []
         self._prompt = prompt[:12_000]
         self._material = material
         self._words = words
         self._told = _told_in(self._prompt)
         self.rows = _MOST_ROWS
 
-    def value(self, schema: Any, field: Field, row: Record | None, depth: int) -> Any:
+    def text(self, schema: _Schema) -> str:
+        """The JSON text of the whole answer."""
+        value = fitted(self.value(schema, Field("", "", self._prompt), None, 0), schema)
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+    def value(self, schema: _Schema, field: Field, row: Record | None, depth: int) -> Any:
         """A value for one place of the schema; `row` is the record that an array of objects is filled from."""
-        if not isinstance(schema, dict) or depth > _DEEPEST:
+        if depth > _DEEPEST:
             return None
-        if isinstance(schema.get("$ref"), str):
-            return self.value(self._defined.get(schema["$ref"].rsplit("/", 1)[-1], {}), field, row, depth + 1)
-        if "const" in schema:
-            return schema["const"]
+        if "$ref" in schema:
+            return self._again(name_of(schema["$ref"]), field, row, depth)
         field = Field(
             field.name,
             str(schema.get("description") or field.text or self._told.get(field.name, "")),
@@ -73,21 +75,17 @@ class _Filler:
                 else ""
             )
             return choice(list(schema["enum"]), field, self._material, hint)
-        branches = schema.get("anyOf") or schema.get("oneOf")
-        if branches:
-            return self._branch(branches, field, row, depth)
-        kind = schema.get("type")
-        if isinstance(kind, list):
-            kind = next((k for k in kind if k != "null"), "null")
-        match kind or ("object" if "properties" in schema else "array" if "items" in schema else "string"):
+        if "anyOf" in schema:
+            return self._branch(schema["anyOf"], field, row, depth)
+        match schema.get("type"):
             case "object":
                 return self._object(schema, field, row, depth)
             case "array":
                 return self._array(schema, field, row, depth)
             case "integer":
-                return _within(self._number(field, row), schema, whole=True)
+                return nearest_number(self._number(field, row) or 0.0, schema)
             case "number":
-                return _within(self._number(field, row), schema, whole=False)
+                return nearest_number(self._number(field, row) or 0.0, schema)
             case "boolean":
                 return (
                     bool(row.count)
@@ -100,14 +98,27 @@ class _Filler:
                 return None
         return self._text(schema, field, row)
 
-    def _branch(self, branches: list[Any], field: Field, row: Record | None, depth: int) -> Any:
-        plain = [b for b in branches if isinstance(b, dict) and b.get("type") != "null"]
-        value = self.value(plain[0], field, row, depth + 1) if plain else None
-        nullable = len(plain) < len(branches)
-        empty = value in ("", "unknown", "not said or shown") or (
-            isinstance(value, str) and value.startswith("not said or shown")
-        )
-        return None if nullable and empty else value
+    def _again(self, name: str, field: Field, row: Record | None, depth: int) -> Any:
+        """A definition that leads back to itself is filled once; below that there is nothing to tell."""
+        if name in self._inside:
+            return None
+        self._inside.append(name)
+        try:
+            return self.value(self._defined[name], field, row, depth + 1)
+        finally:
+            self._inside.pop()
+
+    def _branch(self, branches: list[_Schema], field: Field, row: Record | None, depth: int) -> Any:
+        """The first branch for which there is evidence; null, or the first one, when there is for none."""
+        first = None
+        for branch in branches:
+            if branch.get("type") == "null":
+                continue
+            value = self.value(branch, field, row, depth + 1)
+            if not _says_nothing(value):
+                return value
+            first = value if first is None else first
+        return None if any(branch.get("type") == "null" for branch in branches) else first
 
     def _object(self, schema: _Schema, field: Field, row: Record | None, depth: int) -> dict[str, Any]:
         properties = schema.get("properties") or {}
@@ -121,10 +132,20 @@ class _Filler:
     def _array(self, schema: _Schema, field: Field, row: Record | None, depth: int) -> list[Any]:
         given = schema.get("items")
         items: _Schema = given if isinstance(given, dict) else {}
-        while isinstance(items.get("$ref"), str) and depth < _DEEPEST:
-            items, depth = self._defined.get(items["$ref"].rsplit("/", 1)[-1], {}), depth + 1
+        if "$ref" in items:
+            name = name_of(items["$ref"])
+            if name in self._inside:
+                return []
+            self._inside.append(name)
+            try:
+                return self._array({**schema, "items": self._defined[name]}, field, row, depth + 1)
+            finally:
+                self._inside.pop()
+        if "anyOf" in items:
+            plain = [branch for branch in items["anyOf"] if branch.get("type") != "null"]
+            items = plain[0] if plain else {"type": "null"}
         least = int(schema.get("minItems") or 0)
-        most = min(self.rows, int(schema.get("maxItems") or _MOST_ROWS))
+        most = min(self.rows, int(schema.get("maxItems", _MOST_ROWS)))
         if items.get("type") == "object" or "properties" in items:
             rows = self._records(field, items)[:most]
             filled = [self.value(items, field, one, depth + 1) for one in rows]
@@ -235,22 +256,14 @@ class _Filler:
 
     def _shaped(self, text: str, schema: _Schema) -> str:
         """The text in the pattern or format a string must have, as far as that can be made."""
-        most = schema.get("maxLength")
-        if isinstance(most, int) and len(text) > most:
-            text = text[:most].rstrip()
-        pattern = schema.get("pattern")
-        if isinstance(pattern, str):
-            return _to_pattern(text, pattern)
-        match schema.get("format"):
-            case "date":
-                return _first(r"\d{4}-\d{2}-\d{2}", text) or "1970-01-01"
-            case "time":
-                return _first(r"\d{2}:\d{2}:\d{2}Z?", text) or "00:00:00Z"
-            case "date-time":
-                return _first(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", text) or "1970-01-01T00:00:00Z"
-            case "uuid":
-                return "00000000-0000-0000-0000-000000000000"
-        return text
+        found = text_that_fits(text, schema)
+        return text if found is None else found
+
+
+def _says_nothing(value: Any) -> bool:
+    if isinstance(value, str):
+        return value in ("", "unknown") or value.startswith("not said or shown")
+    return value is None or value in ([], {})
 
 
 def _told_in(prompt: str) -> dict[str, str]:
@@ -264,74 +277,6 @@ def _told_in(prompt: str) -> dict[str, str]:
             found.setdefault(match.group(1), match.group(2).strip())
             found.setdefault(words_of(match.group(1)), match.group(2).strip())
     return found
-
-
-def _within(value: float | None, schema: _Schema, *, whole: bool) -> float | int:
-    """A number inside the bounds; without evidence the one nearest to zero."""
-    number = value if value is not None and abs(value) < 1e15 else 0.0
-    step = 1.0 if whole else 1e-6
-    low, high = schema.get("minimum"), schema.get("maximum")
-    above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
-    lowest = max([*_bound(low, 0.0), *_bound(above, step)], default=None)
-    highest = min([*_bound(high, 0.0), *_bound(below, -step)], default=None)
-    if lowest is not None:
-        number = max(number, lowest)
-    if highest is not None:
-        number = min(number, highest)
-    if not whole:
-        return number
-    rounded = round(number)
-    if lowest is not None and rounded < lowest:
-        rounded += 1
-    if highest is not None and rounded > highest:
-        rounded -= 1
-    return rounded
-
-
-def _bound(value: Any, shift: float) -> list[float]:
-    return [float(value) + shift] if isinstance(value, int | float) else []
-
-
-def _first(pattern: str, text: str) -> str:
-    found = re.search(pattern, text)
-    return found.group() if found else ""
-
-
-def _to_pattern(text: str, pattern: str) -> str:
-    """The text changed as little as possible so that it fits, else something short that does."""
-    plain = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60].strip("-")
-    found = re.search(r"\d+(?:[.,:-]\d+)*", text)
-    try:
-        matcher = jsonschema_rs.validator_for({"type": "string", "pattern": pattern})
-    except (jsonschema_rs.ValidationError, ValueError):
-        return text
-    for candidate in (
-        text,
-        plain,
-        plain.replace("-", "_"),
-        plain.upper(),
-        plain.upper().replace("-", "_"),
-        text.split(maxsplit=1)[0] if text.split() else "",
-        found.group() if found else "",
-        "unknown",
-        "Unknown",
-        "none",
-        "a",
-        "A",
-        "0",
-        "1",
-        "00:00:00",
-        "00:00",
-        "0.0",
-        "#000000",
-        "000",
-        "0000",
-        "2000-01-01",
-        "",
-    ):
-        if matcher.is_valid(candidate):
-            return candidate
-    return text
 
 
 __all__ = ["fill", "short_answer"]

@@ -16,7 +16,7 @@ FORM = "Describe the video in the given form."
 def fill(given: Notes, schema: dict[str, Any], prompt: str = FORM) -> Any:
     text = say(given, prompt, schema)
     value = json.loads(text)
-    jsonschema_rs.validate(plain(schema), value)
+    jsonschema_rs.validate(plain(schema), value, validate_formats=True)
     return value
 
 
@@ -141,6 +141,52 @@ def test_patterns_formats_references_and_branches_are_honoured() -> None:
     assert value["fixed"] == 7
     assert value["speaker"] is None
     assert {"name": "truck", "kind": "object"} in value["items"]
+
+
+def test_texts_are_found_in_the_evidence_by_their_pattern_and_cut_to_their_length() -> None:
+    schema = properties(
+        number={"type": "string", "description": "How long does it bake?", "pattern": "^[a-z]+$"},
+        code={"type": "string", "pattern": "^[A-Z]{3}-[0-9]{4}$"},
+        short={"type": "string", "description": "Summary", "maxLength": 12},
+        long={"type": "string", "description": "Who is baking?", "minLength": 20},
+        day={"type": "string", "format": "date-time"},
+        words={"type": "array", "items": {"type": "string"}, "minItems": 2, "maxItems": 3},
+    )
+    value = fill(BAKERY, schema)
+    assert value["number"] == "forty"
+    assert value["code"] == "AAA-0000"
+    assert 0 < len(value["short"]) <= 12
+    assert value["long"].startswith("Maria Lopez")
+    assert 2 <= len(value["words"]) <= 3
+
+
+def test_a_branch_is_chosen_by_what_there_is_evidence_for() -> None:
+    schema = properties(
+        who={"type": ["null", "string"], "description": "Who is baking?"},
+        dragon={"type": ["string", "null"], "description": "What does the dragon eat?"},
+        dragons={
+            "anyOf": [{"type": "string"}, {"type": "integer", "minimum": 0}],
+            "description": "How many eggs?",
+        },
+    )
+    value = fill(BAKERY, schema)
+    assert value["who"] == "Maria Lopez"
+    assert value["dragon"] is None
+
+
+def test_what_leads_back_to_itself_ends() -> None:
+    node = {
+        "type": "object",
+        "properties": {
+            "title": {"type": "string"},
+            "parts": {"type": "array", "items": {"$ref": "#/$defs/node"}},
+            "next": {"anyOf": [{"$ref": "#/$defs/node"}, {"type": "null"}]},
+        },
+        "required": ["title", "parts", "next"],
+    }
+    value = fill(LECTURE, {**properties(outline={"$ref": "#/$defs/node"}), "$defs": {"node": node}})
+    assert value["outline"]["title"]
+    assert len(json.dumps(value)) < 20_000
 
 
 def test_a_hostile_pattern_does_not_hang() -> None:

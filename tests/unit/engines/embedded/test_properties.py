@@ -8,10 +8,13 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
+from tests.unit.contract.json_schemas import schemas
 from tests.unit.engines.embedded.videos import BAKERY, LECTURE, say
 
+from kinoscribe.contract.errors import ParameterInvalid
+from kinoscribe.contract.json_schema import read_schema
 from kinoscribe.engines.embedded.rules import Rules
 from kinoscribe.engines.embedded.times import read_clocks
 from kinoscribe.notes import (
@@ -269,13 +272,17 @@ SCHEMAS = st.dictionaries(NAMES, st.recursive(LEAVES, parts, max_leaves=5), min_
 
 
 @CALM
-@given(any_notes(), SCHEMAS, PROMPTS)
-def test_any_small_schema_is_filled_with_json_that_fits(
-    given: Notes, schema: dict[str, Any], prompt: str
-) -> None:
+@given(any_notes(), SCHEMAS | schemas() | schemas(wide=True), PROMPTS)
+def test_any_schema_is_filled_with_json_that_fits(given: Notes, schema: dict[str, Any], prompt: str) -> None:
+    try:
+        tree = read_schema(schema, "pegasus1.5", wide=True)
+    except ParameterInvalid:
+        reject()
     value = json.loads(say(given, prompt, schema))
-    jsonschema_rs.validate(plain(schema), value)
-    assert list(value) == list(schema["properties"])
+    jsonschema_rs.validate(plain(tree), value, validate_formats=True)
+    jsonschema_rs.validate(plain(schema), value, validate_formats=True)
+    assert list(value) == [name for name in tree["properties"] if name in value]
+    assert value.keys() >= set(tree["required"])
 
 
 @pytest.mark.parametrize(

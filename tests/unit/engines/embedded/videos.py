@@ -3,6 +3,7 @@
 import itertools
 from typing import Any
 
+from kinoscribe.contract.json_schema import read_schema
 from kinoscribe.contract.video import VideoFacts
 from kinoscribe.engines.embedded.compose import compose
 from kinoscribe.engines.embedded.facts import answer
@@ -53,7 +54,9 @@ def facts(given: Notes) -> VideoFacts:
 
 
 def make_ask(given: Notes, prompt: str, schema: dict[str, Any] | None = None, max_tokens: int = 4096) -> Ask:
-    return Ask(prompt, facts(given), given, given.start, given.end, "pegasus1.5", 0.0, max_tokens, schema)
+    """A question as an analysis asks it: its schema has been read."""
+    tree = None if schema is None else read_schema(schema, "pegasus1.5", wide=True)
+    return Ask(prompt, facts(given), given, given.start, given.end, "pegasus1.5", 0.0, max_tokens, tree)
 
 
 def material(given: Notes) -> Material:
