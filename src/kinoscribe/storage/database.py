@@ -86,11 +86,18 @@ class Database:
             self._readers = self._engine.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
+        self._at_once = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._writers: Engine = self._engine.execution_options(**{_WRITES: True})
 
     @property
     def is_sqlite(self) -> bool:
         return self._sqlite
+
+    @property
+    def driver_error(self) -> type[Exception]:
+        """The root of what a connection of `alone` raises by itself."""
+        root: type[Exception] = self._engine.dialect.loaded_dbapi.Error
+        return root
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -117,6 +124,12 @@ class Database:
             yield raw.dbapi_connection
         finally:
             raw.close()
+
+    def notify(self, channel: str) -> None:
+        """Tells all who listen on `channel`. SQLite has no such thing: there each looks for changes itself."""
+        if not self._sqlite:
+            with _our_errors(), self._at_once.connect() as connection:
+                connection.execute(select(func.pg_notify(channel, "")))
 
     def now(self, plus: float = 0.0) -> ColumnElement[datetime]:
         """The time `plus` seconds from now, for a statement that is run at once.
