@@ -11,6 +11,7 @@ from kinoscribe.engines.engine import Engine
 from kinoscribe.engines.scripted import ScriptedEngine
 from kinoscribe.evidence.facts import KnownFacts
 from kinoscribe.evidence.gather import Gatherer
+from kinoscribe.evidence.queued import QueuedGatherer
 from kinoscribe.evidence.record import ENVIRONMENT, perception_config
 from kinoscribe.evidence.versions import versions
 from kinoscribe.media.decoders import Decoders
@@ -23,18 +24,23 @@ from kinoscribe.storage.api_key_rows import ApiKeyRows, pepper_of
 from kinoscribe.storage.asset_rows import AssetRows
 from kinoscribe.storage.blobs import Blobs
 from kinoscribe.storage.data_folder import DataFolder
+from kinoscribe.storage.database import Database
 from kinoscribe.storage.delivery_log import DeliveryLog
 from kinoscribe.storage.delivery_rows import DeliveryRows
-from kinoscribe.storage.idempotency_rows import IdempotencyRows
-from kinoscribe.storage.delivery_log import DeliveryLog
-from kinoscribe.storage.delivery_rows import DeliveryRows
+from kinoscribe.storage.evidence_rows import EvidenceRows
 from kinoscribe.storage.idempotency_rows import IdempotencyRows
 from kinoscribe.storage.opening import open_database
 from kinoscribe.storage.process_rows import Kind, ProcessRows
 from kinoscribe.storage.receipt_rows import ReceiptRows
+from kinoscribe.storage.task_queue import TaskQueue
 from kinoscribe.storage.task_rows import TaskRows
+from kinoscribe.storage.wake import Wake
 from kinoscribe.storage.webhook_rows import WebhookRows
+from kinoscribe.tasks.deliver import Deliverer
+from kinoscribe.tasks.evidence_loop import EvidenceLoop
 from kinoscribe.tasks.presence import Presence
+from kinoscribe.tasks.sweeper import Sweeper
+from kinoscribe.tasks.worker import Worker, new_owner
 from kinoscribe.weights.check import Weights
 from kinoscribe.weights.registry import MINILM, needed
 
@@ -43,16 +49,14 @@ if TYPE_CHECKING:
 
 # How much longer than an attempt may take a delivery of a webhook belongs to its worker, in seconds.
 _DELIVERY_MARGIN = 10.0
-
-
 # A receiver of webhooks has nothing to say: what it answers is read no further than this.
 _LONGEST_RECEIPT = 16_384
-_SENDER_SLACK = 10.0
 
 
-def build_tools(settings: Settings) -> Tools:
+def build_tools(settings: Settings, *, queued: bool = False) -> Tools:
     """Opens the data folder and starts what an analysis needs; `Tools.close` ends it.
 
+    `queued`: evidence is left to the workers, and no model that perceives is loaded here.
     Raises `DataFolderUnusable`, `DatabaseUnusable` and `ScriptInvalid`. Models are loaded when they are first needed.
     """
     folder = DataFolder(settings.data_dir)
@@ -63,9 +67,6 @@ def build_tools(settings: Settings) -> Tools:
     deliveries = DeliveryRows(
         database, waits=settings.webhook_waits, lease=settings.webhook_seconds + _DELIVERY_MARGIN
     )
-    deliveries = DeliveryRows(
-        database, waits=settings.webhook_waits, lease=settings.webhook_seconds + _SENDER_SLACK
-    )
     preset = None if settings.api_key is None else settings.api_key.get_secret_value()
     decoders = Decoders(
         memory=settings.decode_memory_bytes, seconds=settings.decode_seconds, max_pixels=settings.max_pixels
@@ -74,6 +75,7 @@ def build_tools(settings: Settings) -> Tools:
         make_gate(settings.url_allow, settings.url_ports),
         FetchLimits(settings.max_url_bytes, settings.fetch_seconds),
     )
+    processes = ProcessRows(database, pepper)
     return Tools(
         settings=settings,
         folder=folder,
@@ -87,11 +89,13 @@ def build_tools(settings: Settings) -> Tools:
         webhooks=WebhookRows(database),
         deliveries=deliveries,
         delivery_log=DeliveryLog(database),
-        processes=ProcessRows(database, pepper),
+        processes=processes,
         fetcher=fetcher,
         decoders=decoders,
         facts=KnownFacts(folder.path / "evidence", decoders),
-        gatherer=_gatherer(settings, folder),
+        gatherer=_queued_gatherer(settings, folder, database, processes)
+        if queued
+        else _gatherer(settings, folder),
         resolver=Resolver(assets, blobs, fetcher, asset_wait=settings.asset_wait_seconds),
         engine=build_engine(settings),
     )
@@ -110,8 +114,9 @@ def lacking(tools: Tools) -> list[str]:
 
 
 def build_worker(tools: Tools) -> Worker:
-    """What does the queued tasks, and beside them all that a server does when nobody waits for it."""
+    """What does the queued tasks, and beside them collects evidence, delivers webhooks and sweeps."""
     settings = tools.settings
+    assert isinstance(tools.gatherer, Gatherer)
     queue = TaskQueue(
         tools.database,
         tools.blobs,
@@ -131,7 +136,17 @@ def build_worker(tools: Tools) -> Worker:
         slots=settings.worker_slots,
         lease=settings.lease_seconds,
         drain=settings.drain_seconds,
-        beside=(Deliverer(tools.deliveries, sender.post), Sweeper(tools.idempotency.forget)),
+        beside=(
+            EvidenceLoop(
+                EvidenceRows(tools.database, lease=settings.lease_seconds),
+                tools.gatherer,
+                new_owner(),
+                most=settings.evidence_processes,
+                lease=settings.lease_seconds,
+            ),
+            Deliverer(tools.deliveries, sender.post),
+            Sweeper(tools.idempotency.forget),
+        ),
     )
 
 
@@ -187,11 +202,8 @@ def build_asgi(tools: Tools) -> ASGIApp:
 
 
 def _gatherer(settings: Settings, folder: DataFolder) -> Gatherer:
-    collectors = settings.active_collectors
-    needs = needed(collectors, speech_model=settings.speech_model)
-    weights = Weights(settings.weights_dir)
     config = perception_config(
-        collectors=collectors,
+        collectors=settings.active_collectors,
         weights=settings.weights_dir,
         speech_model=settings.speech_model,
         decode_memory=settings.decode_memory_bytes,
@@ -199,12 +211,6 @@ def _gatherer(settings: Settings, folder: DataFolder) -> Gatherer:
         max_pixels=settings.max_pixels,
         threads=max(1, (os.cpu_count() or 1) // settings.evidence_processes),
     )
-
-    def missing() -> list[str]:
-        return [
-            f"The weights {name} are missing: run `kinoscribe models get`." for name in weights.missing(needs)
-        ]
-
     spec = ChildSpec(
         target="kinoscribe.evidence.worker:serve",
         config=config,
@@ -214,7 +220,31 @@ def _gatherer(settings: Settings, folder: DataFolder) -> Gatherer:
     return Gatherer(
         folder.path / "evidence",
         Children(spec, most=settings.evidence_processes),
-        versions(collectors, settings.speech_model),
-        missing,
+        versions(settings.active_collectors, settings.speech_model),
+        lambda: _missing_weights(settings),
         most=settings.evidence_processes,
     )
+
+
+def _queued_gatherer(
+    settings: Settings, folder: DataFolder, database: Database, processes: ProcessRows
+) -> QueuedGatherer:
+    def missing() -> list[str]:
+        """Weights that are not here are no lack where a worker has them."""
+        found = _missing_weights(settings)
+        if found and any(not worker.missing for worker in processes.live("worker")):
+            return []
+        return found
+
+    return QueuedGatherer(
+        folder.path / "evidence",
+        EvidenceRows(database, lease=settings.lease_seconds),
+        versions(settings.active_collectors, settings.speech_model),
+        missing,
+    )
+
+
+def _missing_weights(settings: Settings) -> list[str]:
+    needs = needed(settings.active_collectors, speech_model=settings.speech_model)
+    missing = Weights(settings.weights_dir).missing(needs)
+    return [f"The weights {name} are missing: run `kinoscribe models get`." for name in missing]

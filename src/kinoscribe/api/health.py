@@ -6,7 +6,9 @@ from starlette.responses import JSONResponse, Response
 
 from kinoscribe import __version__
 from kinoscribe.api.door import Call, House
+from kinoscribe.contract.errors import DatabaseUnavailable
 from kinoscribe.contract.limits import MODELS
+from kinoscribe.storage.task_rows import Backlog
 
 
 async def healthz(_request: Request) -> Response:
@@ -15,7 +17,7 @@ async def healthz(_request: Request) -> Response:
 
 
 async def readyz(_request: Request, house: House) -> Response:
-    """`GET /readyz`: 200 when an analysis can be done now, else 503 and what is missing."""
+    """`GET /readyz`: 200 when an analysis and a task can be done now, else 503 and what is missing."""
     missing = await to_thread.run_sync(lambda: _missing(house), limiter=house.small)
     status = "not ready" if missing else "ready"
     return JSONResponse({"status": status, "missing": missing}, status_code=503 if missing else 200)
@@ -25,7 +27,29 @@ def _missing(house: House) -> list[str]:
     tools = house.tools
     state = tools.engine.state()
     found = [] if state.ready else [state.reason]
-    return [*found, *tools.gatherer.missing(), *house.keys.missing()]
+    try:
+        found += tools.gatherer.missing()
+        found += house.keys.missing()
+        found += _workers_lack([worker.missing for worker in tools.processes.live("worker")])
+        found += _queue_lacks(tools.tasks.backlog(), tools.settings.queue_most)
+    except DatabaseUnavailable as error:
+        found.append(error.message)
+    return list(dict.fromkeys(found))
+
+
+def _workers_lack(workers: list[tuple[str, ...]]) -> list[str]:
+    """One worker that lacks nothing is enough; else the one that lacks least says what it lacks."""
+    if not workers:
+        return [
+            "No worker is seen: tasks and the evidence of new videos wait. Start one with `kinoscribe work`."
+        ]
+    return list(sorted(workers, key=len)[0])
+
+
+def _queue_lacks(backlog: Backlog, most: int) -> list[str]:
+    if backlog.waiting + backlog.running < most:
+        return []
+    return [f"The queue is full: {most} tasks wait or run, and no more are taken in until some have ended."]
 
 
 async def models(call: Call) -> Response:

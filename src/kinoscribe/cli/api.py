@@ -41,7 +41,7 @@ def api(
         supervisor.wait(lifeline)
     with ExitStack() as held:
         sock = held.enter_context(closing(_socket(settings, listening)))
-        tools = held.enter_context(closing(house.build_tools(settings)))
+        tools = held.enter_context(closing(house.build_tools(settings, queued=True)))
         held.enter_context(house.presence(tools, "api", settings.sync_slots))
         server = _server(house.build_asgi(tools))
         if lifeline is None:

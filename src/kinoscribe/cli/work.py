@@ -4,7 +4,7 @@ import signal
 import threading
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Annotated
 
 import typer
 
@@ -15,16 +15,7 @@ from kinoscribe.cli.exits import INTERRUPTED, Exit
 from kinoscribe.cli.serve import logs_as_json, say, say_unknown_variables
 from kinoscribe.cli.settings import read_settings
 from kinoscribe.cli.signals import Signals
-
-
-class Works(Protocol):
-    def run(self) -> None:
-        """Works until it is stopped."""
-        ...
-
-    def stop(self) -> None:
-        """From any thread: takes nothing new; asked again, lets nothing go on either."""
-        ...
+from kinoscribe.tasks.worker import Worker
 
 
 def work(
@@ -60,7 +51,7 @@ def work(
 class _Listener:
     """Stops the worker when a signal comes. SIGINT after another signal hurries: Ctrl-C twice, or a supervisor's."""
 
-    def __init__(self, signals: Signals, worker: Works) -> None:
+    def __init__(self, signals: Signals, worker: Worker) -> None:
         self.interrupted = False
         self._signals = signals
         self._worker = worker

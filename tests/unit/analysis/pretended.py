@@ -19,6 +19,7 @@ from kinoscribe.contract.video import VideoFacts
 from kinoscribe.engines.engine import Ask, EngineState, Finished, Piece, Text
 from kinoscribe.notes import CollectorReport, Notes, Sentence, Shot
 from kinoscribe.sources.resolve import Content
+from kinoscribe.storage.task_rows import Backlog
 
 FACTS = VideoFacts(0.0, 20.0, 640, 360, 25.0, 0, "mov,mp4", "video/mp4", "h264", "aac", 44100, 2, 1, 1, 4)
 CONTENT = Content(Path("video"), "ab" * 32, 1234, None, False)
@@ -134,6 +135,8 @@ class Parts:
     receipts: Receipts = field(default_factory=Receipts)
     resolver: Resolver = field(default_factory=Resolver)
     facts: VideoFacts = FACTS
+    workers: list[Any] = field(default_factory=lambda: [SimpleNamespace(missing=())])
+    backlog: Backlog = field(default_factory=lambda: Backlog(0, 0, None))
 
     @property
     def tools(self) -> Tools:
@@ -146,6 +149,8 @@ class Parts:
                 receipts=self.receipts,
                 resolver=self.resolver,
                 facts=SimpleNamespace(of=lambda *_: self.facts),
+                processes=SimpleNamespace(live=lambda _kind: self.workers),
+                tasks=SimpleNamespace(backlog=lambda: self.backlog),
             ),
         )
 

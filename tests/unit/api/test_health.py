@@ -1,11 +1,16 @@
 """A server lives, is ready or says what it lacks, and tells which model truly answers."""
 
+from types import SimpleNamespace
+
 from starlette.types import ASGIApp
 from tests.unit.analysis.pretended import Engine, Gatherer, Parts
 from tests.unit.api.asgi import KnownKeys, ask, make_app, make_house
 
+from kinoscribe.contract.errors import DatabaseUnavailable
 from kinoscribe.contract.limits import MODELS
 from kinoscribe.engines.engine import EngineState
+from kinoscribe.settings import Settings
+from kinoscribe.storage.task_rows import Backlog
 
 
 class NoKeys(KnownKeys):
@@ -32,6 +37,37 @@ def test_a_server_that_is_not_ready_names_all_it_lacks() -> None:
     answer = ask(app(parts, NoKeys()), "GET", "/readyz", key=None)
     assert answer.status == 503
     assert answer.json()["missing"] == ["No engine.", "No weights.", "There is no valid API key."]
+
+
+def test_a_server_without_a_worker_is_not_ready() -> None:
+    answer = ask(app(Parts(workers=[])), "GET", "/readyz", key=None)
+    assert answer.status == 503
+    assert "kinoscribe work" in answer.json()["missing"][0]
+
+
+def test_one_worker_that_lacks_nothing_is_enough() -> None:
+    lame, well = SimpleNamespace(missing=("No weights.", "No engine.")), SimpleNamespace(missing=())
+    assert ask(app(Parts(workers=[lame, well])), "GET", "/readyz", key=None).status == 200
+    worse = SimpleNamespace(missing=("No weights.",))
+    answer = ask(app(Parts(workers=[lame, worse])), "GET", "/readyz", key=None)
+    assert (answer.status, answer.json()["missing"]) == (503, ["No weights."])
+
+
+def test_a_full_queue_is_named() -> None:
+    most = Settings().queue_most
+    assert ask(app(Parts(backlog=Backlog(most - 2, 1, None))), "GET", "/readyz", key=None).status == 200
+    answer = ask(app(Parts(backlog=Backlog(most - 1, 1, None))), "GET", "/readyz", key=None)
+    assert answer.status == 503
+    assert str(most) in answer.json()["missing"][0]
+
+
+def test_a_database_that_is_away_is_named() -> None:
+    class Away(KnownKeys):
+        def missing(self) -> list[str]:
+            raise DatabaseUnavailable
+
+    answer = ask(app(Parts(), Away()), "GET", "/readyz", key=None)
+    assert (answer.status, answer.json()["missing"]) == (503, [DatabaseUnavailable.sentence])
 
 
 def test_a_sentence_of_a_ready_engine_keeps_nobody_out() -> None:
