@@ -14,7 +14,8 @@ from tests.unit.analysis.pretended import Parts
 
 from kinoscribe.api.application import make_application
 from kinoscribe.api.auth import Keys
-from kinoscribe.api.door import House, Slots
+from kinoscribe.api.door import House
+from kinoscribe.api.places import Slots
 from kinoscribe.contract.errors import ApiKeyInvalid
 from kinoscribe.settings import Settings
 from kinoscribe.sources.intake import Intake

@@ -1,4 +1,4 @@
-"""A real server on 127.0.0.1 in this process, with everything but the analysis: doors, keys, assets, disk."""
+"""A real server on 127.0.0.1 in this process, with everything but the analysis: doors, keys, assets, tasks, disk."""
 
 from __future__ import annotations
 
@@ -19,18 +19,27 @@ from anyio import CapacityLimiter
 
 from kinoscribe.api.application import make_application
 from kinoscribe.api.auth import Keys
-from kinoscribe.api.door import House, Slots
+from kinoscribe.api.door import House
+from kinoscribe.api.places import Slots
 from kinoscribe.cancel import Cancel
+from kinoscribe.contract.errors import VideoFileBroken
 from kinoscribe.contract.video import VideoFacts
 from kinoscribe.media.pieces import FileKind
 from kinoscribe.settings import Settings
 from kinoscribe.sources.intake import Intake
+from kinoscribe.sources.resolve import Resolver
 from kinoscribe.sources.url_fetch import FetchLimits, UrlFetcher
 from kinoscribe.sources.url_guard import make_gate
 from kinoscribe.storage.api_key_rows import ApiKeyRows
 from kinoscribe.storage.asset_rows import AssetRows
 from kinoscribe.storage.blobs import Blobs
 from kinoscribe.storage.database import Database
+from kinoscribe.storage.delivery_log import DeliveryLog
+from kinoscribe.storage.delivery_rows import DeliveryRows
+from kinoscribe.storage.idempotency_rows import IdempotencyRows
+from kinoscribe.storage.task_queue import TaskQueue
+from kinoscribe.storage.task_rows import TaskRows
+from kinoscribe.storage.webhook_rows import WebhookRows
 
 FACTS = VideoFacts(0.0, 8.0, 640, 360, 25.0, 0, "mov,mp4", "video/mp4", "h264", "aac", 44100, 2, 1, 1, 4)
 
@@ -51,6 +60,12 @@ class Looks:
                 return FileKind("video", "video/mp4", facts=FACTS)
         return FileKind("other", "text/plain", reason="It is a text.")
 
+    def of(self, path: Path, _content: str, cancel: Cancel) -> VideoFacts:
+        kind = self.kind(path, cancel)
+        if kind.facts is None:
+            raise VideoFileBroken(reason=str(kind.reason))
+        return kind.facts
+
 
 @dataclass
 class Running:
@@ -61,6 +76,10 @@ class Running:
     keys: ApiKeyRows
     looks: Looks
     key: str
+    database: Database
+    tasks: TaskRows
+    queue: TaskQueue
+    house: House
 
     def client(self, key: str | None = None) -> httpx2.Client:
         return httpx2.Client(
@@ -94,8 +113,30 @@ def running(folder: Path, **settings: Any) -> Iterator[Running]:
     looks = Looks()
     fetcher = UrlFetcher(make_gate(["127.0.0.1"], [0]), FetchLimits(10_000_000, 10, idle=2))
     intake = Intake(rows, blobs, fetcher, looks)
-    tools: Any = SimpleNamespace(settings=Settings(data_dir=folder, **settings))
-    house = House(tools=tools, keys=Keys(keys), intake=intake, slots=Slots(2), analyses=CapacityLimiter(2))
+    deliveries = DeliveryRows(database, waits=(0,), lease=30)
+    tasks = TaskRows(database, blobs, announce=deliveries.announce)
+    queue = TaskQueue(database, blobs, lease=30, attempts=2, announce=deliveries.announce)
+    chosen = Settings(data_dir=folder, **settings)
+    tools: Any = SimpleNamespace(
+        settings=chosen,
+        blobs=blobs,
+        assets=rows,
+        facts=looks,
+        resolver=Resolver(rows, blobs, fetcher, asset_wait=0),
+        tasks=tasks,
+        idempotency=IdempotencyRows(database),
+        webhooks=WebhookRows(database),
+        deliveries=deliveries,
+        delivery_log=DeliveryLog(database),
+    )
+    house = House(
+        tools=tools,
+        keys=Keys(keys),
+        intake=intake,
+        slots=Slots(2),
+        analyses=CapacityLimiter(2),
+        bodies=Slots(chosen.large_bodies, "large bodies"),
+    )
 
     async def nothing() -> None:
         return None
@@ -110,7 +151,8 @@ def running(folder: Path, **settings: Any) -> Iterator[Running]:
         time.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
     try:
-        yield Running(folder, port, blobs, rows, keys, looks, keys.create("a")[0])
+        key = keys.create("a")[0]
+        yield Running(folder, port, blobs, rows, keys, looks, key, database, tasks, queue, house)
     finally:
         looks.go.set()
         server.should_exit = True

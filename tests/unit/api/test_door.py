@@ -11,8 +11,8 @@ from tests.unit.analysis.pretended import Parts
 from tests.unit.api.asgi import Answer, ask, call, make_app, make_house
 
 from kinoscribe.api import health
-from kinoscribe.api.door import Door, Slots, bare_path
-from kinoscribe.contract.errors import ServiceUnavailable, StorageFull
+from kinoscribe.api.door import Door, bare_path
+from kinoscribe.contract.errors import StorageFull
 
 
 def broken_app(error: BaseException, *, begun: bool = False) -> Door:
@@ -79,7 +79,7 @@ def test_every_answer_has_the_version_and_an_id_of_its_own() -> None:
     app = make_app(make_house(Parts()))
 
     async def calls() -> list[Answer]:
-        paths = ("/healthz", "/v1.3/models", "/nowhere", "/v1.3/analyze/tasks")
+        paths = ("/healthz", "/v1.3/models", "/nowhere", "/v1.3/analyze/batches")
         return [await call(app, "GET", path) for path in paths]
 
     answers = asyncio.run(calls())
@@ -95,16 +95,6 @@ def test_every_answer_has_the_version_and_an_id_of_its_own() -> None:
 )
 def test_the_version_in_front_of_a_path_makes_no_difference(path: str, bare: str) -> None:
     assert bare_path(path) == bare
-
-
-def test_places_are_counted() -> None:
-    slots = Slots(2)
-    slots.take()
-    slots.take()
-    with pytest.raises(ServiceUnavailable, match="2 places"):
-        slots.take()
-    slots.leave()
-    slots.take()
 
 
 def test_what_is_no_http_passes_by() -> None:

@@ -6,6 +6,7 @@ import pytest
 from starlette.requests import ClientDisconnect, Request
 
 from kinoscribe.api import request_body
+from kinoscribe.api.places import Slots
 from kinoscribe.api.request_body import Body, read_json_body
 from kinoscribe.contract.errors import BodyTooLarge, RequestCanceled
 
@@ -33,7 +34,7 @@ class Sends:
 
 
 def read(client: Sends, most: int = 100) -> bytes:
-    return anyio.run(read_json_body, client.request, most)
+    return anyio.run(read_json_body, client.request, most, Slots(1).place())
 
 
 def test_a_body_comes_together_from_its_pieces() -> None:
