@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kinoscribe.analysis.tools import Tools
 from kinoscribe.child import Children, ChildSpec
+from kinoscribe.contract.rate_limits import read_limit
 from kinoscribe.engines.engine import Engine
 from kinoscribe.engines.scripted import ScriptedEngine
 from kinoscribe.evidence.facts import KnownFacts
@@ -31,6 +32,7 @@ from kinoscribe.storage.evidence_rows import EvidenceRows
 from kinoscribe.storage.idempotency_rows import IdempotencyRows
 from kinoscribe.storage.opening import open_database
 from kinoscribe.storage.process_rows import Kind, ProcessRows
+from kinoscribe.storage.rate_rows import RateRows
 from kinoscribe.storage.receipt_rows import ReceiptRows
 from kinoscribe.storage.task_queue import TaskQueue
 from kinoscribe.storage.task_rows import TaskRows
@@ -89,6 +91,8 @@ def build_tools(settings: Settings, *, queued: bool = False) -> Tools:
         webhooks=WebhookRows(database),
         deliveries=deliveries,
         delivery_log=DeliveryLog(database),
+        wake=Wake(database),
+        rates=RateRows(database, [read_limit(text) for text in settings.rate_limits]),
         processes=processes,
         fetcher=fetcher,
         decoders=decoders,
@@ -132,7 +136,7 @@ def build_worker(tools: Tools) -> Worker:
     return Worker(
         tools,
         queue,
-        Wake(tools.database),
+        tools.wake,
         slots=settings.worker_slots,
         lease=settings.lease_seconds,
         drain=settings.drain_seconds,

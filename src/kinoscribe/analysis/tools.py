@@ -18,8 +18,10 @@ from kinoscribe.storage.delivery_log import DeliveryLog
 from kinoscribe.storage.delivery_rows import DeliveryRows
 from kinoscribe.storage.idempotency_rows import IdempotencyRows
 from kinoscribe.storage.process_rows import ProcessRows
+from kinoscribe.storage.rate_rows import RateRows
 from kinoscribe.storage.receipt_rows import ReceiptRows
 from kinoscribe.storage.task_rows import TaskRows
+from kinoscribe.storage.wake import Wake
 from kinoscribe.storage.webhook_rows import WebhookRows
 
 
@@ -37,6 +39,8 @@ class Tools:
     webhooks: WebhookRows
     deliveries: DeliveryRows
     delivery_log: DeliveryLog
+    wake: Wake
+    rates: RateRows
     processes: ProcessRows
     fetcher: UrlFetcher
     decoders: Decoders
@@ -51,4 +55,5 @@ class Tools:
         self.engine.close()
         self.decoders.close()
         self.blobs.close()
+        self.wake.close()
         self.database.close()
