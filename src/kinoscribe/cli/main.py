@@ -22,6 +22,8 @@ COMMANDS = {
     "settings": "kinoscribe.cli.settings:settings",
     "receipt": "kinoscribe.cli.receipt:receipt",
     "keys": "kinoscribe.cli.keys:app",
+    "webhooks": "kinoscribe.cli.webhooks:app",
+    "limits": "kinoscribe.cli.limits:app",
     "models": "kinoscribe.cli.models:app",
 }
 _HELP = {"help_option_names": ["-h", "--help"]}

@@ -131,6 +131,8 @@ PREVIEW = 30
 
 IDEMPOTENCY_KEY = 255
 WEBHOOK_SECRET = (16, 200)
+# No source bounds them; every end of a task writes a message to each.
+WEBHOOKS = 50
 
 # No source bounds a schema; these keep one request from costing more than its answer.
 SCHEMA_DEPTH = 16

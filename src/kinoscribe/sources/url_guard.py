@@ -120,6 +120,21 @@ def read_target(url: str, gate: Gate) -> Target:
     return Target(scheme, host, port, quote(target, safe=_SAFE_IN_TARGET))
 
 
+def read_reachable(url: str, gate: Gate) -> Target:
+    """As `read_target`, and refuses an address in place of a name where no connection to it would be opened.
+
+    Where a name leads to is only known when it is looked up, and may be something else each time.
+    """
+    target = read_target(url, gate)
+    try:
+        address = ip_address(target.host)
+    except ValueError:
+        return target
+    if not allowed(address, gate):
+        raise UrlRefused("The URL names an address that is not public.")
+    return target
+
+
 def follow(target: Target, location: str, gate: Gate) -> Target:
     """Where a redirect from `target` leads. Raises `UrlRefused` as for a URL that a client sent."""
     return read_target(urljoin(target.url, location.strip()), gate)
