@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from kinoscribe.api import analyze, assets, health, receipts, tasks
+from kinoscribe.api import analyze, assets, health, receipts, tasks, webhooks
 from kinoscribe.api.door import Handler
 
 
@@ -33,6 +33,12 @@ ROUTES = (
     Route("PUT", "/assets/{asset_id}/user-metadata", assets.replace_metadata, "Replace user metadata"),
     Route("DELETE", "/assets/{asset_id}/user-metadata", assets.clear_metadata, "Clear user metadata"),
     Route("GET", "/models", health.models, "List the model names and what answers to them"),
+    Route("POST", "/webhooks", webhooks.create, "Have the ends of tasks told to a URL"),
+    Route("GET", "/webhooks", webhooks.find, "List webhooks, oldest first"),
+    Route("GET", "/webhooks/{webhook_id}", webhooks.retrieve, "Retrieve a webhook"),
+    Route("DELETE", "/webhooks/{webhook_id}", webhooks.delete, "Remove a webhook"),
+    Route("POST", "/webhooks/{webhook_id}/test", webhooks.test, "Send a test event to a webhook"),
+    Route("GET", "/webhooks/{webhook_id}/deliveries", webhooks.deliveries, "List what a webhook was sent"),
     Route("GET", "/receipts/{generation_id}", receipts.retrieve, "Retrieve the receipt of an answer"),
 )
 
