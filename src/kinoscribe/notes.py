@@ -97,6 +97,26 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
+class Sighting:
+    """A stretch in which a reference picture was recognised; `score` is how alike (0..1) the best match was."""
+
+    start: float
+    end: float
+    name: str
+    score: float
+    box: Box = field(default_factory=lambda: Box(0.0, 0.0, 1.0, 1.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """A reference picture, in how many pictures of the video it was looked for, and the class of thing it shows."""
+
+    name: str
+    looks: int
+    kind: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CollectorReport:
     """What one collector did: `nothing` means it worked and there was nothing to work on (no sound track)."""
 
@@ -122,6 +142,8 @@ class Notes:
     screen_text: tuple[ScreenText, ...] = ()
     tags: tuple[Tag, ...] = ()
     looks: tuple[Look, ...] = ()
+    sightings: tuple[Sighting, ...] = ()
+    sought: tuple[Sought, ...] = ()
     reports: tuple[CollectorReport, ...] = ()
     pictures_read: tuple[float, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -135,7 +157,7 @@ class Notes:
         return found is not None and found.state in ("done", "nothing")
 
 
-_Spanned = TypeVar("_Spanned", Shot, ScreenText, Tag, Look)
+_Spanned = TypeVar("_Spanned", Shot, ScreenText, Tag, Look, Sighting)
 
 
 def within(notes: Notes, start: float, end: float) -> Notes:
@@ -152,6 +174,7 @@ def within(notes: Notes, start: float, end: float) -> Notes:
         screen_text=_clip(notes.screen_text, start, end),
         tags=_clip(notes.tags, start, end),
         looks=_clip(notes.looks, start, end),
+        sightings=_clip(notes.sightings, start, end),
         pictures_read=tuple(t for t in notes.pictures_read if start <= t <= end),
     )
 

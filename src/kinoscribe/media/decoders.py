@@ -10,9 +10,20 @@ from kinoscribe.cancel import Cancel
 from kinoscribe.child import ChildDied, ChildFailed, ChildNotStarted, Children, ChildSpec
 from kinoscribe.contract.errors import ServiceUnavailable, VideoFileBroken
 from kinoscribe.contract.video import VideoFacts
-from kinoscribe.media.pieces import FileKind, Picture, PictureFacts, Piece, Read, ReadPlan, Sound, Thumb
+from kinoscribe.media.pieces import (
+    Cutout,
+    FileKind,
+    Picture,
+    PictureFacts,
+    Piece,
+    Read,
+    ReadPlan,
+    Sound,
+    Thumb,
+)
 from kinoscribe.media.worker import (
     Answer,
+    CutoutRequest,
     Facts,
     KindRequest,
     Limits,
@@ -115,6 +126,16 @@ class Decoders:
         """A still picture, upright, RGB24. Raises as `picture_facts` does."""
         match self._one(PictureRequest(os.fsencode(path), max(1, max_side)), cancel):
             case Picture() as found:
+                return found
+            case Refusal(reason=reason):
+                raise PictureRefused(reason)
+            case other:
+                raise _unexpected(other)
+
+    def cutout(self, path: Path, max_side: int, cancel: Cancel | None = None) -> Cutout:
+        """A still picture, upright, with what is see-through in it. Raises as `picture_facts` does."""
+        match self._one(CutoutRequest(os.fsencode(path), max_side), cancel):
+            case Cutout() as found:
                 return found
             case Refusal(reason=reason):
                 raise PictureRefused(reason)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import av
+import numpy as np
 from av.error import FFmpegError
 from av.video.frame import VideoFrame
+from av.video.reformatter import Interpolation, VideoReformatter
 
-from kinoscribe.media.frames import Painter, shape_of
-from kinoscribe.media.pieces import Picture, PictureFacts
+from kinoscribe.media.frames import Painter, fit, shape_of
+from kinoscribe.media.pieces import Cutout, Picture, PictureFacts
 from kinoscribe.media.signature import signature
 from kinoscribe.media.video_file import OneFile, Unreadable, describe, open_container, open_file, pixel_cap
 
@@ -37,6 +39,18 @@ def picture(path: Path, max_side: int, most_pixels: int = MOST_PIXELS) -> Pictur
     """The picture upright, with its longer side at most `max_side`. Raises `Unreadable`."""
     _, frame = _decode(path, most_pixels)
     return Painter(None, max_side).picture(frame, 0.0, 0.0)
+
+
+def cutout(path: Path, max_side: int, most_pixels: int = MOST_PIXELS) -> Cutout:
+    """The picture upright with what is see-through in it, its longer side at most `max_side`. Raises `Unreadable`."""
+    _, frame = _decode(path, most_pixels)
+    shape = shape_of(frame, None)
+    width, height = fit(shape.width, shape.height, max_side)
+    across, down = (height, width) if shape.turns % 2 else (width, height)
+    small = VideoReformatter().reformat(
+        frame, width=across, height=down, format="rgba", interpolation=Interpolation.AREA, threads=1
+    )
+    return Cutout(width, height, np.rot90(small.to_ndarray(), shape.turns).tobytes())
 
 
 def _decode(path: Path, most_pixels: int) -> tuple[str, VideoFrame]:

@@ -81,6 +81,14 @@ class Picture(msgspec.Struct, frozen=True, tag="picture"):
     cells_across: int = 0
 
 
+class Cutout(msgspec.Struct, frozen=True, tag="cutout"):
+    """A still picture with what is see-through in it: RGBA row by row without padding, upright."""
+
+    width: int
+    height: int
+    pixels: bytes
+
+
 class Sound(msgspec.Struct, frozen=True, tag="sound"):
     """Up to a second of mono sound: float32 little endian, `SAMPLE_RATE`; `time` is that of the first sample.
 

@@ -11,8 +11,18 @@ import msgspec
 from kinoscribe.child import Handler
 from kinoscribe.contract.video import VideoFacts
 from kinoscribe.media.kind import kind
-from kinoscribe.media.pictures import picture, picture_facts
-from kinoscribe.media.pieces import FileKind, Picture, PictureFacts, Piece, Read, ReadPlan, Sound, Thumb
+from kinoscribe.media.pictures import cutout, picture, picture_facts
+from kinoscribe.media.pieces import (
+    Cutout,
+    FileKind,
+    Picture,
+    PictureFacts,
+    Piece,
+    Read,
+    ReadPlan,
+    Sound,
+    Thumb,
+)
 from kinoscribe.media.probe import probe
 from kinoscribe.media.reading import read
 from kinoscribe.media.video_file import Unreadable
@@ -43,12 +53,17 @@ class PictureRequest(msgspec.Struct, frozen=True, tag="picture"):
     max_side: int = 0
 
 
+class CutoutRequest(msgspec.Struct, frozen=True, tag="cutout"):
+    path: bytes
+    max_side: int
+
+
 class ReadRequest(msgspec.Struct, frozen=True, tag="read"):
     path: bytes
     plan: ReadPlan
 
 
-Request = ProbeRequest | KindRequest | PictureRequest | ReadRequest
+Request = ProbeRequest | KindRequest | PictureRequest | CutoutRequest | ReadRequest
 
 
 class Facts(msgspec.Struct, frozen=True, tag="facts"):
@@ -61,12 +76,12 @@ class Refusal(msgspec.Struct, frozen=True, tag="refusal"):
     reason: str
 
 
-Answer = Facts | FileKind | PictureFacts | Refusal | Piece
+Answer = Facts | FileKind | PictureFacts | Cutout | Refusal | Piece
 
 encode = msgspec.msgpack.Encoder().encode
 read_request = msgspec.msgpack.Decoder(Request).decode
 read_answers = msgspec.msgpack.Decoder(
-    list[Facts | FileKind | PictureFacts | Refusal | Thumb | Picture | Sound | Read]
+    list[Facts | FileKind | PictureFacts | Cutout | Refusal | Thumb | Picture | Sound | Read]
 ).decode
 
 
@@ -100,6 +115,8 @@ def _answers(request: Request, limits: Limits) -> Iterator[Answer]:
                 yield picture_facts(path, limits.max_picture_pixels)
             case PictureRequest(max_side=side):
                 yield picture(path, side, limits.max_picture_pixels)
+            case CutoutRequest(max_side=side):
+                yield cutout(path, side, limits.max_picture_pixels)
             case ReadRequest(plan=plan):
                 yield from read(path, plan, limits.max_pixels)
     except Unreadable as error:

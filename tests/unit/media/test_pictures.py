@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.media_truth import BLUE, RED, make_picture
 
-from kinoscribe.media.pictures import claimed_size, picture, picture_facts
+from kinoscribe.media.pictures import claimed_size, cutout, picture, picture_facts
 from kinoscribe.media.video_file import Unreadable
 
 
@@ -53,6 +53,34 @@ def test_a_webp_is_measured(tmp_path: Path) -> None:
     path.write_bytes(webp())
     facts = picture_facts(path)
     assert (facts.width, facts.height, facts.mime_type) == (120, 80, "image/webp")
+
+
+def test_a_cutout_keeps_what_is_see_through(tmp_path: Path) -> None:
+    path = tmp_path / "p.png"
+    pixels = np.zeros((40, 60, 4), np.uint8)
+    pixels[:, :30] = (200, 30, 10, 255)
+    header = struct.pack(">IIBBBBB", 60, 40, 8, 6, 0, 0, 0)
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    rows = zlib.compress(b"".join(b"\0" + row.tobytes() for row in pixels))
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    )
+    found = cutout(path, 30)
+    assert (found.width, found.height) == (30, 20)
+    seen = np.frombuffer(found.pixels, np.uint8).reshape(20, 30, 4)
+    assert tuple(seen[10, 5]) == (200, 30, 10, 255)
+    assert seen[10, 25, 3] == 0
+
+
+def test_a_picture_without_transparency_is_a_whole_cutout(tmp_path: Path) -> None:
+    path = tmp_path / "p.jpg"
+    path.write_bytes(make_picture("image/jpeg"))
+    found = cutout(path, 512)
+    assert (found.width, found.height) == (120, 80)
+    assert set(found.pixels[3::4]) == {255}
 
 
 def test_a_picture_is_fitted(tmp_path: Path) -> None:
