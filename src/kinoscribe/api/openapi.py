@@ -5,7 +5,8 @@ from typing import Any
 
 from kinoscribe import __version__
 from kinoscribe.api.routes import Route
-from kinoscribe.contract.limits import API_VERSION, MODELS
+from kinoscribe.contract.limits import API_VERSION, MODELS, WEBHOOK_SECRET
+from kinoscribe.contract.webhooks import EVENTS
 
 Json = dict[str, Any]
 
@@ -107,6 +108,31 @@ _METADATA: Json = {
     "required": ["user_metadata"],
     "properties": {"user_metadata": {"type": "object"}},
 }
+_WEBHOOK: Json = {
+    "type": "object",
+    "required": ["id", "url", "events", "created_at"],
+    "properties": {
+        "id": {"type": "string"},
+        "url": {"type": "string"},
+        "events": {"type": "array", "items": {"type": "string", "enum": list(EVENTS)}},
+        "created_at": {"type": "string", "format": "date-time"},
+        "secret": {"type": "string", "description": "Only in the answer to the creation."},
+    },
+}
+_NEW_WEBHOOK: Json = {
+    "type": "object",
+    "required": ["url"],
+    "additionalProperties": False,
+    "properties": {
+        "url": {"type": "string", "minLength": 1},
+        "events": {"type": "array", "minItems": 1, "items": {"type": "string", "enum": list(EVENTS)}},
+        "secret": {"type": "string", "minLength": WEBHOOK_SECRET[0], "maxLength": WEBHOOK_SECRET[1]},
+    },
+}
+_DELIVERY: Json = {
+    "type": "object",
+    "required": ["id", "event_id", "type", "webhook_id", "created_at", "delivered", "attempts"],
+}
 _OBJECT: Json = {"type": "object"}
 _PAGE_QUERY = [
     {"name": "page", "in": "query", "schema": {"type": "integer", "minimum": 1, "default": 1}},
@@ -129,6 +155,10 @@ _SHAPES: dict[tuple[str, str], tuple[Json | None, str, str, Json | None, str]] =
     ("PATCH", "/assets/{asset_id}/user-metadata"): (_METADATA, "application/json", "204", None, ""),
     ("PUT", "/assets/{asset_id}/user-metadata"): (_METADATA, "application/json", "204", None, ""),
     ("DELETE", "/assets/{asset_id}/user-metadata"): (None, "", "204", None, ""),
+    ("POST", "/webhooks"): (_NEW_WEBHOOK, "application/json", "201", _WEBHOOK, "application/json"),
+    ("GET", "/webhooks/{webhook_id}"): (None, "", "200", _WEBHOOK, "application/json"),
+    ("DELETE", "/webhooks/{webhook_id}"): (None, "", "204", None, ""),
+    ("POST", "/webhooks/{webhook_id}/test"): (None, "", "202", _DELIVERY, "application/json"),
 }
 _STATUSES = {
     "400": "The request or the media is refused; `message` names the parameter.",
