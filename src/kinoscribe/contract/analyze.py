@@ -82,8 +82,12 @@ def read_analyze(
     default_model: str,
     count_tokens: Callable[[str], int],
     allow_http_images: bool = False,
+    wide_schema: bool = False,
 ) -> AnalyzeRequest:
-    """Reads the body. Raises the `ApiError` of the first rule that it breaks, in the order of the contract's table."""
+    """Reads the body. Raises the `ApiError` of the first rule that it breaks, in the order of the contract's table.
+
+    `allow_http_images` and `wide_schema` are what the operator accepts beyond the contract.
+    """
     fields = read_object(body)
     fields.refuse_unknown(_KNOWN)
     model_name = read_model(fields, default_model)
@@ -92,7 +96,7 @@ def read_analyze(
     prompt = read_prompt(fields, model_name, count_tokens, images, allow_http_images=allow_http_images)
     temperature = read_temperature(fields)
     stream = fields.boolean("stream") is not False
-    json_schema = _read_response_format(fields, model_name)
+    json_schema = _read_response_format(fields, model_name, wide=wide_schema)
     max_tokens = read_max_tokens(fields, RULES[model_name].general, model_name)
     start_time, end_time = read_times(fields, model_name)
     refuse_pictures(images, "image")
@@ -129,7 +133,7 @@ def _check_mode(fields: Fields) -> None:
         raise ParameterInvalid(p="analysis_mode", reason=reason)
 
 
-def _read_response_format(fields: Fields, model_name: str) -> dict[str, Any] | None:
+def _read_response_format(fields: Fields, model_name: str, *, wide: bool) -> dict[str, Any] | None:
     given = fields.inner("response_format")
     if given is None:
         return None
@@ -144,4 +148,4 @@ def _read_response_format(fields: Fields, model_name: str) -> dict[str, Any] | N
                 p=given.at(name), reason=f"It is not accepted on this route. {_ASYNC_ROUTE}"
             )
     given.required("json_schema")
-    return read_schema(given.raw("json_schema"), model_name)
+    return read_schema(given.raw("json_schema"), model_name, wide=wide)

@@ -67,11 +67,13 @@ def read_task(
     default_model: str,
     count_tokens: Callable[[str], int],
     allow_http_images: bool = False,
+    wide_schema: bool = False,
 ) -> TaskRequest:
     """Reads the body. Raises the `ApiError` of the first rule that it breaks.
 
     The order is that of the contract's tables, but for the mode, which says what other fields mean, and for fields
-    that the mode has no place for: those are refused before their values are judged.
+    that the mode has no place for: those are refused before their values are judged. `allow_http_images` and
+    `wide_schema` are what the operator accepts beyond the contract.
     """
     fields = read_object(body)
     fields.refuse_unknown(_KNOWN)
@@ -92,7 +94,7 @@ def read_task(
     if segmented and wanted is not None:
         found = read_definitions(wanted, model_name, allow_http_images=allow_http_images)
     elif wanted is not None:
-        json_schema = read_schema(wanted.raw("json_schema"), model_name)
+        json_schema = read_schema(wanted.raw("json_schema"), model_name, wide=wide_schema)
     lengths = _read_lengths(fields, segmented=segmented)
     segmentation = None if found is None else Segmentation(*found, *lengths, max_tokens)
     if segmentation is not None and segmentation.has_ranges:
@@ -137,7 +139,11 @@ def read_stored(text: str) -> TaskRequest:
     What was counted and allowed when it was accepted is not judged again.
     """
     return read_task(
-        text.encode(), default_model=DEFAULT_MODEL, count_tokens=_not_counted, allow_http_images=True
+        text.encode(),
+        default_model=DEFAULT_MODEL,
+        count_tokens=_not_counted,
+        allow_http_images=True,
+        wide_schema=True,
     )
 
 

@@ -1,6 +1,7 @@
 import base64
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kinoscribe.contract import prompts, segments, task_request
-from kinoscribe.contract.errors import ApiError, ParameterInvalid, ParameterNotProvided, ParameterUnknown
+from kinoscribe.contract.analyze import read_analyze
+from kinoscribe.contract.errors import (
+    ApiError,
+    ParameterInvalid,
+    ParameterNotProvided,
+    ParameterUnknown,
+    SchemaNotSupported,
+)
 from kinoscribe.contract.limits import MODELS
 from kinoscribe.contract.prompts import MediaSource, PromptV2
 from kinoscribe.contract.segments import Definition, Segmentation
@@ -378,6 +386,18 @@ def test_a_stored_request_holds_no_file_and_does_not_depend_on_what_is_chosen_la
     again = read_stored(text)
     assert again.request == replace(task.request, video=Base64Source(digest(b"video" * 100)))
     assert again.request.model_name == "pegasus1.6"
+
+
+@pytest.mark.parametrize("read_body", [read_task, read_analyze])
+def test_an_operator_may_accept_more_words_of_schemas(read_body: Callable[..., Any]) -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "string", "maxLength": 5}}}
+    body = json.dumps(general(response_format={"type": "json_schema", "json_schema": schema})).encode()
+    told = {"default_model": "pegasus1.5", "count_tokens": words}
+    with pytest.raises(SchemaNotSupported, match="maxLength"):
+        read_body(body, **told)
+    wide = read_body(body, **told, wide_schema=True)
+    if isinstance(wide, TaskRequest):
+        assert read_stored(stored_request(wide, {})).request == wide.request
 
 
 JSON = st.recursive(
