@@ -130,8 +130,13 @@ def _pieces(job: Job, tools: Tools, ask: Ask) -> Generator[Text | Finished, None
     try:
         for piece in pieces:
             job.cancel.check()
-            yield piece
+            yield Text(_characters(piece.text)) if isinstance(piece, Text) else piece
     finally:
         close = getattr(pieces, "close", None)
         if close is not None:
             close()
+
+
+def _characters(text: str) -> str:
+    """Text in which half a surrogate pair, which stands for no character, is marked as what cannot be read."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

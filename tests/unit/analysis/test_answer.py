@@ -71,6 +71,11 @@ def test_an_answer_that_is_too_long_is_cut_with_a_warning_and_the_engine_is_stop
     assert len(asked) == 11
 
 
+def test_what_is_no_character_is_marked_as_such() -> None:
+    parts = Parts(Engine(says("One \ud83d", " two \U0001f600.")))
+    assert text(events(parts, job())) == "One \ufffd two \U0001f600."
+
+
 def test_a_context_that_is_full_is_another_warning() -> None:
     parts = Parts(Engine(says("word " * 100), context_tokens=100))
     end = ended(events(parts, job(spent=40)))
