@@ -11,6 +11,7 @@ from kinoscribe.engines.embedded.fill_json import fill
 from kinoscribe.engines.embedded.layout import Layout, read_layout, write
 from kinoscribe.engines.embedded.material import Material
 from kinoscribe.engines.embedded.request import Part, read_parts
+from kinoscribe.engines.embedded.segments import segments
 from kinoscribe.engines.embedded.stretches import nth_part
 from kinoscribe.engines.embedded.transcript import screen_lines, spoken_words
 from kinoscribe.engines.engine import Ask
@@ -20,6 +21,9 @@ _WORDS_A_TOKEN = 0.7
 
 def compose(ask: Ask, material: Material) -> Iterator[str]:
     """The answer in pieces, a sentence or a line at a time. Never empty, never random."""
+    if ask.segments:
+        yield from segments(ask, material)
+        return
     if ask.json_schema is not None:
         yield fill(ask.json_schema, ask.prompt, material, _room(ask))
         return

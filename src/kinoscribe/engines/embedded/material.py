@@ -7,7 +7,7 @@ from kinoscribe.engines.embedded.index import Index, Match, Unit
 from kinoscribe.engines.embedded.likeness import Likeness
 from kinoscribe.engines.embedded.question import Question
 from kinoscribe.engines.embedded.words import LANGUAGE_CODES
-from kinoscribe.notes import Notes
+from kinoscribe.notes import Notes, within
 
 _VECTORS_AT_MOST = 20
 _CLEAR = 0.8  # from this share of words on, a match needs no help by meaning
@@ -22,6 +22,10 @@ class Material:
     @property
     def notes(self) -> Notes:
         return self.index.notes
+
+    def inside(self, start: float, end: float) -> "Material":
+        """The same of a part of the video: evidence from elsewhere is not in it."""
+        return Material(Index(within(self.notes, start, end)), self.facts, self.meaning)
 
     def units(self, question: Question) -> list[Unit]:
         """The units inside the part of the video that the question names."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from kinoscribe.engines.embedded.index import Index, Unit
 from kinoscribe.engines.embedded.words import alike, fold
 
-_NUMBER = re.compile(r"^\W*\d{1,3}\s*(?:(?:/|of|von|de)\s*\d{1,3})?\W*$")  # the number of a page
+NUMBER = re.compile(r"^\W*\d{1,3}\s*(?:(?:/|of|von|de)\s*\d{1,3})?\W*$")  # the number of a page
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def _find_slides(index: Index) -> list[Slide]:
             u
             for u in index.texts
             if u.role != "headline"
-            and not _NUMBER.match(u.text)
+            and not NUMBER.match(u.text)
             and u.start < head.end
             and u.end > head.start
             and head.start - 0.5 <= u.middle <= head.end + 0.5
