@@ -17,8 +17,6 @@ from kinoscribe.contract.idempotency import digest_json
 from kinoscribe.contract.paging import page_info, read_page
 from kinoscribe.contract.task_request import read_task
 from kinoscribe.contract.tasks import (
-    DeliveryView,
-    TaskResult,
     TaskView,
     check_task_id,
     check_task_id_to_cancel,
@@ -28,6 +26,7 @@ from kinoscribe.contract.tasks import (
 from kinoscribe.storage.idempotency_rows import Once
 from kinoscribe.storage.task_rows import Submitted, Task, TaskFilter
 from kinoscribe.tasks.submit import submit
+from kinoscribe.tasks.view import task_view
 from kinoscribe.tokens import count_tokens
 
 _ROUTE = "POST /analyze/tasks"
@@ -97,37 +96,6 @@ async def cancel(call: Call) -> Response:
     task_id = check_task_id_to_cancel(call.request.path_params["task_id"])
     task = await _small(call, lambda: call.house.tools.tasks.cancel(call.account.name, task_id))
     return JSONResponse({"task_id": _there(task, task_id).id, "status": "canceled"})
-
-
-def task_view(task: Task, deliveries: tuple[DeliveryView, ...] = ()) -> TaskView:
-    """All that is shown of a row. Why an attempt failed is shown when there are no more attempts."""
-    ready = task.status == "ready"
-    return TaskView(
-        task_id=task.id,
-        status=task.status,
-        created_at=task.created_at,
-        params=task.params,
-        custom_id=task.custom_id,
-        batch_id=task.batch_id,
-        source=task.source,
-        duration=task.duration,
-        completed_at=task.completed_at,
-        result=TaskResult(
-            generation_id=task.generation_id or "",
-            data=task.data or "",
-            finish_reason=task.finish_reason or "stop",
-            output_tokens=task.output_tokens or 0,
-            input_tokens=task.input_tokens or 0,
-        )
-        if ready
-        else None,
-        error_code=task.error_code if task.ended else None,
-        error_message=task.error_message if task.ended else None,
-        stage=task.stage,
-        done=task.done,
-        attempt=task.attempt,
-        deliveries=deliveries,
-    )
 
 
 def _submit(call: Call, sent: list[bytes], cancel: Cancel) -> Submitted:

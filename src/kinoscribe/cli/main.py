@@ -21,6 +21,7 @@ COMMANDS = {
     "doctor": "kinoscribe.cli.doctor:doctor",
     "settings": "kinoscribe.cli.settings:settings",
     "receipt": "kinoscribe.cli.receipt:receipt",
+    "tasks": "kinoscribe.cli.tasks:app",
     "keys": "kinoscribe.cli.keys:app",
     "webhooks": "kinoscribe.cli.webhooks:app",
     "limits": "kinoscribe.cli.limits:app",

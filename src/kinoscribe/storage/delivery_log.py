@@ -81,6 +81,11 @@ class DeliveryLog:
             where.append(deliveries.c.webhook_id == webhook_id)
         return self._page(where, page=page, limit=limit)
 
+    def of_task(self, task_id: str) -> tuple[Delivery, ...]:
+        """Every delivery of one task, also those not yet attempted, newest first."""
+        found, _ = self._page([deliveries.c.task_id == task_id], page=1, limit=1000)
+        return found
+
     def _page(
         self, where: list[ColumnElement[bool]], *, page: int, limit: int
     ) -> tuple[tuple[Delivery, ...], int]:
