@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from kinoscribe.engines.embedded import objects
 from kinoscribe.engines.embedded.index import Unit
+from kinoscribe.engines.embedded.languages import language_of
 from kinoscribe.engines.embedded.lexicon import COLOURS
 from kinoscribe.engines.embedded.material import Material
 from kinoscribe.engines.embedded.presence import find_presence
@@ -23,6 +24,7 @@ _NEAR = 1.0  # seconds between a change of text and the cut that brought it
 _SEEN_GAP, _WRITTEN_GAP, _SAID_GAP = 2.5, 1.0, 3.0  # shorter absences are gaps in looking, not absences
 _TALK_GAP = 1.5  # seconds without words that end a stretch of talk
 _QUIET = 2.0  # seconds without words that are a silence of their own
+_WORDS = 4  # so many words of a sentence are enough for the recogniser's own guess of its language
 _DARK, _COLOURED = 0.06, 0.3
 _BEFORE_GOAL, _AFTER_GOAL = 4.0, 4.0
 _ANSWER = 15.0  # seconds after which nobody answers any more
@@ -127,19 +129,33 @@ def _goals(material: Material) -> list[Span]:
 
 
 def _languages(material: Material) -> list[Span]:
-    """Stretches of one language: of the talk, and of titles where nothing is said."""
-    units = [u for u in material.index.units if len(u.text.split()) >= 3]
-    units.sort(key=lambda u: (u.start, u.kind))
+    """Stretches of one language, of the talk and of titles; what is misheard is told by the title over it."""
     runs: list[tuple[float, float, str]] = []
-    for unit in units:
-        if runs and (runs[-1][2] == unit.language or unit.end <= runs[-1][1]):
-            runs[-1] = (runs[-1][0], max(runs[-1][1], unit.end), runs[-1][2])
+    for start, end, language in _in_languages(material):
+        if runs and (runs[-1][2] == language or end <= runs[-1][1]):
+            runs[-1] = (runs[-1][0], max(runs[-1][1], end), runs[-1][2])
         else:
-            runs.append((unit.start, unit.end, unit.language))
+            runs.append((start, end, language))
     if not runs:
         return []
     edges = [_change(material, a[1], b[0]) for a, b in pairwise(runs)]
     return spans_between(edges, *_whole(material))
+
+
+def _in_languages(material: Material) -> list[tuple[float, float, str]]:
+    """What is said and shown in a language that can be told, in order of time."""
+    spoken = {u.language for u in material.index.speech}
+    shown = [(u, language_of(u.text, spoken)) for u in material.index.texts]
+    titles = [(u.start, u.end, language) for u, language in shown if language is not None]
+    found = list(titles)
+    for unit in material.index.speech:
+        language = language_of(unit.text, spoken) or (
+            unit.language if len(unit.text.split()) >= _WORDS else None
+        )
+        over = {name for start, end, name in titles if start <= unit.middle < end}
+        if language is not None and (not over or language in over):
+            found.append((unit.start, unit.end, language))
+    return sorted(found)
 
 
 def _change(material: Material, before: float, after: float) -> float:
