@@ -12,6 +12,7 @@ from kinoscribe.sources.url_guard import (
     check_addresses,
     follow,
     make_gate,
+    read_reachable,
     read_target,
 )
 
@@ -198,3 +199,18 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         assert target.path.isascii()
         assert not set(target.path) & set(" \r\n\t\0\\")
         assert read_target(target.url, ALL_PORTS) == target, "reading is stable"
+
+
+@pytest.mark.parametrize(
+    "host", ["10.0.0.1", "127.0.0.1", "[::1]", "[::ffff:10.0.0.1]", "[64:ff9b::a00:1]", "0.0.0.0"]
+)
+def test_an_address_in_place_of_a_name_is_judged_at_once(host: str) -> None:
+    assert read_target(f"http://{host}/", PUBLIC).host
+    with pytest.raises(UrlRefused, match="not public"):
+        read_reachable(f"http://{host}/", PUBLIC)
+
+
+def test_names_public_addresses_and_allowed_ones_may_be_reached() -> None:
+    for host in ("inner.example", "8.8.8.8", "[2606:4700::1111]"):
+        assert read_reachable(f"https://{host}/x", PUBLIC) == read_target(f"https://{host}/x", PUBLIC)
+    assert read_reachable("http://10.0.0.1/", make_gate(["10.0.0.0/8"])).host == "10.0.0.1"
