@@ -105,7 +105,9 @@ def _leaves(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
 
 def _command(program: str, name: str, command: Any) -> str:
     arguments = [p for p in command.params if p.param_type_name == "argument"]
-    options = [p for p in command.params if p.param_type_name == "option" and p.name != "help"]
+    options = [
+        p for p in command.params if p.param_type_name == "option" and p.name != "help" and not p.hidden
+    ]
     usage = " ".join([program, name, *(["[OPTIONS]"] if options else []), *(_argument(a) for a in arguments)])
     text = f"## {program} {name}\n\n    {usage}\n\n{_words(command.help)}"
     rows = [(f"`{_argument(a)}`", _words(a.help)) for a in arguments]

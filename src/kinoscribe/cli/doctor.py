@@ -15,6 +15,7 @@ from kinoscribe import __version__
 from kinoscribe.cli import machine
 from kinoscribe.cli.exits import FAILED, Exit
 from kinoscribe.cli.machine import Finding
+from kinoscribe.cli.queue_state import database_and_queue
 from kinoscribe.cli.settings import read_settings, unknown_variables
 from kinoscribe.cli.weights_wanted import wanted_weights
 from kinoscribe.contract.errors import ApiError
@@ -55,6 +56,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield machine.processor()
     yield machine.memory()
     yield machine.disk(settings.data_dir)
+    yield from database_and_queue(settings)
     for name in unknown_variables():
         yield Finding(
             "slow", "Settings", f"{name} is set but is no setting.", "`kinoscribe settings` lists them all."

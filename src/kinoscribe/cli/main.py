@@ -36,19 +36,23 @@ class Commands(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         module, _, attribute = COMMANDS[name].partition(":")
         found = getattr(importlib.import_module(module), attribute)
-        if not isinstance(found, typer.Typer):
-            single = typer.Typer(add_completion=False, context_settings=_HELP)
-            single.command(name)(found)
-            found = single
-        command = typer.main.get_command(found)
-        command.name = name
-        return command
+        group = typer.Typer(add_completion=False, context_settings=_HELP, callback=_nothing)
+        if isinstance(found, typer.Typer):
+            group.add_typer(found, name=name)
+        else:
+            group.command(name)(found)
+        made: Any = typer.main.get_command(group)
+        return made.commands[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(COMMANDS)
 
     def __len__(self) -> int:
         return len(COMMANDS)
+
+
+def _nothing() -> None:
+    """A group that has a function of its own stays a group, also with one command in it."""
 
 
 class _Group(TyperGroup):

@@ -27,7 +27,7 @@ app = typer.Typer(no_args_is_help=True, help="Tasks of the queue: list, show, wa
 
 _Account = Annotated[str, typer.Option(help="Whose tasks.")]
 _DataDir = Annotated[Path | None, typer.Option(help="Folder for all data.")]
-_Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="The ids of the tasks.")]
+_Ids = Annotated[list[str], typer.Argument(metavar="ID", help="The ids of the tasks.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _Status = Annotated[str | None, typer.Option(help=f"Only tasks that are {', '.join(STATUSES)}.")]
 
@@ -92,7 +92,7 @@ def show(
 @app.command()
 def watch(
     task_ids: Annotated[
-        list[str] | None, typer.Argument(metavar="ID...", help="Tasks to watch; all that live when left out.")
+        list[str] | None, typer.Argument(metavar="ID", help="Tasks to watch; all that live when left out.")
     ] = None,
     account: _Account = DEFAULT_ACCOUNT,
     data_dir: _DataDir = None,

@@ -1,0 +1,62 @@
+"""Says which database is used, how many workers are seen and how much waits for them."""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+from kinoscribe.cli.machine import Finding
+from kinoscribe.settings import Settings
+from kinoscribe.storage.api_key_rows import pepper_of
+from kinoscribe.storage.blobs import Blobs
+from kinoscribe.storage.data_folder import DatabaseUnusable, DataFolder, DataFolderUnusable
+from kinoscribe.storage.opening import open_database, shown_address
+from kinoscribe.storage.process_rows import Process, ProcessRows
+from kinoscribe.storage.task_rows import Backlog, TaskRows
+
+
+def database_and_queue(settings: Settings) -> Iterator[Finding]:
+    """Makes no database where there is none yet."""
+    given = settings.database_url
+    if given is None and not (settings.data_dir.expanduser() / "kinoscribe.db").exists():
+        yield Finding("ok", "Database", "SQLite in the data folder, will be made at the first use.")
+        return
+    try:
+        folder = DataFolder(settings.data_dir)
+        database = open_database(given, folder)
+    except (DatabaseUnusable, DataFolderUnusable) as error:
+        advice = "Mend KINOSCRIBE_DATABASE_URL, or start the database." if given is not None else ""
+        yield Finding("wrong", "Database", str(error), advice)
+        return
+    where = "SQLite in the data folder" if given is None else shown_address(given.get_secret_value())
+    yield Finding("ok", "Database", f"{where}.")
+    with closing(database), closing(Blobs(folder.path)) as blobs:
+        found = ProcessRows(database, pepper_of(folder.path)).live()
+        yield _processes(found)
+        yield _backlog(TaskRows(database, blobs).backlog(), settings.queue_most)
+
+
+def _processes(found: tuple[Process, ...]) -> Finding:
+    workers = [process for process in found if process.kind == "worker"]
+    apis = len(found) - len(workers)
+    if not workers and not apis:
+        return Finding("ok", "Processes", "No server runs on this database.")
+    places = sum(worker.slots for worker in workers)
+    hosts = ", ".join(sorted({process.host for process in found}))
+    sentence = f"{_count(apis, 'api process', 'api processes')}, {_count(len(workers), 'worker', 'workers')}"
+    sentence += f" with {_count(places, 'place', 'places')} for tasks, on {hosts}."
+    if not workers:
+        return Finding("lacks", "Processes", sentence, "Tasks wait: start a worker with `kinoscribe work`.")
+    lacking = sorted((worker.missing for worker in workers), key=len)[0]
+    if lacking:
+        return Finding("lacks", "Processes", sentence, " ".join(lacking))
+    return Finding("ok", "Processes", sentence)
+
+
+def _backlog(backlog: Backlog, most: int) -> Finding:
+    sentence = f"{_count(backlog.waiting, 'task waits', 'tasks wait')}, {backlog.running} at work."
+    if backlog.waiting + backlog.running >= most:
+        return Finding("wrong", "Queue", sentence, f"It is full: KINOSCRIBE_QUEUE_MOST is {most}.")
+    return Finding("ok", "Queue", sentence)
+
+
+def _count(number: int, one: str, more: str) -> str:
+    return f"{number} {one if number == 1 else more}"
