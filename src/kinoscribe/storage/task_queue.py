@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, case, delete, func, insert, or_, select, update
 
 from kinoscribe.contract.errors import ApiError, WorkerLost
 from kinoscribe.storage.blobs import Blobs
@@ -86,14 +86,16 @@ class TaskQueue:
         First takes back every task whose lease has passed, whoever held it. `besides` names tasks of which this
         worker still runs an older attempt: it is not given them again. Writes nothing when nothing is due.
         """
+        late = select(tasks.c.id).where(*self._late()).limit(1).scalar_subquery()
+        due = select(tasks.c.id).where(*self._due()).order_by(*_ORDER).limit(1).scalar_subquery()
         with self._database.reading() as db:
-            late, due = db.execute(select(exists().where(*self._late()), exists().where(*self._due()))).one()
-        if not late and not (due and free > 0):
+            found = db.execute(select(late.label("late"), due.label("due"))).one()
+        if found.late is None and (found.due is None or free <= 0):
             return ()
         dropped: list[str] = []
         claimed: list[Task] = []
         with self._database.writing() as db:
-            if late:
+            if found.late is not None:
                 dropped = self._reap(db)
             if free > 0:
                 claimed = self._take(db, owner, free, accounts, besides)

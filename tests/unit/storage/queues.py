@@ -25,6 +25,10 @@ LONGEST_WAIT = 100.0
 ANSWER = Outcome("g", '{"text": "\u0000 fine"}', "stop", 10, 20)
 
 
+def once(key: str, digest: str = "d") -> Once[Task]:
+    return Once("POST /analyze/tasks", key, digest, 202, lambda task: {"task_id": task.id})
+
+
 class Clock:
     def __init__(self) -> None:
         self.now = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -65,8 +69,7 @@ class Desk:
         return task
 
     def submit_once(self, key: str, digest: str = "d", account: str = "a", **more: Any) -> Submitted:
-        once = Once("POST /analyze/tasks", key, digest, 202, lambda task: {"task_id": task.id})
-        return self.rows.submit(self.new(account, **more), limits=ROOMY, once=once)
+        return self.rows.submit(self.new(account, **more), limits=ROOMY, once=once(key, digest))
 
     def stored(self, data: bytes) -> Stored:
         with_file = self.blobs.begin()

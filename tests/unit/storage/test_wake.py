@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, make_url
 from tests.databases import PostgreSQL, a_postgresql
 
 from kinoscribe import clock
@@ -87,39 +87,45 @@ def test_a_nudge_wakes_this_process_alone(database: Database, wake: Wake) -> Non
 
 
 def test_bells_of_another_name_are_not_heard_on_postgresql(postgresql_url: str) -> None:
-    with closing(Database(postgresql_url)) as database:
-        with closing(Wake(database, "one")) as one, closing(Wake(database, "other")) as other:
-            quiet(one)
-            other.ring()
-            assert not one.wait(0.3)
+    with (
+        closing(Database(postgresql_url)) as database,
+        closing(Wake(database, "one")) as one,
+        closing(Wake(database, "other")) as other,
+    ):
+        quiet(one)
+        other.ring()
+        assert not one.wait(0.3)
 
 
 def test_a_database_that_goes_away_and_comes_back_is_waited_for() -> None:
-    with a_postgresql() as server, closing(Database(server.url())) as database:
-        with closing(Wake(database)) as wake:
-            quiet(wake)
-            waiting = Waiting(wake)
-            server.stop()
-            wake.nudge()
-            assert waiting.woken()
-            wake.ring()
-            before = clock.steady()
-            assert wake.wait(0.1), "the bell of this process needs no database"
-            assert not wake.wait(0.3)
-            assert clock.steady() - before >= 0.3, "who cannot hear must not spin"
-            server.start()
-            assert wake.wait(1), "what happened meanwhile has to be looked at"
-            quiet(wake)
-            rung = Waiting(wake)
-            with closing(Wake(database)) as bell:
-                bell.ring()
-            assert rung.woken()
+    with (
+        a_postgresql() as server,
+        closing(Database(server.url())) as database,
+        closing(Wake(database)) as wake,
+    ):
+        quiet(wake)
+        waiting = Waiting(wake)
+        server.stop()
+        wake.nudge()
+        assert waiting.woken()
+        wake.ring()
+        before = clock.steady()
+        assert wake.wait(0.1), "the bell of this process needs no database"
+        assert not wake.wait(0.3)
+        assert clock.steady() - before >= 0.3, "who cannot hear must not spin"
+        server.start()
+        assert wake.wait(1), "what happened meanwhile has to be looked at"
+        quiet(wake)
+        rung = Waiting(wake)
+        with closing(Wake(database)) as bell:
+            bell.ring()
+        assert rung.woken()
 
 
 def test_a_connection_that_is_cut_is_made_again(postgresql: PostgreSQL, postgresql_url: str) -> None:
     with closing(Database(postgresql_url)) as database, closing(Wake(database)) as wake:
         quiet(wake)
-        name = postgresql_url.split("@/")[1].split("?")[0]
+        name = make_url(postgresql_url).database
         postgresql.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
         time.sleep(0.2)
         woken = sum(wake.wait(0.05) for _ in range(20))
