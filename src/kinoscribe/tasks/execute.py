@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from math import ceil
 
 import structlog
 
@@ -66,6 +67,7 @@ def execute(task: Task, tools: Tools, queue: TaskQueue, cancel: Cancel, tell: Te
         match verdict:
             case Outcome():
                 log.info("task_ready", generation_id=verdict.generation_id)
+                _charge(task, tools, tokens=(verdict.input_tokens or 0) + verdict.output_tokens)
             case Again(wait=wait, error=error):
                 log.warning("task_again", seconds=round(wait, 1), reason=error.message)
             case ApiError():
@@ -157,6 +159,8 @@ def _outcome(task: Task, tools: Tools, queue: TaskQueue, cancel: Cancel, tell: T
         tell(*course.see(Progress("probe", 1.0)))
         if not _insist(lambda: queue.begin(task.claim, job.looked.facts.duration), cancel):
             raise Canceled
+        if task.duration is None:  # else it was counted when the task was taken in
+            _charge(task, tools, seconds=ceil(job.looked.end - job.looked.start))
         return _answer(job, tools, course, tell)
 
 
@@ -196,6 +200,15 @@ def _answer(job: Job, tools: Tools, course: Course, tell: Tell) -> Outcome:
                 case _:
                     continue
     raise EngineFailed(reason="it stopped before the end of the answer.")
+
+
+def _charge(task: Task, tools: Tools, *, seconds: int = 0, tokens: int = 0) -> None:
+    """Counts what was used against the limits of the account. Nobody waits for that."""
+    try:
+        counters = tools.rates.counters(task.account, None, "analyze")
+        tools.rates.charge(counters, seconds=seconds, tokens=tokens)
+    except ApiError as error:
+        _log.warning("use_not_counted", task=task.id, reason=error.message)
 
 
 def _storable(text: str) -> str:

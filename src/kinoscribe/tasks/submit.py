@@ -70,8 +70,10 @@ def submit(
         )
         cancel.check()
         limits = QueueLimits(tools.settings.queue_most, tools.settings.queue_most_account)
-        return tools.tasks.submit(new, limits=limits, once=once)
-    raise AssertionError("an ExitStack never swallows")
+        submitted = tools.tasks.submit(new, limits=limits, once=once)
+    if submitted.task is not None:
+        tools.wake.ring()
+    return submitted
 
 
 def _decoded(task: TaskRequest, blobs: Blobs, held: ExitStack) -> list[tuple[str, Stored]]:

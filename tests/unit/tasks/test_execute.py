@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from socket import socket
 from typing import Any
 
@@ -11,7 +12,16 @@ from sqlalchemy import update
 from tests.unit.analysis.pretended import Gatherer, says
 from tests.unit.sources.hostile import answer, hostile
 from tests.unit.sources.hostile import says as replies
-from tests.unit.tasks.workplace import VIDEO, Workplace, at, by_asset, examined_video, inline
+from tests.unit.tasks.workplace import (
+    ACCOUNT,
+    VIDEO,
+    Workplace,
+    a_workplace,
+    at,
+    by_asset,
+    examined_video,
+    inline,
+)
 
 from kinoscribe import clock
 from kinoscribe.cancel import Cancel, Canceled
@@ -24,6 +34,7 @@ from kinoscribe.contract.errors import (
     VideoFileBroken,
 )
 from kinoscribe.engines.engine import Ask, Finished, Piece, Text
+from kinoscribe.storage.database import Database
 from kinoscribe.storage.tables import tasks
 from kinoscribe.storage.task_queue import Outcome
 from kinoscribe.storage.task_record import Task
@@ -144,6 +155,26 @@ def test_a_task_is_processed_once_nothing_can_refuse_it_any_more(place: Workplac
     with hostile(reply) as server:
         attempt(place, place.submit(at(f"http://127.0.0.1:{server.port}/v.mp4")))
     assert seen == [("pending", None), ("processing", 20.0)]
+
+
+def used(place: Workplace) -> dict[str, int]:
+    counters = place.rates.counters(ACCOUNT, None, "analyze")
+    states = place.rates.states(counters)
+    return {state.limit.name: state.used for state in states}
+
+
+def test_what_a_task_used_is_counted_against_the_limits_of_its_account(
+    database: Database, tmp_path: Path
+) -> None:
+    limits = ("analyze:tpm=100000", "analyze:dph=600")
+    with a_workplace(database, tmp_path, rate_limits=limits) as place:
+        known, _ = attempt(place, place.submit(inline()))
+        tokens = (known.input_tokens or 0) + (known.output_tokens or 0)
+        assert used(place) == {"tpm": tokens, "dph": 0}, "its length was known when it was taken in"
+        with hostile(replies(answer(VIDEO))) as server:
+            url = f"http://127.0.0.1:{server.port}/v.mp4"
+            attempt(place, place.submit(at(url), start_time=2.0, end_time=12.0))
+        assert used(place)["dph"] == 10
 
 
 def failing(error: Exception) -> Callable[[Ask, Cancel], Iterator[Piece]]:

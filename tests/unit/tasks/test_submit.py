@@ -185,3 +185,4 @@ def test_the_same_request_twice_is_one_task(place: Workplace) -> None:
     assert (first.status, first.body) == (second.status, second.body)
     assert len(place.tasks()) == 1
     assert place.left() == []
+    assert place.bell.rings == 1, "workers hear of new tasks only"

@@ -18,6 +18,7 @@ from tests.unit.analysis.pretended import FACTS, NOTES, Engine, Gatherer
 from kinoscribe.analysis.tools import Tools
 from kinoscribe.cancel import Cancel
 from kinoscribe.contract.errors import ApiError, VideoFileBroken
+from kinoscribe.contract.rate_limits import read_limit
 from kinoscribe.contract.task_request import TaskRequest, read_task
 from kinoscribe.contract.video import VideoFacts
 from kinoscribe.settings import Settings
@@ -27,6 +28,7 @@ from kinoscribe.sources.url_guard import make_gate
 from kinoscribe.storage.asset_rows import Asset, AssetRows, Examined
 from kinoscribe.storage.blobs import Blobs
 from kinoscribe.storage.database import Database
+from kinoscribe.storage.rate_rows import RateRows
 from kinoscribe.storage.receipt_rows import ReceiptRows
 from kinoscribe.storage.task_queue import TaskQueue
 from kinoscribe.storage.task_record import Task
@@ -45,6 +47,7 @@ class Bell:
 
     def __init__(self) -> None:
         self._rung = threading.Event()
+        self.rings = 0
 
     def wait(self, seconds: float) -> bool:
         rung = self._rung.wait(min(seconds, 0.2))
@@ -52,9 +55,11 @@ class Bell:
         return rung
 
     def ring(self) -> None:
-        self._rung.set()
+        self.rings += 1
+        self.nudge()
 
-    nudge = ring
+    def nudge(self) -> None:
+        self._rung.set()
 
 
 class Facts:
@@ -89,6 +94,8 @@ class Workplace:
         self.gatherer = Gatherer(NOTES)
         self.facts = Facts()
         self.receipts = ReceiptRows(database)
+        self.rates = RateRows(database, [read_limit(text) for text in self.settings.rate_limits])
+        self.bell = Bell()
         self.lease = 3.0
         self.queue = self.make_queue()
         fetcher = UrlFetcher(make_gate(["127.0.0.1"], [0]), FetchLimits(10_000, 5, idle=1))
@@ -109,6 +116,8 @@ class Workplace:
                 engine=self.engine,
                 gatherer=self.gatherer,
                 receipts=self.receipts,
+                rates=self.rates,
+                wake=self.bell,
                 resolver=self.resolver,
                 facts=self.facts,
             ),
@@ -172,7 +181,7 @@ class Workplace:
 
     def worker(self, *, slots: int = 2, beside: tuple[Beside, ...] = (), drain: float = 5.0) -> Worker:
         return Worker(
-            self.tools, self.queue, Bell(), slots=slots, lease=self.lease, drain=drain, beside=beside
+            self.tools, self.queue, self.bell, slots=slots, lease=self.lease, drain=drain, beside=beside
         )
 
     def ended(self, task_id: str, seconds: float = 20.0) -> Task:
