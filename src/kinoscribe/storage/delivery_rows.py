@@ -55,6 +55,7 @@ class Waiting:
     """A delivery that is due. `receiver` is the host and port it goes to."""
 
     id: str
+    webhook_id: str
     account: str
     receiver: str
 
@@ -64,6 +65,7 @@ class Held:
     """A delivery that `owner` may attempt until its lease is over; `attempt` is the number of this attempt, from 1."""
 
     id: str
+    webhook_id: str
     account: str
     receiver: str
     owner: str
@@ -140,18 +142,18 @@ class DeliveryRows:
             db.execute(insert(deliveries).values(**row))
         return str(row["id"])
 
-    def due(
-        self, limit: int, *, receivers: Collection[str] = (), accounts: Collection[str] = ()
-    ) -> tuple[Waiting, ...]:
-        """Deliveries to attempt now, the longest due first; those of `receivers` and `accounts` are left out."""
+    def due(self, limit: int, *, without: Mapping[str, Collection[str]] | None = None) -> tuple[Waiting, ...]:
+        """Deliveries to attempt now, the longest due first.
+
+        `without` names values of `webhook_id`, `receiver` and `account` that are left out.
+        """
         with self._database.reading() as db:
-            query = select(deliveries.c.id, deliveries.c.account, deliveries.c.receiver).where(
+            query = select(*(deliveries.c[name] for name in _WAITING)).where(
                 self._is_due(moment(db, self._clock))
             )
-            if receivers:
-                query = query.where(deliveries.c.receiver.not_in(receivers))
-            if accounts:
-                query = query.where(deliveries.c.account.not_in(accounts))
+            for name, values in (without or {}).items():
+                if values:
+                    query = query.where(deliveries.c[name].not_in(values))
             oldest = query.order_by(deliveries.c.run_at, deliveries.c.id).limit(limit)
             return tuple(Waiting(**row._mapping) for row in db.execute(oldest))
 
@@ -178,6 +180,7 @@ class DeliveryRows:
         return tuple(
             Held(
                 id=row.id,
+                webhook_id=row.webhook_id,
                 account=row.account,
                 receiver=row.receiver,
                 owner=owner,
@@ -269,3 +272,6 @@ def receiver_of(url: str) -> str:
 
 def _new_event_id() -> str:
     return "whe_" + secrets.token_hex(16)
+
+
+_WAITING = ("id", "webhook_id", "account", "receiver")

@@ -16,8 +16,8 @@ from kinoscribe.sources.url_fetch import FetchFailed
 from kinoscribe.sources.url_guard import UrlRefused
 from kinoscribe.storage.delivery_rows import DeliveryRows, Held, Outcome, Waiting
 
-PLACES = 32
-PER_RECEIVER = 2
+PLACES = 64
+PER_WEBHOOK = 2
 
 _POLL = 0.5
 _LONGEST_POLL = 15.0
@@ -32,8 +32,8 @@ Post = Callable[[str, bytes, Mapping[str, str], Cancel], int]
 class Deliverer:
     """Sends messages until it is stopped. Several of them, in several processes, share the work.
 
-    At most `places` attempts run at once, `PER_RECEIVER` of them to one host and port and half of them for one
-    account, so that whoever answers slowly, or not at all, delays only himself.
+    At most `places` attempts run at once: `PER_WEBHOOK` of them to one webhook, a quarter to one host and port, and
+    half for one account, so that whoever answers slowly, or not at all, delays only himself.
     """
 
     def __init__(self, rows: DeliveryRows, post: Post, *, places: int = PLACES) -> None:
@@ -95,29 +95,19 @@ class Deliverer:
                 thread.start()
 
     def _choose(self) -> list[Waiting]:
-        """Deliveries for all free places: what waits for a full receiver or account is passed over."""
+        """Deliveries for all free places: what waits for a full webhook, receiver or account is passed over."""
+        room = _Room(self._places)
         with self._lock:
-            running = [held for held, _ in self._running.values()]
-        receivers = Counter(held.receiver for held in running)
-        accounts = Counter(held.account for held in running)
+            for held, _ in self._running.values():
+                room.take(held)
         chosen: dict[str, Waiting] = {}
-        while len(running) + len(chosen) < self._places:
-            found = self._rows.due(
-                self._places + len(chosen),
-                receivers=[name for name, count in receivers.items() if count >= PER_RECEIVER],
-                accounts=[name for name, count in accounts.items() if 2 * count >= self._places],
-            )
+        while room.free:
+            found = self._rows.due(self._places + len(chosen), without=room.full())
             before = len(chosen)
             for waiting in found:
-                full = (
-                    len(running) + len(chosen) >= self._places
-                    or receivers[waiting.receiver] >= PER_RECEIVER
-                    or 2 * accounts[waiting.account] >= self._places
-                )
-                if not full and waiting.id not in chosen:
+                if waiting.id not in chosen and room.has_one_for(waiting):
                     chosen[waiting.id] = waiting
-                    receivers[waiting.receiver] += 1
-                    accounts[waiting.account] += 1
+                    room.take(waiting)
             if len(chosen) == before:
                 break
         return list(chosen.values())
@@ -167,6 +157,36 @@ class Deliverer:
                 if clock.steady() >= until or self._cancel.wait(1.0):
                     _log.warning("webhook_outcome_lost", delivery=held.id, reason=error.message)
                     return
+
+
+class _Room:
+    """Counts the attempts that run, in all and by what they have in common."""
+
+    def __init__(self, places: int) -> None:
+        self.free = places
+        self._most = {
+            "webhook_id": PER_WEBHOOK,
+            "receiver": max(1, places // 4),
+            "account": max(1, places // 2),
+        }
+        self._taken: dict[str, Counter[str]] = {name: Counter() for name in self._most}
+
+    def take(self, one: Waiting | Held) -> None:
+        self.free -= 1
+        for name, counts in self._taken.items():
+            counts[getattr(one, name)] += 1
+
+    def has_one_for(self, one: Waiting) -> bool:
+        return self.free > 0 and all(
+            counts[getattr(one, name)] < self._most[name] for name, counts in self._taken.items()
+        )
+
+    def full(self) -> dict[str, list[str]]:
+        """Of which webhooks, receivers and accounts nothing more may be started, by the names of the columns."""
+        return {
+            name: [key for key, count in counts.items() if count >= self._most[name]]
+            for name, counts in self._taken.items()
+        }
 
 
 def _complaint(status: int) -> str | None:

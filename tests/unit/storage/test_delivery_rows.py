@@ -307,10 +307,10 @@ def test_receivers_and_accounts_can_be_left_out_and_the_longest_due_comes_first(
     case.ends(Ended(account="other"))
     assert [one.receiver for one in case.rows.due(2)] == ["slow.example:443"] * 2
     assert len(slow) == 3
-    (quick,) = case.rows.due(10, receivers={"slow.example:443"})
+    (quick,) = case.rows.due(10, without={"receiver": ["slow.example:443"]})
     assert (quick.receiver, quick.account) == ("quick.example:8443", "other")
-    assert case.rows.due(10, accounts={"acme"}) == (quick,)
-    assert case.rows.due(10, accounts={"acme"}, receivers={quick.receiver}) == ()
+    assert case.rows.due(10, without={"account": ["acme"], "receiver": []}) == (quick,)
+    assert case.rows.due(10, without={"account": ["acme"], "webhook_id": [quick.webhook_id]}) == ()
 
 
 def test_a_clock_that_jumps_back_stalls_nothing(case: Case) -> None:

@@ -19,7 +19,7 @@ from kinoscribe.storage.database import Database
 from kinoscribe.storage.delivery_log import Delivery, DeliveryLog
 from kinoscribe.storage.delivery_rows import DeliveryRows
 from kinoscribe.storage.webhook_rows import WebhookRows
-from kinoscribe.tasks.deliver import PER_RECEIVER, Deliverer
+from kinoscribe.tasks.deliver import PER_WEBHOOK, Deliverer
 
 Answer = Callable[[str, Cancel], int]
 
@@ -75,8 +75,8 @@ class World:
         self.hooks = WebhookRows(database)
         self.receivers = Receivers()
 
-    def hook(self, host: str, account: str = "acme") -> None:
-        self.hooks.add(account, f"https://{host}/hook", EVENTS, most=1000)
+    def hook(self, host: str, account: str = "acme", path: str = "hook") -> None:
+        self.hooks.add(account, f"https://{host}/{path}", EVENTS, most=1000)
 
     def ends(self, account: str = "acme") -> Ended:
         return put(self.database, self.rows, Ended(account=account))
@@ -179,12 +179,34 @@ def test_a_receiver_that_hangs_delays_no_other_and_gets_two_at_once(world: World
         world.ends()
     world.hook("quick.example")
     with world.delivering():
-        assert until(lambda: world.receivers.count("slow.example") == PER_RECEIVER)
+        assert until(lambda: world.receivers.count("slow.example") == PER_WEBHOOK)
         for _ in range(20):
             world.ends()
         assert until(lambda: world.receivers.count("quick.example") == 20, 10)
-    assert world.receivers.count("slow.example") == PER_RECEIVER
-    assert world.receivers.most["slow.example"] == PER_RECEIVER
+    assert world.receivers.count("slow.example") == PER_WEBHOOK
+    assert world.receivers.most["slow.example"] == PER_WEBHOOK
+
+
+def test_a_host_of_several_webhooks_gets_a_quarter_of_the_places_and_a_slow_one_leaves_the_others_theirs(
+    world: World,
+) -> None:
+    def by_path(url: str, cancel: Cancel) -> int:
+        return hangs(url, cancel) if "slow" in url else 200
+
+    world.receivers.answers["both.example"] = by_path
+    world.receivers.answers["dead.example"] = hangs
+    world.hook("both.example", path="slow")
+    world.hook("both.example", path="quick")
+    for number in range(5):
+        world.hook("dead.example", path=f"{number}")
+    for _ in range(6):
+        world.ends()
+    with world.delivering(places=32):
+        assert until(lambda: world.receivers.count("both.example/quick") == 6, 10)
+        assert until(lambda: world.receivers.at_once.get("dead.example", 0) == 8)
+        time.sleep(0.7)
+    assert world.receivers.most["dead.example"] == 8
+    assert world.receivers.count("both.example/slow") == PER_WEBHOOK
 
 
 def test_an_account_whose_receivers_all_hang_delays_no_other_account(world: World) -> None:
