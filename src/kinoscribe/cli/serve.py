@@ -19,6 +19,7 @@ from kinoscribe.cli.weights_wanted import bring_weights
 from kinoscribe.settings import Settings
 from kinoscribe.storage.data_folder import DataFolder
 
+_COMMAND = (sys.executable, "-m", "kinoscribe.cli.main")
 _API_PATIENCE = 13.0
 
 
@@ -62,8 +63,11 @@ def serve(
 
 def programs(settings: Settings, listening: int) -> list[Program]:
     """The api first: while its last answers are made, the worker still collects the evidence they need."""
-    api = Program("api", ["api", "--listening", str(listening)], _API_PATIENCE, (listening,))
-    return [api, Program("work", ["work"], settings.drain_seconds)]
+    api = [*_COMMAND, "api", "--listening", str(listening)]
+    return [
+        Program("api", api, _API_PATIENCE, (listening,)),
+        Program("work", [*_COMMAND, "work"], settings.drain_seconds),
+    ]
 
 
 def children_environment(chosen: Mapping[str, object]) -> dict[str, str]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -30,7 +29,7 @@ class Program:
     """One command that is kept running. `patience`: seconds it may take to end before it is hurried."""
 
     name: str
-    arguments: Sequence[str]
+    command: Sequence[str]
     patience: float
     descriptors: tuple[int, ...] = ()
 
@@ -38,7 +37,7 @@ class Program:
 class Supervisor:
     """Runs `programs` until it is told to end. They are ended one after another, in the order given.
 
-    Each gets `--lifeline N` after its arguments, the descriptor of a pipe that closes when the supervisor dies.
+    Each gets `--lifeline N` after its command, the descriptor of a pipe that closes when the supervisor dies.
     SIGTERM asks a program to end, SIGINT after it asks it to hurry.
     """
 
@@ -111,20 +110,22 @@ class _Kept:
         self._wait: float | None = None
 
     def start(self) -> None:
-        lifeline = Lifeline()
-        self._process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "kinoscribe.cli.main", *self.program.arguments),
-                *("--lifeline", str(lifeline.childs_end)),
-            ],
-            stdin=subprocess.DEVNULL,
-            env=self._environment,
-            pass_fds=(*self.program.descriptors, lifeline.childs_end),
-            process_group=0,  # Ctrl-C at a terminal reaches the supervisor alone, which ends the others in turn
-        )
-        lifeline.handed_over()
-        self._lifeline = lifeline
+        """Raises `OSError` when the system has no room for a process."""
         self._started = clock.steady()
+        lifeline = self._lifeline = Lifeline()
+        try:
+            self._process = subprocess.Popen(
+                [*self.program.command, "--lifeline", str(lifeline.childs_end)],
+                stdin=subprocess.DEVNULL,
+                env=self._environment,
+                pass_fds=(*self.program.descriptors, lifeline.childs_end),
+                process_group=0,  # Ctrl-C at a terminal reaches the supervisor alone: it ends the others in turn
+            )
+        except OSError:
+            self._forget()
+            raise
+        finally:
+            lifeline.handed_over()
         self.due = FOR_EVER
 
     def begin(self) -> None:
@@ -135,24 +136,29 @@ class _Kept:
         """Looks whether the process has died, and if so, when the next one is due. True when a setting is to blame."""
         if self._process is None or self.alive():
             return False
-        status, lived = self._process.returncode, clock.steady() - self._started
+        status = self._process.returncode
         self._forget()
-        self._wait = next_wait(self._wait, lived)
-        self.due = clock.steady() + self._wait
-        _log.error(
-            "process_ended",
-            program=self.program.name,
-            how=_how(status),
-            lived=round(lived, 1),
-            restart_in=self._wait,
-        )
+        self._put_off(_how(status))
         return status == USAGE
 
     def restart(self) -> None:
-        """Starts the program again when that is due."""
-        if clock.steady() >= self.due:
+        """Starts the program again when that is due. A machine that has no room for a process now may have it later."""
+        if clock.steady() < self.due:
+            return
+        try:
             self.start()
+        except OSError as error:
+            self._put_off(f"could not be started: {error.strerror}")
+        else:
             self.begin()
+
+    def _put_off(self, how: str) -> None:
+        lived = clock.steady() - self._started
+        self._wait = next_wait(self._wait, lived)
+        self.due = clock.steady() + self._wait
+        _log.error(
+            "process_ended", program=self.program.name, how=how, lived=round(lived, 1), restart_in=self._wait
+        )
 
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None

@@ -63,12 +63,12 @@ class _Listener:
         self._worker.stop()
 
     def _listen(self) -> None:
-        stopping = False
+        seen: list[int] = []
         while True:
             for number in self._signals.next():
-                if number == signal.SIGINT and stopping:
-                    self.hurry()
-                elif not stopping:
+                seen.append(number)
+                if len(seen) == 1:
                     self.interrupted = number == signal.SIGINT
                     self._worker.stop()
-                stopping = True
+                elif signal.SIGINT in seen:  # signals that come at the same moment come in any order
+                    self.hurry()
