@@ -16,7 +16,7 @@ import numpy as np
 from kinoscribe.evidence.thumbs import Difference, Planes, difference, mean_difference, plain
 from kinoscribe.notes import Shot
 
-VERSION = "1"
+VERSION = "2"
 
 _AROUND = 0.5
 _BACK = 0.5
@@ -26,6 +26,9 @@ _QUIET = 0.25
 _MIN_SHOT = 0.3
 _LONG_PAUSE = 2.0
 _FEW_EDGES = 0.2
+# Of a slide with a title and one line a quarter of the edges goes, over a fifth of the height;
+# two lines of a caption reach over an eighth of it.
+_GONE, _OVER = 0.25, 0.2
 _FADE = 0.8
 _HALF_WIDTHS = (0.3, 0.5, 0.8, 1.1)
 
@@ -79,6 +82,12 @@ class ShotFinder:
         while self._next < len(self._frames):
             self._judge(self._next)
             self._next += 1
+        if (
+            self._pause is not None
+            and end - self._pause.start > _LONG_PAUSE
+            and not plain(self._pause.before)
+        ):
+            self.changes.append(Change(self._pause.start, "cut", 50.0))
         return shots_between(settle(self.changes), start, end)
 
     def _known(self, index: int, now: float) -> bool:
@@ -92,6 +101,8 @@ class ShotFinder:
 
     def _judge(self, index: int) -> None:
         if index == 0:
+            first = self._frames[0]
+            self._pause = _Pause(first.time, first.planes) if first.plain else None
             return
         frames = list(self._frames)
         here, before = frames[index], frames[index - 1]
@@ -152,7 +163,7 @@ def _only_the_light(found: Difference) -> bool:
 def _is_replaced(found: Difference, step: float, usual: float, loudest: float) -> bool:
     """On a still picture: what stood there is gone, over more than a line or two."""
     still = usual < 0.12 * step and step >= 2.0 * loudest
-    return still and found.lost >= 0.3 and found.height >= 0.25 and found.alike < 0.8
+    return still and found.lost >= _GONE and found.height >= _OVER and found.alike < 0.8
 
 
 def _comes_back(frames: Sequence[_Frame], index: int, found: Difference) -> bool:
@@ -225,8 +236,11 @@ def _fullest(frames: Sequence[_Frame], start: float, end: float) -> Planes:
 
 def _around_pause(pause: _Pause, end: float, after: Planes) -> list[Change]:
     """One change inside a short pause between two scenes, two around a long one, none when the scene goes on."""
+    if plain(pause.before):  # nothing came before it
+        long = end - pause.start > _LONG_PAUSE
+        return [Change(end, "cut", 50.0)] if long and not plain(after) else []
     found = difference(pause.before, after)
-    if plain(pause.before) or found.mean < 4.0 or (_only_the_light(found) and found.relit > 0.8):
+    if found.mean < 4.0 or (_only_the_light(found) and found.relit > 0.8):
         return []
     if end - pause.start > _LONG_PAUSE:
         return [Change(pause.start, "cut", 50.0), Change(end, "cut", 50.0)]

@@ -96,6 +96,19 @@ def test_a_fade_at_either_end_is_no_new_shot() -> None:
     assert cuts_in([A] * 30 + [mix(A, BLACK, n / 15) for n in range(16)] + [BLACK] * 20) == []
 
 
+def test_a_long_black_end_is_a_shot_of_its_own_and_so_is_a_long_black_begin() -> None:
+    assert cuts_in([A] * 30 + [BLACK] * 40) == [(2.4, "cut")]
+    assert cuts_in([BLACK] * 40 + [A] * 30) == [(3.2, "cut")]
+    assert cuts_in([BLACK] * 20 + [A] * 30) == []
+
+
+def test_a_slide_of_a_title_and_one_line_gives_way_to_another() -> None:
+    foot = ["", "", "", "", "Part two of it, second"]
+    first, second = slide("Recap", ["ice", *foot]), slide("Questions", ["", *foot])
+    deck = [first] * 20 + [second] * 20
+    assert cuts_in(deck, noise=0) == [(1.6, "cut")]
+
+
 @pytest.mark.parametrize("paper", [255, 30])
 def test_a_new_slide_is_a_cut_and_a_new_bullet_is_none(paper: int) -> None:
     ink = 255 - paper
