@@ -13,7 +13,7 @@ from kinoscribe.storage.api_key_rows import Account
 from kinoscribe.storage.rate_rows import Counter, RateRows
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Spending:
     """What one call may still spend. Without limits it takes everything and tells nothing."""
 
@@ -23,7 +23,7 @@ class Spending:
     refusal: TooManyRequests | None = None
 
     def headers(self) -> dict[str, str]:
-        """For every answer to the call, also to one that is refused."""
+        """For every answer to the call, also to one that is refused; as of now, so ask late."""
         return limit_headers(self.states)
 
     def check(self) -> None:
@@ -34,10 +34,15 @@ class Spending:
     def reserve(self, seconds: float) -> None:
         """Counts the length of the window that is about to be analysed. Raises `TooManyRequests` if it does not fit.
 
-        Uses the database: call it in a thread.
+        The call is then not counted at all. Uses the database: call it in a thread.
         """
-        if self.rates is not None and self.counters:
+        limited = any(one.limit.kind.dimension == "seconds" for one in self.counters)
+        if self.rates is None or not limited:
+            return
+        try:
             self.rates.reserve(self.counters, math.ceil(seconds))
+        finally:
+            self.states = self.rates.states(self.counters)
 
     def charge(self, *, seconds: float = 0.0, tokens: int = 0) -> None:
         """Counts what was used, whether it fits or not. Uses the database: call it in a thread."""

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, case, delete, literal, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, case, delete, literal, not_, or_, select, update
 from sqlalchemy.dialects.postgresql import insert  # ON CONFLICT is written alike on SQLite
 
 from kinoscribe import clock
+from kinoscribe.contract.errors import TooManyRequests
 from kinoscribe.contract.rate_limits import Category, Dimension, LimitState, RateLimit, refusal
 from kinoscribe.storage.database import Database
 from kinoscribe.storage.instants import Clock, moment
@@ -87,13 +88,25 @@ class RateRows:
         return tuple(states)
 
     def reserve(self, counters: Sequence[Counter], seconds: int) -> None:
-        """Counts seconds of video that are about to be analysed. Raises `TooManyRequests` when they do not fit."""
+        """Counts seconds of video that are about to be analysed.
+
+        Raises `TooManyRequests` when they do not fit; the request is then not counted either.
+        """
         wanted = [one for one in counters if one.limit.kind.dimension == "seconds"]
-        if wanted:
+        if not wanted:
+            return
+        try:
             with self._database.writing() as db:
                 now = moment(db, self._clock)
                 for one in wanted:
                     _take(db, one, seconds, now)
+        except TooManyRequests:
+            with self._database.writing() as db:
+                now = moment(db, self._clock)
+                for one in counters:
+                    if one.limit.kind.dimension == "requests":
+                        _give_back(db, one, now)
+            raise
 
     def charge(self, counters: Sequence[Counter], *, seconds: int = 0, tokens: int = 0) -> None:
         """Counts what was used already, whether it fits or not."""
@@ -188,16 +201,27 @@ def _add(db: Connection, one: Counter, amount: int, now: datetime, *, most: int 
     return None if row is None else LimitState(one.limit, row.used, row.began_at + _window(one.limit))
 
 
+def _give_back(db: Connection, one: Counter, now: datetime) -> None:
+    """Takes one request out of the window it was counted in, unless that is over."""
+    counted = update(rate_counters).where(*_row(one), not_(_over(one.limit, now)), rate_counters.c.used > 0)
+    db.execute(counted.values(used=rate_counters.c.used - 1))
+
+
 def _state(db: Connection, one: Counter, now: datetime) -> LimitState:
-    query = select(rate_counters.c.used, rate_counters.c.began_at).where(
-        rate_counters.c.subject == one.subject,
-        rate_counters.c.category == one.limit.category,
-        rate_counters.c.name == one.limit.name,
-    )
+    query = select(rate_counters.c.used, rate_counters.c.began_at).where(*_row(one))
     row = db.execute(query).one_or_none()
     if row is None or not now - _window(one.limit) < row.began_at <= now + _OUT_OF_STEP:
         return LimitState(one.limit, 0, now + _window(one.limit))
     return LimitState(one.limit, row.used, row.began_at + _window(one.limit))
+
+
+def _row(one: Counter) -> tuple[ColumnElement[bool], ...]:
+    counted = rate_counters.c
+    return (
+        counted.subject == one.subject,
+        counted.category == one.limit.category,
+        counted.name == one.limit.name,
+    )
 
 
 def _over(limit: RateLimit, now: datetime) -> ColumnElement[bool]:

@@ -72,12 +72,24 @@ def test_a_window_that_does_not_fit_is_refused_when_its_length_is_known(database
     limits = limited(database, "analyze:dph=1")
     spending = enter(limits)
     spending.reserve(30.2)
+    assert spending.headers()["X-RateLimit-Duration-Remaining"] == "0", "29 seconds are no whole minute"
     with pytest.raises(TooManyRequests):
         spending.reserve(29.5)
     assert enter(limits).headers()["X-RateLimit-Duration-Remaining"] == "0"
     spending.reserve(29)
     with pytest.raises(TooManyRequests):
         enter(limits).check()
+
+
+def test_what_was_reserved_shows_in_the_headers(database: Database) -> None:
+    limits = limited(database, "analyze:dph=10", "analyze:rpm=5")
+    spending = enter(limits)
+    assert spending.headers()["X-RateLimit-Duration-Remaining"] == "10"
+    spending.reserve(90)
+    assert spending.headers()["X-RateLimit-Duration-Remaining"] == "8"
+    with pytest.raises(TooManyRequests):
+        spending.reserve(601)
+    assert spending.headers()["X-RateLimit-Request-Remaining"] == "5", "refused, and so not counted"
 
 
 def test_tokens_are_charged_when_they_are_known_and_shut_the_next_call_out(database: Database) -> None:

@@ -192,6 +192,23 @@ def test_seconds_fit_or_are_refused_and_are_not_counted_then(make: Callable[...,
     assert case.rows.states(case.counters())[0].left == 0
 
 
+def test_a_call_whose_seconds_do_not_fit_is_not_counted_at_all(make: Callable[..., Case]) -> None:
+    case = make("analyze:dph=1", "analyze:rpm=2", "analyze:rpd=9")
+    for _ in range(5):
+        case.enter()
+        with pytest.raises(TooManyRequests):
+            case.rows.reserve(case.counters(), 61)
+    dph, rpd, rpm = case.rows.states(case.counters())
+    assert (dph.used, rpd.used, rpm.used) == (0, 0, 0)
+    case.enter()
+    case.on(60)
+    with pytest.raises(TooManyRequests):
+        case.rows.reserve(case.counters(), 61)
+    assert [state.used for state in case.rows.states(case.counters())] == [0, 0, 0]
+    case.enter()
+    assert [state.used for state in case.rows.states(case.counters())] == [0, 1, 1]
+
+
 def test_what_never_fits_is_refused_also_in_a_new_window(make: Callable[..., Case]) -> None:
     case = make("analyze:dph=1")
     for _ in range(2):
