@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from kinoscribe import clock, ids
 from kinoscribe.contract.video import VideoFacts
 from kinoscribe.storage.blobs import Blobs, Stored
 from kinoscribe.storage.contents import Contents
 from kinoscribe.storage.database import Database
+from kinoscribe.storage.idempotency_rows import TRIES, IdempotencyRows, Once, Replay
 from kinoscribe.storage.tables import assets
 
 Status = Literal["processing", "ready", "failed"]
@@ -73,6 +76,7 @@ class AssetRows:
     def __init__(self, database: Database, blobs: Blobs) -> None:
         self._database = database
         self._contents = Contents(database, blobs)
+        self._answers = IdempotencyRows(database)
 
     def add(
         self,
@@ -86,30 +90,41 @@ class AssetRows:
         url: str | None = None,
     ) -> Asset:
         """A new asset in `processing`, with the file `stored` or a `url` to fetch it from. Raises `StorageFull`."""
-        made = Asset(
-            id=ids.new_object_id(),
-            account=account,
-            method=method,
-            status="processing",
-            filename=filename,
-            file_type=file_type,
-            kind=None,
-            url=url,
-            content=stored.sha256 if stored else None,
-            size=stored.bytes if stored else None,
-            duration=None,
-            technical=None,
-            facts=None,
-            user_metadata=user_metadata or None,
-            error=None,
-            created_at=clock.now(),
-        )
-        values = {name: getattr(made, name) for name in _NAMES}
+        made = _new(account, method, filename, file_type, user_metadata, stored, url)
         with self._database.writing() as db:
-            db.execute(insert(assets).values(**values, filename_folded=filename.casefold()))
+            self._insert(db, made)
             if stored is not None:
                 self._contents.keep(db, stored)
         return made
+
+    def add_once(
+        self,
+        account: str,
+        once: Once[Asset],
+        *,
+        method: str,
+        filename: str,
+        file_type: str,
+        user_metadata: Metadata | None = None,
+        stored: Stored | None = None,
+        url: str | None = None,
+    ) -> Asset | Replay:
+        """`add`, or the answer that the same request had before: then there is no second asset.
+
+        Raises `IdempotencyKeyReused` and `StorageFull`; then nothing was kept.
+        """
+        made = _new(account, method, filename, file_type, user_metadata, stored, url)
+        for left in reversed(range(TRIES)):
+            with suppress(IntegrityError) if left else nullcontext(), self._database.writing() as db:
+                replay = self._answers.look(db, account, once)
+                if replay is not None:
+                    return replay
+                self._insert(db, made)
+                self._answers.keep(db, account, once, made)
+                if stored is not None:
+                    self._contents.keep(db, stored)
+                return made
+        raise AssertionError
 
     def get(self, account: str, asset_id: str) -> Asset | None:
         with self._database.reading() as db:
@@ -205,9 +220,42 @@ class AssetRows:
         """Removes contents that no asset and no task refers to, left by a process that died; says how many."""
         return self._contents.sweep()
 
+    def _insert(self, db: Connection, made: Asset) -> None:
+        values = {name: getattr(made, name) for name in _NAMES}
+        db.execute(insert(assets).values(**values, filename_folded=made.filename.casefold()))
+
 
 _SHOWN = tuple(column for column in assets.c if column.name != "filename_folded")
 _NAMES: Collection[str] = tuple(column.name for column in _SHOWN)
+
+
+def _new(
+    account: str,
+    method: str,
+    filename: str,
+    file_type: str,
+    user_metadata: Metadata | None,
+    stored: Stored | None,
+    url: str | None,
+) -> Asset:
+    return Asset(
+        id=ids.new_object_id(),
+        account=account,
+        method=method,
+        status="processing",
+        filename=filename,
+        file_type=file_type,
+        kind=None,
+        url=url,
+        content=stored.sha256 if stored else None,
+        size=stored.bytes if stored else None,
+        duration=None,
+        technical=None,
+        facts=None,
+        user_metadata=user_metadata or None,
+        error=None,
+        created_at=clock.now(),
+    )
 
 
 def _owned(account: str, asset_id: str) -> tuple[ColumnElement[bool], ...]:

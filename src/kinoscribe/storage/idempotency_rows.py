@@ -14,6 +14,7 @@ from kinoscribe.storage.tables import idempotency_keys as keys
 
 Made = TypeVar("Made")
 
+TRIES = 3  # how often a transaction is done that another with the same key may cross
 _KEPT = 24 * 3600.0  # seconds
 
 

@@ -108,6 +108,7 @@ tasks = Table(
     tables,
     Column("id", String(24), primary_key=True),
     Column("account", String(64), nullable=False),
+    Column("key_id", String(24)),
     Column("custom_id", String(64)),
     Column("batch_id", String(24)),
     Column("status", String(16), nullable=False),

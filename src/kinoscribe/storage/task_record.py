@@ -28,13 +28,14 @@ class Claim:
 class Task:
     """One task. `request` is what was sent, as JSON text; `params` and `source` are what is shown of it.
 
-    `attempt` counts how often it was claimed, `strikes` how many attempts count against it. `run_at` is the moment
-    before which it must wait. Until the end, `error_code` and `error_message` say why the last attempt failed.
-    `duration` is in seconds, `done` a share from 0 to 1.
+    `key_id` is the API key it came with. `attempt` counts how often it was claimed, `strikes` how many attempts
+    count against it. `run_at` is the moment before which it must wait. Until the end, `error_code` and
+    `error_message` say why the last attempt failed. `duration` is in seconds, `done` a share from 0 to 1.
     """
 
     id: str
     account: str
+    key_id: str | None
     custom_id: str | None
     batch_id: str | None
     status: Status

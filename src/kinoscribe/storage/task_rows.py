@@ -14,7 +14,7 @@ from kinoscribe.contract.errors import ApiError, TaskCannotBeCanceled, TaskCanno
 from kinoscribe.storage.blobs import Blobs, Stored
 from kinoscribe.storage.contents import Contents
 from kinoscribe.storage.database import Database
-from kinoscribe.storage.idempotency_rows import IdempotencyRows, Once
+from kinoscribe.storage.idempotency_rows import TRIES, IdempotencyRows, Once
 from kinoscribe.storage.queue_room import QueueLimits, QueueRoom
 from kinoscribe.storage.tables import assets, task_files, tasks
 from kinoscribe.storage.task_record import (
@@ -45,7 +45,6 @@ __all__ = (
 
 # A moment that has passed by every clock, also by one that was set back.
 AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
-_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +71,7 @@ class NewTask:
     assets: tuple[tuple[str, str], ...] = ()
     priority: int = 0
     batch_id: str | None = None
+    key_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ class TaskRows:
         Raises `IdempotencyKeyReused`, `QueueFull` and `StorageFull`; then nothing was kept.
         """
         kept = [stored.sha256 for _, stored in new.files]
-        for left in reversed(range(_TRIES)):
+        for left in reversed(range(TRIES)):
             try:
                 submitted = self._submit(new, limits, once)
             except IntegrityError:  # the same request came at the same moment, and was the first to end

@@ -1,21 +1,24 @@
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Barrier
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
 
 from kinoscribe import clock
-from kinoscribe.contract.errors import StorageFull
+from kinoscribe.contract.errors import IdempotencyKeyReused, StorageFull
 from kinoscribe.contract.video import VideoFacts
 from kinoscribe.ids import is_object_id
 from kinoscribe.storage.asset_rows import Asset, AssetFilter, AssetRows, Examined
 from kinoscribe.storage.blobs import Blobs
 from kinoscribe.storage.database import Database
+from kinoscribe.storage.idempotency_rows import Once, Replay
 from kinoscribe.storage.tables import assets
 
 FACTS = VideoFacts(
@@ -41,8 +44,8 @@ EVERYTHING = AssetFilter()
 
 
 class Shelf:
-    def __init__(self, folder: Path) -> None:
-        self.database = Database(f"sqlite:///{folder / 'rows.db'}")
+    def __init__(self, folder: Path, url: str | None = None) -> None:
+        self.database = Database(url or f"sqlite:///{folder / 'rows.db'}")
         self.database.migrate()
         self.blobs = Blobs(folder)
         self.rows = AssetRows(self.database, self.blobs)
@@ -263,6 +266,54 @@ def test_facts_of_an_older_form_are_as_good_as_none(shelf: Shelf) -> None:
     assert found.facts is None
 
 
+def test_the_same_upload_sent_many_times_at_once_makes_one_asset(database_url: str, tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path, database_url)
+    once: Once[Asset] = Once("POST /assets", "k", "digest", 201, lambda asset: {"_id": asset.id})
+    together = Barrier(6)
+
+    def post(number: int) -> Asset | Replay:
+        with shelf.blobs.begin() as incoming:
+            incoming.write(b"%d" % number)
+            stored = incoming.finish()
+            together.wait()
+            return shelf.rows.add_once(
+                "a", once, method="direct", filename="x", file_type="video/mp4", stored=stored
+            )
+
+    with ThreadPoolExecutor(6) as threads:
+        answers = list(threads.map(post, range(6)))
+    (made,) = [answer for answer in answers if isinstance(answer, Asset)]
+    assert [answer for answer in answers if answer != made] == [Replay(201, {"_id": made.id})] * 5
+    assert shelf.ids() == [made.id]
+    assert list(shelf.blobs.kept()) == [made.content]
+    with pytest.raises(IdempotencyKeyReused):
+        shelf.rows.add_once("a", replace(once, digest="other"), method="url", filename="x", file_type="x")
+    shelf.close()
+
+
+def test_names_and_changes_are_kept_alike_on_both_databases(database_url: str, tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path, database_url)
+    odd = shelf.add(filename="a\0bGroße.MP4", user_metadata={"\0": "\ud83d \0"})
+    assert shelf.ids(AssetFilter(filename="GROSSE.mp4")) == [odd.id]
+    assert shelf.ids(AssetFilter(asset_ids=("\0", "f" * 500))) == []
+    found = shelf.rows.get("a", odd.id)
+    assert found is not None
+    assert found.user_metadata == {"\0": "\ud83d \0"}
+
+    def put(number: int) -> None:
+        shelf.rows.change_metadata("a", odd.id, lambda old: {**old, str(number): number})
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(put, range(12)))
+    found = shelf.rows.get("a", odd.id)
+    assert found is not None
+    assert found.user_metadata is not None
+    assert len(found.user_metadata) == 13
+    assert shelf.rows.remove("a", odd.id)
+    assert list(shelf.blobs.kept()) == []
+    shelf.close()
+
+
 def test_what_is_kept_outlives_the_process(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path)
     asset = shelf.add()
@@ -287,6 +338,7 @@ def long_lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
 WORDS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12)
 
 
+@settings(deadline=None)
 @given(name=WORDS, part=WORDS)
 def test_a_name_is_found_by_any_part_in_any_case_and_by_nothing_else(
     long_lived: Shelf, name: str, part: str

@@ -73,6 +73,7 @@ def test_a_new_task_waits_and_is_shown_as_it_was_sent(desk: Desk) -> None:
         duration=12.5,
         priority=7,
         batch_id="b" * 24,
+        key_id="c" * 24,
     )
     submitted = desk.rows.submit(sent, limits=ROOMY)
     task = submitted.task

@@ -19,6 +19,7 @@ def upgrade() -> None:
         "tasks",
         sa.Column("id", sa.String(24), nullable=False),
         sa.Column("account", sa.String(64), nullable=False),
+        sa.Column("key_id", sa.String(24)),
         sa.Column("custom_id", sa.String(64)),
         sa.Column("batch_id", sa.String(24)),
         sa.Column("status", sa.String(16), nullable=False),
