@@ -190,10 +190,3 @@ def test_a_supervisor_at_rest_does_nothing(tmp_path: Path) -> None:
         before = process.num_ctx_switches().voluntary
         time.sleep(1.0)
         assert process.num_ctx_switches().voluntary - before <= 2
-        assert not [
-            name for name in ("onnxruntime", "cv2", "fastapi", "sqlalchemy") if _loaded(process, name)
-        ]
-
-
-def _loaded(process: psutil.Process, library: str) -> bool:
-    return any(library in mapped.path for mapped in process.memory_maps())

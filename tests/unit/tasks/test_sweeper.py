@@ -1,0 +1,27 @@
+"""Everything is swept at the start and then again and again, whatever one of the sweeps meets."""
+
+import threading
+
+from kinoscribe.contract.errors import DatabaseUnavailable
+from kinoscribe.tasks.sweeper import Sweeper
+
+
+def test_every_sweep_is_made_again_and_again_also_after_a_failure() -> None:
+    swept = threading.Semaphore(0)
+
+    def away() -> int:
+        raise DatabaseUnavailable
+
+    def sweep() -> int:
+        swept.release()
+        return 1
+
+    sweeper = Sweeper(away, sweep, every=0.01)
+    sweeper.start()
+    for _ in range(3):
+        assert swept.acquire(timeout=10)
+    sweeper.stop()
+
+
+def test_one_that_was_never_started_can_be_stopped() -> None:
+    Sweeper(lambda: 0).stop()
