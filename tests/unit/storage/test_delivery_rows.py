@@ -167,6 +167,18 @@ def test_attempts_follow_the_schedule_and_end_with_it(case: Case) -> None:
     assert logged.tries[0].at == NOON - timedelta(seconds=0.5)
 
 
+@pytest.mark.parametrize(
+    ("status", "delivered"), [(200, True), (299, True), (199, False), (300, False), (404, False)]
+)
+def test_only_statuses_of_success_are_a_delivery(case: Case, status: int, delivered: bool) -> None:
+    case.hook()
+    case.ends()
+    assert case.rows.settle(case.take()[0], Outcome(status, "It said so.", 0.1))
+    (logged,), _ = case.log.page("acme", page=1, limit=10)
+    assert (logged.delivered, logged.ended_at is not None) == (delivered, delivered)
+    assert (logged.last_error is None) == delivered
+
+
 def test_a_late_success_takes_the_error_away(case: Case) -> None:
     case.hook()
     task = case.ends()
