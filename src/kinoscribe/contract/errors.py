@@ -185,7 +185,7 @@ class EngineFailed(ApiError):
 class AnalysisFailed(ApiError):
     """A segmentation that reached a limit (contract 7.1): `reason` names which one and what to change."""
 
-    code, status = "analysis_failed", 500
+    code, status = "analysis_limit_reached", 500
     sentence = "analysis failed: {reason}"
 
 
