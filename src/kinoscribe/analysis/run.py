@@ -1,6 +1,6 @@
 """Turns a request into an answer: `prepare` does all that may refuse it, `events` says all that follows."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
@@ -11,6 +11,7 @@ from kinoscribe import clock, ids
 from kinoscribe.analysis.admit import admit, named_source
 from kinoscribe.analysis.answer import answer
 from kinoscribe.analysis.job import Job, Kept, KeptHere, Spent
+from kinoscribe.analysis.pictures import read_pictures
 from kinoscribe.analysis.receipt import Looked, Stopwatch, receipt_body
 from kinoscribe.analysis.segment import segment
 from kinoscribe.analysis.tools import Tools
@@ -21,6 +22,7 @@ from kinoscribe.contract.events import Ended, Event, Progress, Started
 from kinoscribe.contract.limits import Mode, context_window
 from kinoscribe.contract.sources import Base64Source, VideoSource
 from kinoscribe.evidence.brief import brief
+from kinoscribe.evidence.picture_search import Sample, with_sightings
 from kinoscribe.notes import Notes, within
 from kinoscribe.sources.resolve import Source
 from kinoscribe.tokens import count_tokens
@@ -41,11 +43,13 @@ def prepare(
     source: Source | None = None,
     mode: Mode = "sync",
     kept: Kept | None = None,
+    files: Mapping[str, str] | None = None,
 ) -> Job:
     """Does everything that can refuse the request. Nothing has been said yet.
 
     `source` takes the place of the request's own: a file that no client can name. Only a synchronous request
-    waits for an asset that is still processing. `kept` brings what an earlier attempt has finished.
+    waits for an asset that is still processing. `kept` brings what an earlier attempt has finished, `files` the
+    contents of the files that are kept with a task, by name.
     Raises an `ApiError` of contract sections 2 to 4, or `Canceled`. The caller closes the job.
     """
     stopwatch = Stopwatch()
@@ -60,10 +64,11 @@ def prepare(
         facts = content.facts or tools.facts.of(content.path, content.sha256, cancel)
         stopwatch.lap("probe")
         admitted = admit(request, facts, source.kind, mode, tools.settings.shortest_seconds)
-        needed = count_tokens(_words(request))
+        needed = count_tokens(request.words)
         most = min(context_window(request.model_name), tools.engine.context_tokens)
         if needed >= most:
             raise TokenLimitExceeded
+        pictures = read_pictures(request, account, tools, cancel, files or {})
         looked = Looked(
             source=source.kind,
             content=content.sha256,
@@ -84,20 +89,9 @@ def prepare(
             held=held.pop_all(),
             stopwatch=stopwatch,
             kept=kept or KeptHere(),
+            pictures=pictures,
         )
     raise AssertionError("an ExitStack never swallows")
-
-
-def _words(request: AnalyzeRequest) -> str:
-    """All that the client says in words, which costs tokens."""
-    if request.segmentation is None:
-        return request.prompt_text
-    texts: list[str] = []
-    for definition in request.segmentation.definitions:
-        texts += [definition.id, definition.description]
-        for field in definition.fields:
-            texts += [field.name, field.description, *field.enum]
-    return " ".join(texts)
 
 
 def _without_bytes(source: VideoSource | None) -> VideoSource | None:
@@ -118,8 +112,9 @@ def events(job: Job, tools: Tools) -> Generator[Event, None, None]:
         whole = yield from tools.gatherer.gather(
             job.content.path, job.looked.content, job.looked.facts, job.cancel
         )
-        notes = within(whole, job.looked.start, job.looked.end)
         job.stopwatch.lap("evidence")
+        whole = yield from _with_pictures(job, whole, tools)
+        notes = within(whole, job.looked.start, job.looked.end)
         job.spent.input_tokens += count_tokens(brief(notes))
         yield Progress("answer", 0.0)
         ended = yield from MODES[job.request.analysis_mode](job, notes, tools)
@@ -133,6 +128,18 @@ def events(job: Job, tools: Tools) -> Generator[Event, None, None]:
     yield Progress("answer", 1.0)
     _keep_receipt(job, tools, created, notes, ended, from_store=from_store)
     yield ended
+
+
+def _with_pictures(job: Job, notes: Notes, tools: Tools) -> Generator[Event, None, Notes]:
+    """The notes with where the reference pictures are seen, for an engine that cannot look for them itself."""
+    if not job.pictures or tools.engine.sees_pictures:
+        return notes
+    samples = tuple(Sample(one.name, one.content, one.cutout) for one in job.pictures)
+    found = yield from tools.search.find(
+        job.content.path, job.looked.content, job.looked.facts, samples, job.cancel
+    )
+    job.stopwatch.lap("pictures")
+    return with_sightings(notes, found)
 
 
 def _keep_receipt(
