@@ -29,13 +29,21 @@ Samples = NDArray[np.float32]
 class Listener:
     """Collects the frames of one sound track. Holes up to ten minutes are filled with silence, so that chunks touch."""
 
-    def __init__(self) -> None:
+    def __init__(self, begin: float | None = None) -> None:
+        """With `begin` the first chunk begins at that time, and what is heard before it is dropped."""
+        self._begin = begin
+        self._early = 0
         self._resampler: AudioResampler | None = None
         self._source: tuple[str, str, int] | None = None
         self._due: float | None = None
         self._start = 0.0
         self._ready: list[Samples] = []
         self._count = 0
+
+    @property
+    def next(self) -> float | None:
+        """The time at which the next chunk will begin; `None` when nothing has been heard."""
+        return self._begin if self._due is None else self._start
 
     @property
     def end(self) -> float | None:
@@ -48,7 +56,8 @@ class Listener:
         if length <= 0:
             return
         if self._due is None:
-            self._start = self._due = time if time is not None else 0.0
+            self._set_out(time if time is not None else 0.0)
+        assert self._due is not None
         stray = 0.0 if time is None else time - self._due
         if stray < -_TOLERANCE:
             return
@@ -63,10 +72,19 @@ class Listener:
         self._drain()
         yield from self._chunks(1)
 
+    def _set_out(self, time: float) -> None:
+        """The first frame sets the clock, unless the time to begin at is known."""
+        begin = time if self._begin is None else self._begin
+        self._start, self._due = begin, min(begin, time)
+        self._early = round((begin - self._due) * SAMPLE_RATE)
+
     def _skip(self, hole: float) -> Iterator[Sound]:
         assert self._due is not None
         self._drain()
         self._due += hole
+        self._early = max(0, round((self._start - self._due) * SAMPLE_RATE)) if self._early else 0
+        if self._early:
+            return
         if hole > _LONGEST_FILL:
             yield from self._chunks(1)
             self._start = self._due
@@ -95,6 +113,9 @@ class Listener:
         self._resampler = None
 
     def _add(self, samples: Samples) -> None:
+        early = min(self._early, samples.size)
+        self._early -= early
+        samples = samples[early:]
         if samples.size:
             self._ready.append(samples)
             self._count += samples.size

@@ -11,6 +11,7 @@ from kinoscribe.child import ChildDied, ChildFailed, ChildNotStarted, Children, 
 from kinoscribe.contract.errors import ServiceUnavailable, VideoFileBroken
 from kinoscribe.contract.video import VideoFacts
 from kinoscribe.media.pieces import (
+    Border,
     Cutout,
     FileKind,
     Picture,
@@ -151,7 +152,7 @@ class Decoders:
         try:
             for answer in answers:
                 match answer:
-                    case Thumb() | Picture() | Sound() | Read():
+                    case Thumb() | Picture() | Sound() | Border() | Read():
                         yield answer
                     case Refusal(reason=reason):
                         raise VideoFileBroken(reason=reason)

@@ -44,6 +44,9 @@ class ReadPlan(msgspec.Struct, frozen=True):
     changed, at least `min_gap` and at most `max_gap` seconds apart; the gaps grow when `most_pictures` would not
     be enough for `length`, the seconds the video has by probing (`None`: by its header). `max_side` bounds the
     longer side of a picture. With `min_gap` no smaller than `max_gap` pictures come evenly, whatever they show.
+
+    With `border_every` a `Border` comes about every so many seconds of the video. A pass with its `state` as
+    `resume`, the rest of the plan being the same, brings what came after it.
     """
 
     pictures: bool = True
@@ -56,6 +59,8 @@ class ReadPlan(msgspec.Struct, frozen=True):
     most_pictures: int = 400
     max_side: int = 1280
     length: float | None = None
+    border_every: float | None = None
+    resume: bytes | None = None
 
 
 class Thumb(msgspec.Struct, frozen=True, tag="thumb"):
@@ -99,8 +104,18 @@ class Sound(msgspec.Struct, frozen=True, tag="sound"):
     samples: bytes
 
 
+class Border(msgspec.Struct, frozen=True, tag="border"):
+    """A place to begin at again: no picture or thumb of `time` or later has come yet."""
+
+    time: float
+    state: bytes
+
+
 class Read(msgspec.Struct, frozen=True, tag="read"):
-    """The last piece: where picture and sound ended (`None` when there were none) and what went wrong."""
+    """The last piece: where picture and sound ended (`None` when there were none) and what went wrong.
+
+    `frames` counts the pictures that were looked at in this pass.
+    """
 
     end_of_pictures: float | None
     end_of_sound: float | None
@@ -108,4 +123,4 @@ class Read(msgspec.Struct, frozen=True, tag="read"):
     warnings: tuple[str, ...] = ()
 
 
-Piece = Thumb | Picture | Sound | Read
+Piece = Thumb | Picture | Sound | Border | Read

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import msgspec
 from av.audio.frame import AudioFrame
 from av.error import FFmpegError
 from av.packet import Packet
@@ -15,7 +16,8 @@ from av.video.frame import VideoFrame
 
 from kinoscribe.media.audio import Listener, clip
 from kinoscribe.media.frames import Painter, luma, shape_of
-from kinoscribe.media.pieces import Piece, Read, ReadPlan
+from kinoscribe.media.freeze import freeze, thaw
+from kinoscribe.media.pieces import Border, Piece, Read, ReadPlan
 from kinoscribe.media.sampling import Chooser, Metronome, pace
 from kinoscribe.media.video_file import Unreadable, VideoFile, open_video, packets
 
@@ -34,6 +36,24 @@ def read(path: Path, plan: ReadPlan, max_pixels: int) -> Iterator[Piece]:
         yield from _Pass(video, plan).pieces()
 
 
+class _State(msgspec.Struct):
+    """What a pass has to know to go on from a border: pictures from `time` on, sound from `sound` on.
+
+    `sound` is `None` when none has been heard yet. Where time stamps jump, no place can be sought.
+    """
+
+    time: float
+    sound: float | None
+    jumps: bool
+    chooser: Chooser
+    even: Metronome
+    often: Metronome
+    borders: Metronome
+    end_of_pictures: float | None
+    damaged: int
+    deaf: bool
+
+
 class _Pass:
     def __init__(self, video: VideoFile, plan: ReadPlan) -> None:
         self._video = video
@@ -44,6 +64,7 @@ class _Pass:
         self._even = Metronome(self._pace.min_gap)
         self._often = Metronome(THUMB_GAP)
         self._painter = Painter(video.picture.sample_aspect_ratio, plan.max_side)
+        self._borders = Metronome(plan.border_every or float("inf"))
         self._listener = Listener()
         self._last: float | None = None
         self._due = 0.0
@@ -53,6 +74,33 @@ class _Pass:
         self._damaged = 0
         self._deaf = False
         self._past_end: set[int] = set()
+        self._from, self._seek = plan.start, plan.start
+        if plan.resume is not None:
+            self._resume(thaw(plan.resume, _State))
+
+    def _resume(self, state: _State) -> None:
+        self._chooser, self._even, self._often = state.chooser, state.even, state.often
+        self._borders = state.borders
+        self._listener = Listener(state.sound)
+        self._end_of_pictures, self._damaged, self._deaf = state.end_of_pictures, state.damaged, state.deaf
+        self._from = state.time
+        heard = state.time if self._video.sound is None else state.sound
+        self._seek = None if state.jumps or heard is None else min(state.time, heard)
+
+    def _border(self, time: float) -> Border:
+        state = _State(
+            time=time,
+            sound=self._listener.next,
+            jumps=self._video.timeline.jumps > 0,
+            chooser=self._chooser,
+            even=self._even,
+            often=self._often,
+            borders=self._borders,
+            end_of_pictures=self._end_of_pictures,
+            damaged=self._damaged,
+            deaf=self._deaf,
+        )
+        return Border(time, freeze(state))
 
     def pieces(self) -> Iterator[Piece]:
         broken_off = False
@@ -72,7 +120,7 @@ class _Pass:
             heard = clip(sound, self._plan.start, self._plan.end)
             if heard is not None:
                 yield heard
-        if self._looks and self._frames == 0 and not self._past_end and self._plan.start is None:
+        if self._looks and self._frames == 0 and not self._past_end and self._from is None:
             raise Unreadable("None of its pictures can be decoded.")
         warnings = tuple(self._warnings(broken_off))
         yield Read(self._end_of_pictures, self._listener.end, self._frames, warnings)
@@ -81,7 +129,7 @@ class _Pass:
         codec = self._video.picture.codec_context
         codec.thread_type = "AUTO"
         codec.thread_count = min(_MOST_THREADS, (os.cpu_count() or 1) + 1)
-        container, start = self._video.container, self._plan.start
+        container, start = self._video.container, self._seek
         if start is None or container.format.name.partition(",")[0] not in _SEEKABLE:
             return
         try:
@@ -140,8 +188,10 @@ class _Pass:
             return
         plan = self._plan
         self._last, self._due = time, time + length
-        if (plan.start is not None and time < plan.start) or (plan.end is not None and time >= plan.end):
+        if (self._from is not None and time < self._from) or (plan.end is not None and time >= plan.end):
             return
+        if self._borders.strikes(time) and self._end_of_pictures is not None:
+            yield self._border(time)
         self._frames += 1
         self._end_of_pictures = time + length
         if plan.pictures and self._pace.even and self._even.strikes(time):

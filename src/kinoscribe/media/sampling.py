@@ -7,14 +7,14 @@ so that what changes on top of a moving picture is seen. What merely moves is sa
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 Cells = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
+Times = NDArray[np.float64]
 
 _STIR, _CHANGE = 6, 10
 """Steps of brightness (of 255): by more than the first a cell moves, by more than the second it is another one."""
@@ -78,30 +78,35 @@ def pace(min_gap: float, max_gap: float, most: int, length: float) -> Pace:
     return Pace(min_gap, max(min_gap, max_gap / 3, share), max(max_gap, 2 * share), most, rate, burst)
 
 
+@dataclass(slots=True, eq=False)
 class Chooser:
-    """Looks at each grid in turn and says which frames to take."""
+    """Looks at each grid in turn and says which frames to take. Frozen and thawed, it goes on as if nothing was."""
 
-    def __init__(self, pace: Pace) -> None:
-        self._pace = pace
-        self._tokens = pace.burst
-        self._taken = 0
-        self._taken_at = 0.0
-        self._since = 0.0
-        self._now: float | None = None
-        self._before: deque[tuple[float, Cells]] = deque()
-        self._moved_at: NDArray[np.float64] = np.zeros(0)
-        self._jumped_at: NDArray[np.float64] = np.zeros(0)
-        self._rested_at: NDArray[np.float64] = np.zeros(0)
-        self._kept: Cells = np.zeros(0, np.uint8)
-        self._kept_rest: Mask = np.zeros(0, np.bool_)
-        self._mean, self._share = 0.0, 0.0
-        self._cut_at: float | None = None
-        self._cut_mean = 0.0
-        self._over = False
-        self._wide_since: float | None = None
+    _pace: Pace
+    _tokens: float = field(init=False)
+    _taken: int = 0
+    _taken_at: float = 0.0
+    _since: float = 0.0
+    _now: float | None = None
+    _before: list[tuple[float, Cells]] = field(default_factory=list)
+    _moved_at: Times = field(default_factory=lambda: np.zeros(0))
+    _jumped_at: Times = field(default_factory=lambda: np.zeros(0))
+    _rested_at: Times = field(default_factory=lambda: np.zeros(0))
+    _kept: Cells = field(default_factory=lambda: np.zeros(0, np.uint8))
+    _kept_rest: Mask = field(default_factory=lambda: np.zeros(0, np.bool_))
+    _mean: float = 0.0
+    _share: float = 0.0
+    _cut_at: float | None = None
+    _cut_mean: float = 0.0
+    _over: bool = False
+    _wide_since: float | None = None
+
+    def __post_init__(self) -> None:
+        if self._now is None:
+            self._tokens = self._pace.burst
 
     @property
-    def changed_at(self) -> NDArray[np.float64]:
+    def changed_at(self) -> Times:
         """For each cell the time of its last jump, or of the first frame."""
         return self._jumped_at
 
@@ -149,7 +154,7 @@ class Chooser:
     def _remember(self, time: float, cells: Cells) -> None:
         self._before.append((time, cells))
         while len(self._before) > 1 and self._before[1][0] <= time - _BLINK:
-            self._before.popleft()
+            del self._before[0]
 
     def _rest(self, time: float, lively: bool, waited: float) -> Mask:
         """Cells that have not moved of late."""
@@ -204,12 +209,12 @@ class Chooser:
         self._cut_at = self._wide_since = None
 
 
+@dataclass(slots=True, eq=False)
 class Metronome:
     """Says which of a run of times to take so that they come evenly, `gap` apart, however close frames are."""
 
-    def __init__(self, gap: float) -> None:
-        self._gap = gap
-        self._due: float | None = None
+    _gap: float
+    _due: float | None = None
 
     def strikes(self, time: float) -> bool:
         if self._due is not None and time < self._due - 1e-6:

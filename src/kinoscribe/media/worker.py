@@ -13,6 +13,7 @@ from kinoscribe.contract.video import VideoFacts
 from kinoscribe.media.kind import kind
 from kinoscribe.media.pictures import cutout, picture, picture_facts
 from kinoscribe.media.pieces import (
+    Border,
     Cutout,
     FileKind,
     Picture,
@@ -125,7 +126,7 @@ def _answers(request: Request, limits: Limits) -> Iterator[Answer]:
 
 def _weight(answer: Answer) -> int:
     match answer:
-        case Thumb(pixels=load) | Picture(pixels=load) | Sound(samples=load):
+        case Thumb(pixels=load) | Picture(pixels=load) | Sound(samples=load) | Border(state=load):
             return len(load)
         case _:
             return 0
