@@ -100,10 +100,11 @@ class PostgreSQL:
             db.execute(sql.encode())
 
     @contextmanager
-    def database(self, *, migrated: bool = True) -> Iterator[str]:
+    def database(self, *, migrated: bool = True, encoding: str = "UTF8") -> Iterator[str]:
         """The address of a new database, which is removed afterwards. Not `migrated`: without any table."""
         name = next(self._names)
-        self.execute(f"CREATE DATABASE {name} TEMPLATE {self._template() if migrated else 'template0'}")
+        template = self._template() if migrated else "template0"
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template} ENCODING '{encoding}'")
         yield self.url(name)
         self.execute(f"DROP DATABASE {name} WITH (FORCE)")
 

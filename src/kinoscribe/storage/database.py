@@ -80,6 +80,7 @@ class Database:
             _owner_only(self._url.database)
             event.listen(self._engine, "connect", _prepare_sqlite)
             event.listen(self._engine, "begin", _begin_sqlite)
+            event.listen(self._engine, "before_cursor_execute", _keepable_parameters, retval=True)
             self._readers = self._engine
         else:
             event.listen(self._engine, "connect", _prepare_postgresql)
@@ -234,16 +235,29 @@ def _prepare_postgresql(connection: Any, _entry: ConnectionPoolEntry) -> None:
     connection.commit()
 
 
+def _keepable(text: str) -> str:
+    """Text as both databases keep it: signs stand for NUL and for halves of characters, which not both do."""
+    return text.replace("\0", "\N{SYMBOL FOR NULL}").encode(errors="replace").decode()
+
+
 @cache
 def _text_dumper() -> type:
-    """How text goes to PostgreSQL: it keeps neither NUL nor halves of characters, so their signs stand for them."""
     from psycopg.types.string import StrDumperUnknown
 
     class Dumper(StrDumperUnknown):
         def dump(self, obj: str) -> bytes:
-            return obj.replace("\0", "\N{SYMBOL FOR NULL}").encode(errors="replace")
+            return _keepable(obj).encode()
 
     return Dumper
+
+
+def _keepable_parameters(
+    _connection: Connection, _cursor: object, statement: str, parameters: Any, _context: object, many: bool
+) -> tuple[str, Any]:
+    def keepable(row: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(_keepable(value) if isinstance(value, str) else value for value in row)
+
+    return statement, [keepable(row) for row in parameters] if many else keepable(parameters)
 
 
 @contextmanager

@@ -239,7 +239,7 @@ def test_a_task_goes_forward_step_by_step_and_keeps_its_answer(desk: Desk) -> No
         10,
         20,
     )
-    assert ready.data in {ANSWER.data, ANSWER.data.replace("\0", "␀")}
+    assert ready.data == ANSWER.data.replace("\0", "␀")
     assert (ready.error_code, ready.error_message) == (None, None)
     assert desk.announced == [(task.id, "ready")]
 

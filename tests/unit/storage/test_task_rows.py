@@ -100,7 +100,7 @@ def test_text_that_no_database_keeps_is_kept_by_its_sign_and_finds_nothing_when_
     task = desk.submit(video_url="https://x.example/\0", video_id="\0", custom_id="\0")
     found = desk.rows.get("a", task.id)
     assert found == task
-    assert found.video_url in {"https://x.example/\0", "https://x.example/␀"}
+    assert found.video_url == "https://x.example/␀"
     for wanted in (TaskFilter(video_url="\0"), TaskFilter(status="\0"), TaskFilter(analysis_mode="x\0")):
         assert listed(desk, wanted) == []
     assert desk.rows.get("a", "\0") is None
