@@ -14,6 +14,7 @@ from kinoscribe.cli.exits import INTERRUPTED, KNOWN, exit_for
 # The name of each command, and where its function or its group of commands stands.
 COMMANDS = {
     "analyze": "kinoscribe.cli.analyze:analyze",
+    "segment": "kinoscribe.cli.segment:segment",
     "serve": "kinoscribe.cli.serve:serve",
     "api": "kinoscribe.cli.api:api",
     "work": "kinoscribe.cli.work:work",

@@ -12,7 +12,7 @@ import numpy as np
 import psutil
 import pytest
 
-from kinoscribe.cli import analyze as command
+from kinoscribe.cli import local
 from kinoscribe.cli import main as cli
 from kinoscribe.cli.exits import INTERRUPTED, NOT_READY, OK, REFUSED, USAGE
 
@@ -109,7 +109,7 @@ def test_what_is_no_time_is_a_usage_error(video: Path, time: str, capsys: pytest
     ("text", "seconds"), [("90.5", 90.5), ("1:30", 90.0), ("1:02:03.5", 3723.5), ("0", 0.0)]
 )
 def test_times_are_read(text: str, seconds: float) -> None:
-    assert command._seconds(text) == seconds
+    assert local.seconds(text) == seconds
 
 
 def test_the_prompt_may_come_from_standard_input(
@@ -178,7 +178,7 @@ def test_what_a_video_shows_cannot_steer_the_terminal(monkeypatch: pytest.Monkey
     terminal, pipe = Terminal(), io.StringIO()
     for out in (terminal, pipe):
         monkeypatch.setattr(sys, "stdout", out)
-        command._write("a\x1b[2Jb\x9bc\td\ne\r\n")
+        local.write("a\x1b[2Jb\x9bc\td\ne\r\n")
     assert terminal.getvalue() == "a\ufffd[2Jb\ufffdc\td\ne\ufffd\n"
     assert pipe.getvalue() == "a\x1b[2Jb\x9bc\td\ne\r\n"
 
