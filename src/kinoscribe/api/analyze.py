@@ -2,7 +2,9 @@
 
 import asyncio
 from contextlib import ExitStack, closing
+from functools import partial
 
+import structlog
 from anyio import to_thread
 from starlette.responses import JSONResponse, Response
 
@@ -15,9 +17,11 @@ from kinoscribe.api.stream import EventStream, cancel_when_gone, collect
 from kinoscribe.api.threads import in_thread
 from kinoscribe.cancel import Cancel, Canceled
 from kinoscribe.contract.analyze import AnalyzeRequest, read_analyze
-from kinoscribe.contract.errors import RequestCanceled
+from kinoscribe.contract.errors import ApiError, RequestCanceled
 from kinoscribe.contract.events import answer_body
 from kinoscribe.tokens import count_tokens
+
+_log = structlog.get_logger(__name__)
 
 
 async def create(call: Call) -> Response:
@@ -63,6 +67,7 @@ async def _answer(call: Call, asked: list[AnalyzeRequest], place: Place) -> Resp
         def make_job() -> Job:
             job = prepare(asked.pop(), call.account.name, house.tools, cancel)
             made.callback(job.close)
+            call.spending.reserve(job.looked.end - job.looked.start)
             return job
 
         try:
@@ -71,11 +76,21 @@ async def _answer(call: Call, asked: list[AnalyzeRequest], place: Place) -> Resp
             headers = {"X-Receipt": f"{BASE_PATH}/receipts/{job.generation_id}"}
             if job.request.stream:
                 made.pop_all()
-                return EventStream(job, house.tools, house.analyses, headers, house.slots.leave)
+                return EventStream(
+                    job,
+                    house.tools,
+                    house.analyses,
+                    headers,
+                    when_told=partial(_charge, call, job),
+                    when_over=house.slots.leave,
+                )
 
             def whole() -> Response:
-                with closing(job):
-                    text, ended = collect(events(job, house.tools))
+                try:
+                    with closing(job):
+                        text, ended = collect(events(job, house.tools))
+                finally:
+                    _charge(call, job)
                 return JSONResponse(answer_body(job.generation_id, text, ended), headers=headers)
 
             return await in_thread(whole, cancel, house.analyses)
@@ -83,3 +98,12 @@ async def _answer(call: Call, asked: list[AnalyzeRequest], place: Place) -> Resp
             raise RequestCanceled from error
         finally:
             watch.cancel()
+
+
+def _charge(call: Call, job: Job) -> None:
+    """Counts the tokens of an answer. That the database is away is no reason to spoil the answer."""
+    usage = job.spent.usage()
+    try:
+        call.spending.charge(tokens=usage.input_tokens + usage.output_tokens)
+    except ApiError as error:
+        _log.warning("not_charged", generation_id=job.generation_id, reason=error.message)

@@ -3,6 +3,7 @@
 import asyncio
 import mimetypes
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -11,8 +12,11 @@ from anyio import to_thread
 from starlette.responses import JSONResponse, Response
 
 from kinoscribe.api.door import Call
+from kinoscribe.api.once import once_for, replayed
 from kinoscribe.api.request_body import read_json_body
+from kinoscribe.api.threads import in_thread_to_the_end
 from kinoscribe.api.uploads import Form, harmless_name, read_form
+from kinoscribe.cancel import Cancel
 from kinoscribe.contract.assets import (
     AssetForm,
     asset_object,
@@ -23,9 +27,13 @@ from kinoscribe.contract.assets import (
     read_metadata_change,
 )
 from kinoscribe.contract.errors import ParameterNotProvided, ResourceNotExist
+from kinoscribe.contract.idempotency import digest_form
 from kinoscribe.contract.paging import page_info, read_page
 from kinoscribe.contract.sources import check_asset_id
 from kinoscribe.storage.asset_rows import Asset, AssetFilter, Metadata
+from kinoscribe.storage.idempotency_rows import Once, Replay
+
+_ROUTE = "POST /assets"
 
 # How long an upload waits for its verdict, so that clients that do not poll see `ready` at once.
 _VERDICT_SECONDS = 1.0
@@ -35,23 +43,23 @@ Result = TypeVar("Result")
 
 
 async def create(call: Call) -> Response:
-    """`POST /assets`: 201 with the asset, `ready` when that is known at once and else `processing`."""
-    intake = call.house.intake
+    """`POST /assets`: 201 with the asset, `ready` when that is known at once and else `processing`.
+
+    With an `Idempotency-Key` the first answer is the one that is kept, so it does not wait for `ready`.
+    """
+    blobs = call.house.intake.blobs
     if call.request.headers.get("content-length") == "0":
         raise ParameterNotProvided(p="method")
     most = call.house.tools.settings.max_upload_bytes
-    async with read_form(call.request, intake.blobs.begin, most=most, limiter=call.house.uploads) as form:
+    async with read_form(call.request, blobs.begin, most=most, limiter=call.house.uploads) as form:
         wanted = read_asset_form(form.fields, has_file=form.file is not None)
-        asset = await to_thread.run_sync(partial(_add, call, wanted, form), limiter=call.house.uploads)
-    if wanted.method == "direct":
-        decided = asyncio.wrap_future(intake.take(asset))
-        await asyncio.wait({decided}, timeout=_VERDICT_SECONDS)
-        verdict = decided.result() if decided.done() else None
-        if verdict is not None and verdict.status == "ready":
-            asset = verdict
-    else:
-        intake.take(asset)
-    return JSONResponse(shown(asset), status_code=201)
+        add = partial(_add, call, wanted, form)
+        added = await in_thread_to_the_end(add, Cancel(), call.house.uploads)
+    match added:
+        case Replay(status=status, body=body):
+            return replayed(status, body)
+        case asset, kept:
+            return JSONResponse(shown(await _begin(call, asset, wait=not kept)), status_code=201)
 
 
 async def find(call: Call) -> Response:
@@ -118,21 +126,39 @@ def shown(asset: Asset) -> dict[str, Any]:
     )
 
 
-def _add(call: Call, wanted: AssetForm, form: Form) -> Asset:
-    """The row of a new asset, with its file when there is one."""
+def _add(call: Call, wanted: AssetForm, form: Form) -> Replay | tuple[Asset, bool]:
+    """The row of a new asset, with its file when there is one, and whether its answer was kept for a repetition."""
     name = wanted.filename or form.filename
     if wanted.url is not None and not name:
         name = unquote(urlsplit(wanted.url).path)
     filename = harmless_name(name or "")
-    return call.house.intake.assets.add(
+    stored = form.stored()
+    digest = partial(digest_form, form.fields.items(), stored.sha256 if stored else None)
+    once: Once[Asset] | None = once_for(call, _ROUTE, digest, 201, shown)
+    rows = call.house.intake.assets
+    add = rows.add if once is None else partial(rows.add_once, once=once)
+    added = add(
         call.account.name,
         method=wanted.method,
         filename=filename,
         file_type=mimetypes.guess_type(filename)[0] or "application/octet-stream",
         user_metadata=dict(wanted.user_metadata),
-        stored=form.stored(),
+        stored=stored,
         url=wanted.url,
     )
+    return added if isinstance(added, Replay) else (added, once is not None)
+
+
+async def _begin(call: Call, asset: Asset, *, wait: bool) -> Asset:
+    """Has the asset looked into, and waits a moment for a good verdict."""
+    decided = asyncio.wrap_future(call.house.intake.take(asset))
+    if wait and asset.method == "direct":
+        with suppress(asyncio.CancelledError):  # the asset is there, and is told even when the server ends
+            await asyncio.wait({decided}, timeout=_VERDICT_SECONDS)
+        verdict = decided.result() if decided.done() else None
+        if verdict is not None and verdict.status == "ready":
+            return verdict
+    return asset
 
 
 async def _metadata(call: Call) -> bytes:

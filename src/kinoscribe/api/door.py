@@ -14,9 +14,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from kinoscribe.analysis.tools import Tools
 from kinoscribe.api.auth import Keys
 from kinoscribe.api.places import Slots
+from kinoscribe.api.rate_limit import RateLimits, Spending
+from kinoscribe.api.request_body import Body
 from kinoscribe.contract.analyze import default_model_for
 from kinoscribe.contract.errors import ApiError, ServerEnding, error_body
 from kinoscribe.contract.limits import API_VERSION
+from kinoscribe.contract.rate_limits import Category
 from kinoscribe.sources.intake import Intake
 from kinoscribe.storage.api_key_rows import Account
 
@@ -39,6 +42,7 @@ class House:
     intake: Intake
     slots: Slots
     analyses: CapacityLimiter
+    limits: RateLimits | None = None
     bodies: Slots = field(default_factory=lambda: Slots(8, "large bodies"))
     creations: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(64))
     uploads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(16))
@@ -47,12 +51,13 @@ class House:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request that has been let in."""
+    """One request that has been let in. `spending` is what its limits leave it."""
 
     request: Request
     account: Account
     house: House
     request_id: str
+    spending: Spending = field(default_factory=Spending)
 
     @property
     def base_url(self) -> str:
@@ -79,15 +84,29 @@ def bare_path(path: str) -> str:
     return path
 
 
-def guarded(handler: Handler, house: House) -> Endpoint:
-    """An endpoint that asks for a key before it calls the handler."""
+def guarded(handler: Handler, house: House, limited: Category | None = None) -> Endpoint:
+    """An endpoint that asks for a key, and counts the call where it is limited, before it calls the handler."""
 
     async def endpoint(request: Request) -> Response:
         request_id = request.scope["kinoscribe.request_id"]
         account = await house.keys.account_of(request.headers.get("x-api-key"))
-        return await handler(Call(request, account, house, request_id))
+        spending = Spending()
+        if limited is not None and house.limits is not None:
+            spending = await house.limits.enter(account, limited)
+            request.scope["kinoscribe.spending"] = spending
+            await _let_in(spending, request)
+        return await handler(Call(request, account, house, request_id, spending))
 
     return endpoint
+
+
+async def _let_in(spending: Spending, request: Request) -> None:
+    """Raises `TooManyRequests`, after the client has been heard out for a while so that it comes to read it."""
+    try:
+        spending.check()
+    except ApiError:
+        await Body(request).drain()
+        raise
 
 
 def error_response(path: str, error: ApiError) -> Response:
@@ -95,6 +114,13 @@ def error_response(path: str, error: ApiError) -> Response:
     nested = bare_path(path).startswith(NESTED_ERRORS)
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
     return JSONResponse(error_body(error, nested=nested), status_code=error.status, headers=headers)
+
+
+def _limit_headers(scope: Scope) -> list[tuple[bytes, bytes]]:
+    """What is left of the limits as the answer begins, whatever the answer is."""
+    spending: Spending | None = scope.get("kinoscribe.spending")
+    told = {} if spending is None else spending.headers()
+    return [(name.lower().encode(), value.encode()) for name, value in told.items()]
 
 
 class Door:
@@ -120,6 +146,7 @@ class Door:
                     (b"x-api-version", API_VERSION.encode()),
                     (b"x-request-id", request_id.encode()),
                     (b"x-content-type-options", b"nosniff"),
+                    *_limit_headers(scope),
                 ]
             await send(message)
 

@@ -5,17 +5,18 @@ from typing import Literal
 
 from kinoscribe.api import analyze, assets, health, receipts, tasks, webhooks
 from kinoscribe.api.door import Handler
+from kinoscribe.contract.rate_limits import Category
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`limited` names the category whose calls a minute an operator may limit (contract 1.6)."""
+    """`limited` names the category that an operator may limit (contract 1.6)."""
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: str
     handler: Handler
     summary: str
-    limited: Literal["analyze", "upload"] | None = None
+    limited: Category | None = None
 
 
 ROUTES = (

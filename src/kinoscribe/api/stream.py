@@ -52,8 +52,11 @@ class EventStream(Response):
         tools: Tools,
         limiter: CapacityLimiter,
         headers: dict[str, str],
+        *,
+        when_told: Callable[[], None],
         when_over: Callable[[], None],
     ) -> None:
+        """`when_told` is called in the thread of the analysis when that ends, `when_over` when nothing is left."""
         super().__init__(
             headers={**headers, "Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
         )
@@ -62,6 +65,7 @@ class EventStream(Response):
         self._tools = tools
         self._limiter = limiter
         self._heartbeat = tools.settings.heartbeat_seconds
+        self._when_told = when_told
         self._when_over = when_over
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -85,6 +89,7 @@ class EventStream(Response):
             finally:
                 self._job.close()
                 loop.call_soon_threadsafe(queue.put_nowait, over)
+                self._when_told()
 
         work = asyncio.ensure_future(to_thread.run_sync(produce, limiter=self._limiter))
         watch = asyncio.ensure_future(cancel_when_gone(receive, self._job.cancel))

@@ -21,8 +21,10 @@ from kinoscribe.api.application import make_application
 from kinoscribe.api.auth import Keys
 from kinoscribe.api.door import House
 from kinoscribe.api.places import Slots
+from kinoscribe.api.rate_limit import RateLimits
 from kinoscribe.cancel import Cancel
 from kinoscribe.contract.errors import VideoFileBroken
+from kinoscribe.contract.rate_limits import read_limit
 from kinoscribe.contract.video import VideoFacts
 from kinoscribe.media.pieces import FileKind
 from kinoscribe.settings import Settings
@@ -37,8 +39,10 @@ from kinoscribe.storage.database import Database
 from kinoscribe.storage.delivery_log import DeliveryLog
 from kinoscribe.storage.delivery_rows import DeliveryRows
 from kinoscribe.storage.idempotency_rows import IdempotencyRows
+from kinoscribe.storage.rate_rows import RateRows
 from kinoscribe.storage.task_queue import TaskQueue
 from kinoscribe.storage.task_rows import TaskRows
+from kinoscribe.storage.wake import Wake
 from kinoscribe.storage.webhook_rows import WebhookRows
 
 FACTS = VideoFacts(0.0, 8.0, 640, 360, 25.0, 0, "mov,mp4", "video/mp4", "h264", "aac", 44100, 2, 1, 1, 4)
@@ -116,6 +120,7 @@ def running(folder: Path, **settings: Any) -> Iterator[Running]:
     deliveries = DeliveryRows(database, waits=(0,), lease=30)
     tasks = TaskRows(database, blobs, announce=deliveries.announce)
     queue = TaskQueue(database, blobs, lease=30, attempts=2, announce=deliveries.announce)
+    wake = Wake(database)
     chosen = Settings(data_dir=folder, **settings)
     tools: Any = SimpleNamespace(
         settings=chosen,
@@ -128,6 +133,7 @@ def running(folder: Path, **settings: Any) -> Iterator[Running]:
         webhooks=WebhookRows(database),
         deliveries=deliveries,
         delivery_log=DeliveryLog(database),
+        wake=wake,
     )
     house = House(
         tools=tools,
@@ -135,6 +141,7 @@ def running(folder: Path, **settings: Any) -> Iterator[Running]:
         intake=intake,
         slots=Slots(2),
         analyses=CapacityLimiter(2),
+        limits=RateLimits(RateRows(database, [read_limit(text) for text in chosen.rate_limits])),
         bodies=Slots(chosen.large_bodies, "large bodies"),
     )
 
@@ -159,4 +166,5 @@ def running(folder: Path, **settings: Any) -> Iterator[Running]:
         thread.join()
         intake.close()
         blobs.close()
+        wake.close()
         database.close()

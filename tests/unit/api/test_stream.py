@@ -36,6 +36,7 @@ class Run:
         self.sent: list[dict[str, Any]] = []
         self.closed = threading.Event()
         self.left = 0
+        self.told = 0
         held = ExitStack()
         held.callback(self.closed.set)
         request = AnalyzeRequest("pegasus1.5", UrlSource("https://a.example/v.mp4"), "Why?", 0.2, True, 4096)
@@ -56,16 +57,27 @@ class Run:
 
         async def go() -> None:
             tools = cast("Tools", SimpleNamespace(settings=SimpleNamespace(heartbeat_seconds=self.heartbeat)))
-            response = EventStream(self.job, tools, CapacityLimiter(2), {"X-Receipt": "r"}, self.leave)
+            response = EventStream(
+                self.job,
+                tools,
+                CapacityLimiter(2),
+                {"X-Receipt": "r"},
+                when_told=self.tell,
+                when_over=self.leave,
+            )
             await asyncio.wait_for(response({"type": "http"}, receive, send), 30)
 
         asyncio.run(go())
         assert self.closed.is_set(), "the job is closed whatever happens"
         assert self.left == 1, "the place is given back once"
+        assert self.told == 1, "what was used is counted once"
         return self.sent[1:]
 
     def leave(self) -> None:
         self.left += 1
+
+    def tell(self) -> None:
+        self.told += 1
 
 
 def lines(bodies: list[dict[str, Any]]) -> list[dict[str, Any]]:
