@@ -53,8 +53,7 @@ TRICKY = st.lists(
 ).map(b"".join)
 
 
-@settings(max_examples=300)
-@settings(deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(data=TRICKY | st.binary(max_size=300), text=TRICKY, sizes=st.lists(st.integers(1, 60), max_size=30))
 def test_a_form_is_read_alike_however_it_is_cut(
     blobs: Blobs, data: bytes, text: bytes, sizes: list[int]
