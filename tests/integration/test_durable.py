@@ -39,8 +39,9 @@ def test_workers_killed_at_any_moment_lose_nothing_and_do_nothing_twice(place: W
     taken_over = 0
     for number in range(ROUNDS):
         victim = place.worker(f"victim{number}")
-        tasks += [place.submit(f"Wait 0.05 and say {number}/{n}") for n in range(20)]
         tasks += [place.submit(f"Wait 1 and say {number}/{n}") for n in range(4)]
+        tasks += [place.submit(f"Wait 0.05 and say {number}/{n}") for n in range(20)]
+        assert until(lambda: any(victim.holds(task) for task in place.tasks().values()))  # noqa: B023
         time.sleep(chance.uniform(0.0, 1.5))
         victim.kill()
         taken_over += sum(victim.holds(task) for task in place.tasks().values())
@@ -49,8 +50,7 @@ def test_workers_killed_at_any_moment_lose_nothing_and_do_nothing_twice(place: W
     assert set(found) == set(tasks), "none is lost"
     assert {(task.status, task.owner) for task in found.values()} == {("ready", None)}
     assert place.ends() == dict.fromkeys(tasks, 1), "each has ended once"
-    assert sum(task.strikes for task in found.values()) == taken_over
-    assert {data(place, task) for task in tasks} > {"from steady"}
+    assert sum(task.strikes for task in found.values()) >= taken_over > 0
     assert steady.alive
 
 
@@ -106,14 +106,15 @@ def test_a_task_canceled_at_work_frees_its_place(place: Works) -> None:
     assert place.ends() == {first: 1, second: 1}
 
 
-def test_an_engine_that_dies_each_time_costs_its_task_only(place: Works) -> None:
-    worker = place.worker("only", slots=1)
-    bad, good = place.submit("Fail, please"), place.submit("Say it")
-    assert ended(place, [bad, good])
-    assert (place.task(bad).status, place.task(bad).attempt) == ("failed", 3)
-    assert "process ended" in (place.task(bad).error_message or "")
-    assert place.task(good).status == "ready"
-    assert worker.alive
+def test_an_engine_that_dies_each_time_costs_its_task_only(url: str | None, tmp_path: Path) -> None:
+    with works(tmp_path, url, task_attempts=3, lease_seconds=30.0) as place:
+        worker = place.worker("only", slots=1)
+        bad, good = place.submit("Fail, please"), place.submit("Say it")
+        assert ended(place, [bad, good])
+        assert (place.task(bad).status, place.task(bad).attempt) == ("failed", 3)
+        assert "process ended" in (place.task(bad).error_message or "")
+        assert place.task(good).status == "ready"
+        assert worker.alive
 
 
 def test_tasks_that_wait_while_nobody_works_are_done_in_their_order(place: Works) -> None:

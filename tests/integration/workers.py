@@ -186,6 +186,7 @@ def works(folder: Path, database_url: str | None = None, **settings: Any) -> Ite
         "data_dir": data,
         "engine": "scripted",
         "lease_seconds": 2.0,
+        "task_attempts": 20,  # on a busy machine a short lease may pass while its worker lives
         "retry_seconds": 0.2,
         "drain_seconds": 1.0,
         "log_format": "json",
