@@ -7,17 +7,21 @@ from typing import TYPE_CHECKING
 
 from kinoscribe.analysis.tools import Tools
 from kinoscribe.child import Children, ChildSpec
+from kinoscribe.contract.limits import BASE64_IMAGE_BYTES
 from kinoscribe.contract.rate_limits import read_limit
 from kinoscribe.engines.engine import Engine
 from kinoscribe.engines.scripted import ScriptedEngine
 from kinoscribe.evidence.facts import KnownFacts
 from kinoscribe.evidence.gather import Gatherer
+from kinoscribe.evidence.picture_record import SearchConfig, encode
+from kinoscribe.evidence.picture_search import PictureSearch
 from kinoscribe.evidence.queued import QueuedGatherer
 from kinoscribe.evidence.record import ENVIRONMENT, perception_config
 from kinoscribe.evidence.versions import versions
 from kinoscribe.media.decoders import Decoders
 from kinoscribe.settings import Settings
 from kinoscribe.sources.intake import Intake
+from kinoscribe.sources.pictures import PictureReader
 from kinoscribe.sources.resolve import Resolver
 from kinoscribe.sources.url_fetch import FetchLimits, UrlFetcher
 from kinoscribe.sources.url_guard import make_gate
@@ -44,13 +48,14 @@ from kinoscribe.tasks.presence import Presence
 from kinoscribe.tasks.sweeper import Sweeper
 from kinoscribe.tasks.worker import Worker, new_owner
 from kinoscribe.weights.check import Weights
-from kinoscribe.weights.registry import MINILM, needed
+from kinoscribe.weights.registry import MINILM, SSD_MOBILENET, needed
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 # How much longer than an attempt may take a delivery of a webhook belongs to its worker, in seconds.
 _DELIVERY_MARGIN = 10.0
+_PICTURE_SECONDS = 30.0
 # A receiver of webhooks has nothing to say: what it answers is read no further than this.
 _LONGEST_RECEIPT = 16_384
 
@@ -101,8 +106,34 @@ def build_tools(settings: Settings, *, queued: bool = False) -> Tools:
         if queued
         else _gatherer(settings, folder),
         resolver=Resolver(assets, blobs, fetcher, asset_wait=settings.asset_wait_seconds),
+        pictures=PictureReader(assets, blobs, _picture_fetcher(settings), decoders),
+        search=_picture_search(settings, folder),
         engine=build_engine(settings),
     )
+
+
+def _picture_fetcher(settings: Settings) -> UrlFetcher:
+    seconds = min(settings.fetch_seconds, _PICTURE_SECONDS)
+    gate = make_gate(settings.url_allow, settings.url_ports)
+    return UrlFetcher(gate, FetchLimits(BASE64_IMAGE_BYTES, seconds))
+
+
+def _picture_search(settings: Settings, folder: DataFolder) -> PictureSearch:
+    weights = Weights(settings.weights_dir)
+    names = SSD_MOBILENET.name if weights.have(SSD_MOBILENET.name) else None
+    config = SearchConfig(
+        decode_memory=settings.decode_memory_bytes,
+        decode_seconds=settings.decode_seconds,
+        max_pixels=settings.max_pixels,
+        detector=None if names is None else str(weights.genuine(names)),
+    )
+    spec = ChildSpec(
+        target="kinoscribe.evidence.picture_worker:serve",
+        config=encode(config),
+        silence=settings.decode_seconds,
+        environment=ENVIRONMENT,
+    )
+    return PictureSearch(folder.path / "evidence", Children(spec, most=1))
 
 
 def presence(tools: Tools, kind: Kind, slots: int) -> Presence:

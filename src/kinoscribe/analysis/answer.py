@@ -9,6 +9,7 @@ import structlog
 
 from kinoscribe.analysis.job import Job
 from kinoscribe.analysis.meter import Meter
+from kinoscribe.analysis.pictures import images_for
 from kinoscribe.analysis.tools import Tools
 from kinoscribe.contract.errors import EngineFailed
 from kinoscribe.contract.events import Ended, Event, TextPart
@@ -59,6 +60,7 @@ def _say(job: Job, tools: Tools, notes: Notes) -> Generator[Event, None, bool]:
         temperature=request.temperature,
         max_tokens=request.max_tokens,
         json_schema=request.json_schema,
+        images=images_for(tools.engine, job.pictures),
     )
     said = _say_text if request.json_schema is None else _say_json
     finished = yield from said(job, tools, ask, meter)

@@ -4,6 +4,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from kinoscribe.analysis.pictures import Reference
 from kinoscribe.analysis.receipt import Looked, Stopwatch
 from kinoscribe.cancel import Cancel
 from kinoscribe.contract.analyze import AnalyzeRequest
@@ -59,6 +60,7 @@ class Job:
     held: ExitStack
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
     kept: Kept = field(default_factory=KeptHere)
+    pictures: tuple[Reference, ...] = ()
 
     def close(self) -> None:
         self.held.close()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from kinoscribe.analysis.job import Job
 from kinoscribe.analysis.merge import Limits, Part, Piece, merged
+from kinoscribe.analysis.pictures import images_for, name_in, words_of
 from kinoscribe.analysis.segment_text import Nonsense, Raw, read_cut, read_raw, read_segments
 from kinoscribe.analysis.segment_values import write_time, write_values
 from kinoscribe.analysis.tools import Tools
@@ -48,7 +49,7 @@ def segment(job: Job, notes: Notes, tools: Tools) -> Generator[Event, None, Ende
     asked = job.request.segmentation
     assert asked is not None
     whole = (job.looked.start, job.looked.end)
-    wishes = tuple(_wish(definition, asked, whole) for definition in asked.definitions)
+    wishes = tuple(_wish(place, one, asked, whole) for place, one in enumerate(asked.definitions))
     moments = edges(notes)
     lenient = tools.settings.partial_segments or asked.max_tokens is None
     found = yield from _look(job, notes, tools, wishes, moments, lenient=lenient)
@@ -64,15 +65,15 @@ def segment(job: Job, notes: Notes, tools: Tools) -> Generator[Event, None, Ende
     return Ended(job.generation_id, "stop", job.spent.usage(), warning=warning)
 
 
-def _wish(definition: Definition, asked: Segmentation, whole: tuple[float, float]) -> SegmentWish:
+def _wish(place: int, definition: Definition, asked: Segmentation, whole: tuple[float, float]) -> SegmentWish:
     return SegmentWish(
         id=definition.id,
-        description=definition.description,
+        description=words_of(place, definition),
         fields=tuple(_field(one) for one in definition.fields),
         ranges=definition.ranges or (whole,),
         shortest=asked.shortest,
         longest=asked.longest,
-        images=tuple(source.name for source in definition.media_sources),
+        images=tuple(name_in(place, source.name) for source in definition.media_sources),
     )
 
 
@@ -151,6 +152,7 @@ def _window(
         temperature=job.request.temperature,
         max_tokens=job.request.max_tokens,
         segments=wishes,
+        images=images_for(tools.engine, job.pictures),
     )
     try:
         raw, exact = _asked(job, tools, ask)

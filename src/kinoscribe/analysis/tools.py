@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from kinoscribe.engines.engine import Engine
 from kinoscribe.evidence.facts import KnownFacts
 from kinoscribe.evidence.gathering import Gathers
+from kinoscribe.evidence.picture_search import PictureSearch
 from kinoscribe.media.decoders import Decoders
 from kinoscribe.settings import Settings
+from kinoscribe.sources.pictures import PictureReader
 from kinoscribe.sources.resolve import Resolver
 from kinoscribe.sources.url_fetch import UrlFetcher
 from kinoscribe.storage.api_key_rows import ApiKeyRows
@@ -47,11 +49,14 @@ class Tools:
     facts: KnownFacts
     gatherer: Gathers
     resolver: Resolver
+    pictures: PictureReader
+    search: PictureSearch
     engine: Engine
 
     def close(self) -> None:
         """Ends the processes and removes what was temporary. Nothing works afterwards."""
         self.gatherer.close()
+        self.search.close()
         self.engine.close()
         self.decoders.close()
         self.blobs.close()

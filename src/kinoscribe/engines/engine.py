@@ -93,12 +93,17 @@ class EngineState:
 
 
 class Engine(Protocol):
-    """`name` is what the operator chose, `model` the true name of what answers, for receipts and `/models`."""
+    """`name` is what the operator chose, `model` the true name of what answers, for receipts and `/models`.
+
+    An engine that `sees_pictures` gets the reference pictures of a request; for another one they are looked for in
+    the video, and where they are seen stands in the notes.
+    """
 
     name: str
     model: str
     version: str
     context_tokens: int
+    sees_pictures: bool
 
     def generate(self, ask: Ask, cancel: Cancel) -> Iterator[Piece]:
         """Yields at least one `Text` and ends with `Finished`, or raises an `ApiError` or `Canceled`.

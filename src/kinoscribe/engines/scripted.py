@@ -11,6 +11,7 @@ The first entry whose `when` is found plays; an entry without `when` fits every 
 nothing fits, the answer is made from what was asked and what was perceived, the same for the same request.
 """
 
+import hashlib
 import json
 import re
 import tomllib
@@ -61,6 +62,7 @@ class ScriptedEngine:
     model = "scripted"
     version = "1"
     context_tokens = 1_000_000
+    sees_pictures = True
 
     def __init__(self, file: Path | None = None) -> None:
         self._answers = [] if file is None else _read(file)
@@ -156,6 +158,9 @@ def _sentences(ask: Ask) -> Iterator[str]:
     notes, facts = ask.notes, ask.facts
     yield f"Scripted answer to “{ask.prompt[:200]}”. "
     yield f"The window runs from {clock_time(ask.start)} to {clock_time(ask.end)}. "
+    for name, image in ask.images:
+        digest = hashlib.sha256(image).hexdigest()
+        yield f"The image {name} has {len(image)} bytes, SHA-256 {digest[:16]}. "
     sound = "with sound" if facts.has_audio else "without sound"
     yield f"The picture is {facts.width}x{facts.height}, {facts.video_codec}, {sound}. "
     shots = ", ".join(f"{clock_time(s.start)}-{clock_time(s.end)}" for s in notes.shots[:50])

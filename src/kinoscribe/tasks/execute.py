@@ -168,15 +168,19 @@ def _prepared(task: Task, tools: Tools, queue: TaskQueue, cancel: Cancel) -> Job
     request = read_stored(task.request).request
     kept = KeptWindows(queue, task.claim)
     source = KeptFile(request.video.text) if isinstance(request.video, Base64Source) else None
+    files = {file.name: file.content for file in queue.files(task.id)}
     try:
-        return prepare(request, task.account, tools, cancel, source=source, mode="async", kept=kept)
+        return prepare(
+            request, task.account, tools, cancel, source=source, mode="async", kept=kept, files=files
+        )
     except ResourceNotExist:
         # An asset that was deleted since: its file is kept for the task.
-        contents = {file.name: file.content for file in queue.files(task.id)}
-        if source is not None or "video" not in contents:
+        if source is not None or "video" not in files:
             raise
-        file = KeptFile(contents["video"], "asset_id")
-        return prepare(request, task.account, tools, cancel, source=file, mode="async", kept=kept)
+        file = KeptFile(files["video"], "asset_id")
+        return prepare(
+            request, task.account, tools, cancel, source=file, mode="async", kept=kept, files=files
+        )
 
 
 def _answer(job: Job, tools: Tools, course: Course, tell: Tell) -> Outcome:

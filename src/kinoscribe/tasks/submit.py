@@ -6,9 +6,11 @@ from pathlib import Path
 from threading import Timer
 
 from kinoscribe.analysis.admit import admit, named_source
+from kinoscribe.analysis.pictures import named_assets, wanted_pictures
 from kinoscribe.analysis.tools import Tools
 from kinoscribe.cancel import Cancel, Canceled
-from kinoscribe.contract.errors import ResourceNotExist, ServiceUnavailable
+from kinoscribe.contract.analyze import AnalyzeRequest
+from kinoscribe.contract.errors import ParameterInvalid, ResourceNotExist, ServiceUnavailable
 from kinoscribe.contract.sources import (
     AssetSource,
     Base64Source,
@@ -20,6 +22,7 @@ from kinoscribe.contract.sources import (
 from kinoscribe.contract.task_params import request_params, video_source
 from kinoscribe.contract.task_request import TaskRequest, inline_files, stored_request
 from kinoscribe.contract.video import VideoFacts
+from kinoscribe.media.decoders import PictureRefused
 from kinoscribe.storage.blobs import Blobs, Stored
 from kinoscribe.storage.idempotency_rows import Once
 from kinoscribe.storage.task_rows import NewTask, QueueLimits, Submitted, Task
@@ -48,6 +51,7 @@ def submit(
     source = named_source(request)
     with ExitStack() as held:
         files = _decoded(task, tools.blobs, held)
+        _check_pictures(request, dict(files), account, tools, cancel)
         facts = _facts(source, dict(files), account, tools, cancel)
         if facts is not None:
             shortest = tools.settings.shortest_seconds
@@ -65,7 +69,8 @@ def submit(
             asset_id=source.asset_id if isinstance(source, AssetSource) else None,
             video_id=source.video_id if isinstance(source, VideoIdSource) else None,
             files=tuple(files),
-            assets=(("video", source.asset_id),) if isinstance(source, AssetSource) else (),
+            assets=((("video", source.asset_id),) if isinstance(source, AssetSource) else ())
+            + named_assets(request),
             duration=None if facts is None else facts.duration,
         )
         cancel.check()
@@ -74,6 +79,20 @@ def submit(
     if submitted.task is not None:
         tools.wake.ring()
     return submitted
+
+
+def _check_pictures(
+    request: AnalyzeRequest, files: dict[str, Stored], account: str, tools: Tools, cancel: Cancel
+) -> None:
+    """Raises for a picture that can never be used. Those behind URLs are for the worker to fetch."""
+    for wanted in wanted_pictures(request):
+        if wanted.file in files:
+            try:
+                tools.decoders.picture_facts(files[wanted.file].path, cancel)
+            except PictureRefused as error:
+                raise ParameterInvalid(p=wanted.at, reason=error.reason) from error
+        elif isinstance(wanted.source, AssetSource):
+            tools.pictures.check_asset(wanted.source.asset_id, wanted.at, account)
 
 
 def _decoded(task: TaskRequest, blobs: Blobs, held: ExitStack) -> list[tuple[str, Stored]]:

@@ -24,6 +24,7 @@ class EmbeddedEngine:
     model = "kinoscribe-composer"
     version = "1"
     context_tokens = 10_000_000
+    sees_pictures = False
 
     def __init__(self, *, minilm: Path | None = None, processes: int = 1) -> None:
         self._minilm = minilm if minilm is not None and minilm.is_file() else None
