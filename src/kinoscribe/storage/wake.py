@@ -34,6 +34,9 @@ class Wake:
         self._connection: Any = None
         self._seen: int | None = None
         self._nudged, self._nudge = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._pipe = ExitStack()
+        for handle in (self._nudged, self._nudge):
+            self._pipe.callback(os.close, handle)
 
     def wait(self, seconds: float) -> bool:
         """Returns True as soon as something may have happened, and False when nothing has for so many seconds."""
@@ -63,10 +66,9 @@ class Wake:
             os.write(self._nudge, b"\0")
 
     def close(self) -> None:
-        """To be called when nobody waits any more."""
+        """To be called when nobody waits any more; once more does no harm."""
         self._disconnect()
-        for handle in (self._nudged, self._nudge):
-            os.close(handle)
+        self._pipe.close()
 
     def _connect(self) -> None:
         with ExitStack() as opening:

@@ -1,3 +1,4 @@
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -84,6 +85,17 @@ def test_a_nudge_wakes_this_process_alone(database: Database, wake: Wake) -> Non
         assert not other.wait(0.2)
     quiet(wake)
     assert not wake.wait(0.05)
+
+
+def test_closing_again_closes_nothing_that_others_have_opened_since(database: Database) -> None:
+    wake = Wake(database)
+    wake.close()
+    reader, writer = os.pipe()
+    wake.close()
+    os.write(writer, b"x")
+    assert os.read(reader, 1) == b"x"
+    os.close(reader)
+    os.close(writer)
 
 
 def test_bells_of_another_name_are_not_heard_on_postgresql(postgresql_url: str) -> None:
