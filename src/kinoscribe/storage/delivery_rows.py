@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, insert, or_, select, update
 
 from kinoscribe import ids
 from kinoscribe.contract.tasks import Status, TaskView
@@ -27,6 +27,7 @@ from kinoscribe.storage.webhook_rows import REMOVED, Webhook
 _JITTER = 0.2
 _RANDOM = secrets.SystemRandom()
 _LEASES_AHEAD = 4
+_TESTS_KEPT = timedelta(days=30)
 
 
 class EndedTask(Protocol):
@@ -233,6 +234,13 @@ class DeliveryRows:
         held = update(deliveries).where(deliveries.c.owner == owner, deliveries.c.ended_at.is_(None))
         with self._database.writing() as db:
             return db.execute(held.values(owner=None, lease_until=None)).rowcount
+
+    def forget(self) -> int:
+        """Removes tests that ended a month ago, which no task takes with it; says how many."""
+        with self._database.writing() as db:
+            old = moment(db, self._clock) - _TESTS_KEPT
+            gone = delete(deliveries).where(deliveries.c.task_id.is_(None), deliveries.c.ended_at < old)
+            return db.execute(gone).rowcount
 
     def _new(
         self, webhook_id: str, url: str, account: str, event_id: str, kind: str, body: bytes, now: datetime

@@ -80,6 +80,7 @@ def test_every_webhook_of_the_account_that_wants_the_event_gets_one_message_with
     assert said["type"] == "analyze.task.ready"
     assert said["data"]["id"] == task.id
     assert said["data"]["custom_id"] == "mine"
+    assert {one.event_id for one in case.log.page("acme", page=1, limit=9)[0]} == {said["id"]}
     assert held[0].secret != held[1].secret
 
 
@@ -405,6 +406,21 @@ def test_the_views_of_many_tasks_cost_one_statement(case: Case, monkeypatch: pyt
     assert all(len(of_task) == 2 for of_task in views.values())
     assert case.log.views([]) == {}
     assert reads == 1
+
+
+def test_tests_are_forgotten_after_a_month_and_messages_of_tasks_are_not(case: Case) -> None:
+    hook = case.hooks.get("acme", case.hook())
+    assert hook is not None
+    case.rows.test(hook)
+    case.ends()
+    for held in case.take():
+        case.rows.settle(held, FINE)
+    case.clock.on(29 * 86_400)
+    case.rows.test(hook)
+    assert case.rows.forget() == 0
+    case.clock.on(2 * 86_400)
+    assert case.rows.forget() == 1
+    assert case.count() == 2, "what still waits is kept, and what a task shows"
 
 
 def test_nothing_secret_is_shown_when_a_held_delivery_is_written_to_a_log(case: Case) -> None:
