@@ -180,7 +180,7 @@ def build_worker(tools: Tools) -> Worker:
                 lease=settings.lease_seconds,
             ),
             Deliverer(tools.deliveries, sender.post),
-            Sweeper(tools.idempotency.forget),
+            Sweeper(tools.idempotency.forget, tools.deliveries.forget),
         ),
     )
 
