@@ -6,9 +6,8 @@ pictures little is needed, but what stood there must be gone: a bullet that appe
 A dissolve is a stretch in which each frame is a mixture of the picture before and the picture after.
 """
 
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -59,14 +58,14 @@ class Change:
     strength: float
 
 
+@dataclass(eq=False, slots=True)
 class ShotFinder:
     """Takes thumbnails in the order of time and remembers only the last few seconds of them."""
 
-    def __init__(self) -> None:
-        self._frames: deque[_Frame] = deque()
-        self._next = 0
-        self._pause: _Pause | None = None
-        self.changes: list[Change] = []
+    changes: list[Change] = field(default_factory=list)
+    _frames: list[_Frame] = field(default_factory=list)
+    _next: int = 0
+    _pause: _Pause | None = None
 
     def feed(self, time: float, planes: Planes) -> None:
         last = self._frames[-1] if self._frames else None
@@ -96,7 +95,7 @@ class ShotFinder:
 
     def _forget(self) -> None:
         while self._next > 4 and self._frames[self._next].time - self._frames[0].time > 2 * _BEHIND:
-            self._frames.popleft()
+            del self._frames[0]
             self._next -= 1
 
     def _judge(self, index: int) -> None:
@@ -104,7 +103,7 @@ class ShotFinder:
             first = self._frames[0]
             self._pause = _Pause(first.time, first.planes) if first.plain else None
             return
-        frames = list(self._frames)
+        frames = self._frames
         here, before = frames[index], frames[index - 1]
         if here.plain and not before.plain:
             self._pause = _Pause(here.time, _fullest(frames, here.time - 1.0, here.time))
@@ -124,7 +123,8 @@ def _cut_at(frames: Sequence[_Frame], index: int) -> Change | None:
     if here.step < _QUIET:
         return None
     around = _neighbours(frames, index)
-    loudest, usual = max(around, default=0.0), float(np.median(around)) if around else 0.0
+    # One other change near by, such as the first line of a new slide, takes nothing away from this one.
+    loudest, usual = max(sorted(around)[:-1], default=0.0), float(np.median(around)) if around else 0.0
     if here.step < 2.0 * usual:
         return None
     found = _to_last(frames, index)
