@@ -82,6 +82,7 @@ class Worker:
         self._drain_seconds = drain
         self._beside = beside
         self._slots = Slots(slots, wake.nudge)
+        self._lacks: list[str] = []
         self._stopping = threading.Event()
         self._hurry = threading.Event()
         self._over = threading.Event()
@@ -147,11 +148,21 @@ class Worker:
 
     def _claim(self) -> None:
         free = self._slots.free()
-        if not free:
+        if not free or not self._able():
             return
+        self._beat()  # after an outage: what runs here must not be taken for lost
         held_until = clock.steady() + self._lease
         for task in self._queue.claim(self.owner, free, besides=self._slots.ids()):
             self._slots.enter(Running(task, held_until, self._work))
+
+    def _able(self) -> bool:
+        """Whether an analysis could be begun here. Tasks wait, for other workers or better times, and lose nothing."""
+        state = self._tools.engine.state()
+        lacks = [*([] if state.ready else [state.reason]), *self._tools.gatherer.missing()]
+        if lacks != self._lacks:
+            self._lacks = lacks
+            _log.warning("worker_lacks" if lacks else "worker_lacks_nothing", what=lacks)
+        return not lacks
 
     def _work(self, running: Running) -> None:
         try:

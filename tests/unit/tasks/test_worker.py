@@ -14,7 +14,7 @@ from tests.unit.tasks.workplace import ACCOUNT, VIDEO, Workplace, at, by_asset, 
 
 from kinoscribe.cancel import Cancel, Canceled
 from kinoscribe.contract.errors import DatabaseUnavailable, EngineFailed
-from kinoscribe.engines.engine import Ask, Finished, Piece, Text
+from kinoscribe.engines.engine import Ask, EngineState, Finished, Piece, Text
 from kinoscribe.storage.task_record import Task
 from kinoscribe.tasks.worker import new_owner
 
@@ -301,6 +301,40 @@ def test_a_task_taken_over_by_another_is_stopped_here(place: Workplace, stage: S
         assert until(lambda: stage.stopped == 1)
     assert place.task(task.id).owner == "other"
     assert taken.attempt == 2
+
+
+def test_a_worker_that_lacks_something_takes_no_task_until_it_has_it(place: Workplace) -> None:
+    place.gatherer.lacks = ["The weights are missing."]
+    place.engine.ready = EngineState(False, "It is not there.")
+    (task,) = submit(place)
+    with place.working():
+        time.sleep(0.7)
+        assert (place.task(task.id).status, place.task(task.id).attempt) == ("queued", 0)
+        place.gatherer.lacks = []
+        time.sleep(0.7)
+        assert place.task(task.id).attempt == 0
+        place.engine.ready = EngineState(True)
+        assert place.ended(task.id).status == "ready"
+
+
+def test_what_runs_is_not_taken_for_lost_after_an_outage_longer_than_its_lease(
+    place: Workplace, stage: Stage
+) -> None:
+    """Here it is the heartbeat that did not come; the next claim of the same worker finds the lease passed."""
+    place.lease = 1.0
+    place.queue = place.make_queue()
+    (task,) = submit(place)
+    worker = place.worker(slots=2)
+    worker._keep = lambda: None  # type: ignore[method-assign]
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    assert until(lambda: stage.playing == 1)
+    time.sleep(2.5)
+    stage.go.set()
+    ended = place.ended(task.id)
+    worker.stop()
+    thread.join(20)
+    assert (ended.status, ended.attempt, ended.strikes) == ("ready", 1, 0)
 
 
 def test_an_idle_worker_writes_nothing(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
