@@ -142,11 +142,11 @@ class Notes:
     screen_text: tuple[ScreenText, ...] = ()
     tags: tuple[Tag, ...] = ()
     looks: tuple[Look, ...] = ()
-    sightings: tuple[Sighting, ...] = ()
-    sought: tuple[Sought, ...] = ()
     reports: tuple[CollectorReport, ...] = ()
     pictures_read: tuple[float, ...] = ()
     warnings: tuple[str, ...] = ()
+    sightings: tuple[Sighting, ...] = ()
+    sought: tuple[Sought, ...] = ()
 
     def report(self, collector: str) -> CollectorReport | None:
         return next((r for r in self.reports if r.name == collector), None)

@@ -8,8 +8,9 @@ from kinoscribe.engines.embedded import parts
 from kinoscribe.engines.embedded.breakdowns import no_speech, no_text
 from kinoscribe.engines.embedded.describe import description
 from kinoscribe.engines.embedded.fill_json import fill
-from kinoscribe.engines.embedded.layout import Layout, read_layout, write
+from kinoscribe.engines.embedded.layout import Block, Layout, read_layout, write
 from kinoscribe.engines.embedded.material import Material
+from kinoscribe.engines.embedded.pictured import about_pictures, marked
 from kinoscribe.engines.embedded.request import Part, read_parts
 from kinoscribe.engines.embedded.segments import segments
 from kinoscribe.engines.embedded.stretches import nth_part
@@ -38,7 +39,12 @@ def compose(ask: Ask, material: Material) -> Iterator[str]:
 
 def _free(ask: Ask, material: Material) -> Iterator[str]:
     layout = read_layout(ask.prompt)
-    found = read_parts(ask.prompt)
+    prompt, names = marked(ask.prompt)
+    found = read_parts(prompt)
+    if names:
+        pictured = about_pictures(found, names, material)
+        yield from write(_mixed(found, pictured, layout, material, _room(ask)), layout)
+        return
     if len(found) == 1 and not layout.as_json and not layout.table:
         direct = _direct(found[0], layout, material, _room(ask))
         if direct is not None:
@@ -47,9 +53,17 @@ def _free(ask: Ask, material: Material) -> Iterator[str]:
     if len(found) > 1:
         layout = replace(layout, sentences=None, words=None, characters=None)
     yield from write(parts.blocks(found, layout, material, _room(ask)), layout)
-    note = _about_images(ask)
-    if note:
-        yield note
+
+
+def _mixed(
+    found: list[Part], pictured: dict[int, Block], layout: Layout, material: Material, words: int
+) -> Iterator[Block]:
+    """The blocks of all parts, those about reference pictures among them."""
+    others = parts.blocks(
+        [part for place, part in enumerate(found) if place not in pictured], layout, material, words
+    )
+    for place in range(len(found)):
+        yield pictured[place] if place in pictured else next(others)
 
 
 def _room(ask: Ask) -> int:
@@ -104,13 +118,3 @@ def _spaced(pieces: Iterator[str]) -> Iterator[str]:
     for piece in pieces:
         yield piece if first or piece.startswith("\n") else " " + piece
         first = False
-
-
-def _about_images(ask: Ask) -> str:
-    if not ask.images:
-        return ""
-    names = ", ".join(f"“{name}”" for name, _ in ask.images[:4])
-    return (
-        "\n\nThe embedded engine does not compare pictures: it did not look for the "
-        f"reference {'image' if len(ask.images) == 1 else 'images'} {names}."
-    )

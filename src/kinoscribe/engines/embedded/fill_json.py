@@ -6,6 +6,7 @@ from typing import Any
 
 from kinoscribe.contract.json_empty import nearest_number
 from kinoscribe.contract.json_ends import name_of
+from kinoscribe.engines.embedded import pictured
 from kinoscribe.engines.embedded.choices import choice
 from kinoscribe.engines.embedded.fields import (
     Field,
@@ -75,6 +76,10 @@ class _Filler:
                 else ""
             )
             return choice(list(schema["enum"]), field, self._material, hint)
+        if row is None:
+            seen = pictured.value(schema, field.name, field.text, self._prompt, self._material.notes)
+            if seen is not pictured.NOT_PICTURED:
+                return seen
         if "anyOf" in schema:
             return self._branch(schema["anyOf"], field, row, depth)
         match schema.get("type"):
@@ -169,6 +174,9 @@ class _Filler:
         return named or [choice(options, field, self._material)]
 
     def _records(self, field: Field, items: _Schema) -> list[Record]:
+        seen = pictured.rows(field.name, field.text, self._prompt, self._material.notes)
+        if seen is not None:
+            return seen
         names = " ".join(words_of(n) for n in (items.get("properties") or {}))
         spans = (
             spans_of(self._prompt, self._material)

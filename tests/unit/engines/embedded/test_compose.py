@@ -1,7 +1,6 @@
 """Whole answers to prompts: the form that was asked for, true times, plain words for what is absent."""
 
 import json
-from dataclasses import replace
 
 import pytest
 from tests.unit.engines.embedded.videos import (
@@ -174,11 +173,6 @@ def test_other_languages_get_quotations() -> None:
 def test_the_clock_of_a_window_is_that_of_the_video() -> None:
     text = say(within(LECTURE, 35.0, 55.0), "Create chapters with times")
     assert text == "- 0:35 Types of Vaccines"
-
-
-def test_reference_pictures_are_owned_up_to() -> None:
-    ask = replace(make_ask(CAMERA, "Does <@logo> appear?"), images=(("logo", b"x"),))
-    assert "does not compare pictures" in "".join(compose(ask, material(CAMERA)))
 
 
 def test_pieces_come_sentence_by_sentence() -> None:
