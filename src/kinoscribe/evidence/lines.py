@@ -9,6 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import structlog
 
 from kinoscribe import clock
+from kinoscribe.evidence.milestone import Marker
 from kinoscribe.notes import CollectorReport
 
 _POLL = 0.2
@@ -26,10 +27,11 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a collector does with each item, and how it ends."""
+    """What a collector does with each item, how it ends, and what it has to know to go on in another process."""
 
     feed: Callable[[Any], None]
     finish: Callable[[], Any]
+    memory: Callable[[], bytes] = bytes
 
 
 class Line(Generic[_Item, _Result]):
@@ -37,6 +39,7 @@ class Line(Generic[_Item, _Result]):
 
     `make` loads what the collector needs; it runs in the thread as well. `size` bounds the queue. `reached` is
     told the collector's name and the time of each item it has worked on, `ended` that it has ended, however.
+    `worked` are the seconds it has worked on the video before, in another process.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class Line(Generic[_Item, _Result]):
         size: int,
         reached: Callable[[str, float], None],
         ended: Callable[[], None] | None = None,
+        worked: float = 0.0,
     ) -> None:
         self.name = name
         self.result: _Result | None = None
@@ -54,14 +58,14 @@ class Line(Generic[_Item, _Result]):
         self._make = make
         self._reached = reached
         self._ended = ended
-        self._queue: queue.Queue[_Item | None] = queue.Queue(size)
+        self._queue: queue.Queue[_Item | Marker | None] = queue.Queue(size)
         self._stop = threading.Event()
-        self._busy = 0.0
+        self._busy = worked
         self._failure: str | None = None
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def offer(self, item: _Item | None) -> bool:
+    def offer(self, item: _Item | Marker | None) -> bool:
         """Hands an item over; False when the queue stayed full for a moment and it has to be offered again.
 
         A collector that has failed takes everything and does nothing.
@@ -113,6 +117,9 @@ class Line(Generic[_Item, _Result]):
                     self.result = work.finish()
                     self._busy += clock.steady() - began
                     return
+                if isinstance(item, Marker):
+                    item.add(self.name, work.memory(), self._busy)
+                    continue
                 work.feed(item)
                 self._busy += clock.steady() - began
                 self._reached(self.name, item.time)

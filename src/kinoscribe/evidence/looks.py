@@ -1,6 +1,7 @@
 """Turns tiny frames into how each shot looks: main colours, brightness, whether it is grey, how much moves."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +19,13 @@ _TONES = tuple(3 + NAMES.index(name) for name in ("black", "white", "grey"))
 _MUCH_MOTION = 12.0
 
 
+@dataclass(eq=False, slots=True)
 class LookKeeper:
     """Sums up a thumbnail about four times a second: a few numbers each, whatever the length of the video."""
 
-    def __init__(self) -> None:
-        self._times: list[float] = []
-        self._sums: list[NDArray[np.float32]] = []
-        self._before: Planes | None = None
+    _times: list[float] = field(default_factory=list)
+    _sums: list[NDArray[np.float32]] = field(default_factory=list)
+    _before: Planes | None = None
 
     def feed(self, time: float, planes: Planes) -> None:
         if self._times and time - self._times[-1] < _GAP:

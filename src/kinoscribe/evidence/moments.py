@@ -2,16 +2,17 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 _CUT_NEAR = 0.15
 
 
+@dataclass(eq=False, slots=True)
 class Moments:
     """The times of the pictures that were looked at, in order, each with the time its scene came up."""
 
-    def __init__(self) -> None:
-        self.times: list[float] = []
-        self._since: list[float] = []
+    times: list[float] = field(default_factory=list)
+    _since: list[float] = field(default_factory=list)
 
     def add(self, time: float, since: float) -> int:
         """The index of the new picture."""

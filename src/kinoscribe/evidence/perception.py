@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from kinoscribe.evidence.collectors import (
+    LookItem,
+    SoundItem,
+    ThumbItem,
+    finding_shots,
+    keeping_looks,
+    listening,
+    reading,
+    tagging,
+)
 from kinoscribe.evidence.lines import Line, Work
-from kinoscribe.evidence.looks import LookKeeper
-from kinoscribe.evidence.record import Collected, PerceptionConfig, Stage, Wanted
-from kinoscribe.evidence.screen_text import ScreenReader
-from kinoscribe.evidence.shots import ShotFinder
-from kinoscribe.evidence.speech import Ear, Listener
-from kinoscribe.evidence.thumbs import Planes, planes
-from kinoscribe.evidence.trail import Trail, TrailKeeper
+from kinoscribe.evidence.milestone import Marker, read_milestone
+from kinoscribe.evidence.record import Collected, PerceptionConfig, Reached, Stage, Wanted
+from kinoscribe.evidence.speech import Ear
+from kinoscribe.evidence.thumbs import planes
+from kinoscribe.evidence.trail import TrailKeeper
 from kinoscribe.evidence.versions import VERSIONS
-from kinoscribe.evidence.visual_tags import TagKeeper
 from kinoscribe.evidence.vocabulary import Vocabulary
 from kinoscribe.media import pieces as media
 from kinoscribe.notes import CollectorReport, Notes, Shot
@@ -33,34 +38,12 @@ if TYPE_CHECKING:
 _THUMB_QUEUE = 200
 _SOUND_QUEUE = 60
 _PICTURE_QUEUE = 4
+_MARKERS = 3
 _STAGES = {"shots": "look", "looks": "look"}
 # Whoever has asked this process to stop ends it long before.
 _PATIENCE = 600.0
 
-
-@dataclass(frozen=True, slots=True)
-class _Thumb:
-    time: float
-    planes: Planes
-
-
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """A picture and what led to it."""
-
-    time: float
-    since: float
-    picture: NDArray[np.uint8]
-    trail: Trail | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Sound:
-    """A second of sound and the number of pictures that came before it."""
-
-    time: float
-    samples: NDArray[np.float32]
-    pictures: int
+_Item = ThumbItem | LookItem | SoundItem | Marker
 
 
 class Perception:
@@ -109,28 +92,40 @@ class Perception:
 
 
 class Collecting:
-    """All collectors of one video: takes pieces in order, says how far it is, and makes the notes."""
+    """All collectors of one video: takes pieces in order, says how far it is, and makes the notes.
+
+    With a milestone in what is wanted, the pieces of `plan` begin there, and so do the collectors.
+    """
 
     def __init__(self, wanted: Wanted, perception: Perception) -> None:
         self._wanted = wanted
         self._wants = frozenset(perception.config.collectors)
+        self._part = perception.config.part_seconds
+        silent = () if wanted.facts.has_audio else ("speech",)
+        self._since = read_milestone(wanted.milestone, self._wants.difference(silent))
+        since = self._since
         self._read: media.Read | None = None
-        self._pictures: list[float] = []
-        self._trail = TrailKeeper()
+        self._pictures = list(since.pictures) if since else []
+        self._trail = since.trail if since else TrailKeeper()
         self._vocabulary = Vocabulary()
-        self._at = dict.fromkeys(VERSIONS, wanted.facts.start)
+        self._at = dict.fromkeys(VERSIONS, since.time if since else wanted.facts.start)
+        self._markers: list[Marker] = []
         self._lines: dict[str, Line[Any, Any]] = {}
-        self._add("shots", _finding_shots, _THUMB_QUEUE)
-        self._add("looks", _keeping_looks, _THUMB_QUEUE)
-        if wanted.facts.has_audio:
-            self._add("speech", lambda: _listening(perception, self._vocabulary.after), _SOUND_QUEUE)
-        self._add("screen_text", lambda: _reading(perception, self._vocabulary), _PICTURE_QUEUE)
-        self._add("visual_tags", lambda: _tagging(perception), _PICTURE_QUEUE)
+        self._add("shots", finding_shots, _THUMB_QUEUE)
+        self._add("looks", keeping_looks, _THUMB_QUEUE)
+        if not silent:
+            self._add(
+                "speech", lambda known: listening(perception.ear, self._vocabulary, known), _SOUND_QUEUE
+            )
+        self._add(
+            "screen_text", lambda known: reading(perception.reader, self._vocabulary, known), _PICTURE_QUEUE
+        )
+        self._add("visual_tags", lambda known: tagging(perception.detector, known), _PICTURE_QUEUE)
         if "screen_text" not in self._lines:
             self._vocabulary.close()
         self._open = list(self._lines.values())
         self._running = list(self._lines.values())
-        self._waiting: tuple[_Thumb | _Look | _Sound, list[Line[Any, Any]]] | None = None
+        self._waiting: tuple[_Item, list[Line[Any, Any]]] | None = None
 
     @property
     def plan(self) -> media.ReadPlan:
@@ -139,6 +134,8 @@ class Collecting:
             thumbs=bool(self._wants & {"shots", "looks"}),
             pictures=bool(self._lines.keys() & {"screen_text", "visual_tags"}),
             sound="speech" in self._lines,
+            border_every=self._part,
+            resume=self._since.decoding if self._since else None,
         )
 
     def take(self, piece: media.Piece) -> bool:
@@ -150,12 +147,22 @@ class Collecting:
                 return self._offer(lambda: self._look(piece), ("screen_text", "visual_tags"))
             case media.Sound():
                 samples = np.frombuffer(piece.samples, dtype="<f4")
-                return self._offer(lambda: _Sound(piece.time, samples, len(self._pictures)), ("speech",))
+                return self._offer(lambda: SoundItem(piece.time, samples, len(self._pictures)), ("speech",))
+            case media.Border():
+                return self._offer(lambda: self._mark(piece), tuple(self._lines))
             case media.Read():
                 self._read = piece
                 return True
 
-    def stages(self, *, ended: bool = False) -> Iterator[Stage]:
+    def news(self, *, ended: bool = False) -> Iterator[Reached | Stage]:
+        """The latest milestone that all collectors have passed, and how far each of them is."""
+        passed = [marker for marker in self._markers if marker.complete]
+        if passed and not ended:
+            del self._markers[: self._markers.index(passed[-1]) + 1]
+            yield Reached(passed[-1].time, passed[-1].milestone())
+        yield from self._stages(ended=ended)
+
+    def _stages(self, *, ended: bool) -> Iterator[Stage]:
         """How far each collector is."""
         facts = self._wanted.facts
         for name in self._lines:
@@ -215,26 +222,35 @@ class Collecting:
             )
         )
 
-    def _add(self, name: str, make: Callable[[], Work], size: int) -> None:
+    def _add(self, name: str, make: Callable[[bytes | None], Work], size: int) -> None:
         if name in self._wants:
+            known = self._since.lines[name] if self._since else None
+            memory, worked = (known.memory, known.seconds) if known else (None, 0.0)
             ended = self._vocabulary.close if name == "screen_text" else None
-            self._lines[name] = Line(name, VERSIONS[name], make, size, self._reach, ended)
+            self._lines[name] = Line(
+                name, VERSIONS[name], lambda: make(memory), size, self._reach, ended, worked
+            )
 
     def _reach(self, name: str, time: float) -> None:
         self._at[name] = time
 
-    def _thumb(self, thumb: media.Thumb) -> _Thumb:
+    def _thumb(self, thumb: media.Thumb) -> ThumbItem:
         tiny = planes(thumb.pixels)
         if "screen_text" in self._lines:
             self._trail.feed(thumb.time, tiny[0].astype(np.uint8))
-        return _Thumb(thumb.time, tiny)
+        return ThumbItem(thumb.time, tiny)
 
-    def _look(self, picture: media.Picture) -> _Look:
+    def _look(self, picture: media.Picture) -> LookItem:
         self._pictures.append(picture.time)
         pixels = np.frombuffer(picture.pixels, dtype=np.uint8).reshape(picture.height, picture.width, 3)
-        return _Look(picture.time, picture.since, pixels, self._trail.take())
+        return LookItem(picture.time, picture.since, pixels, self._trail.take())
 
-    def _offer(self, make: Callable[[], _Thumb | _Look | _Sound], names: tuple[str, ...]) -> bool:
+    def _mark(self, border: media.Border) -> Marker:
+        marker = Marker(border.time, border.state, self._pictures, self._trail, self._lines)
+        self._markers = [*self._markers[-_MARKERS:], marker]
+        return marker
+
+    def _offer(self, make: Callable[[], _Item], names: tuple[str, ...]) -> bool:
         if self._waiting is None:
             self._waiting = make(), [self._lines[name] for name in names if name in self._lines]
         item, lines = self._waiting
@@ -253,43 +269,3 @@ class Collecting:
         if name in self._wants:
             return CollectorReport(name, VERSIONS[name], "nothing", reason="There is no sound.")
         return CollectorReport(name, VERSIONS[name], "off")
-
-
-def _finding_shots() -> Work:
-    finder = ShotFinder()
-    return Work(lambda thumb: finder.feed(thumb.time, thumb.planes), lambda: finder)
-
-
-def _keeping_looks() -> Work:
-    keeper = LookKeeper()
-    return Work(lambda thumb: keeper.feed(thumb.time, thumb.planes), lambda: keeper)
-
-
-def _listening(perception: Perception, names: Callable[[int], str]) -> Work:
-    listener = Listener(perception.ear(), names)
-
-    def work(sound: _Sound) -> None:
-        listener.feed(sound.time, sound.samples, sound.pictures)
-
-    return Work(work, listener.finish)
-
-
-def _reading(perception: Perception, vocabulary: Vocabulary) -> Work:
-    reader, keeper = perception.reader(), ScreenReader()
-    reader.forget()
-
-    def work(look: _Look) -> None:
-        lines = reader.read(look.picture)
-        vocabulary.note(lines)
-        keeper.feed(look.time, look.since, lines, look.trail)
-
-    return Work(work, lambda: keeper)
-
-
-def _tagging(perception: Perception) -> Work:
-    detector, keeper = perception.detector(), TagKeeper()
-
-    def work(look: _Look) -> None:
-        keeper.feed(look.time, look.since, detector.look(look.picture))
-
-    return Work(work, lambda: keeper)

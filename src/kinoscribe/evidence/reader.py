@@ -1,5 +1,6 @@
 """Turns a picture into the lines of text that stand in it, with PP-OCR by RapidOCR."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from rapidocr import RapidOCR
 from rapidocr.ch_ppocr_rec import TextRecOutput
 
 from kinoscribe.evidence.screen_text import Line
+from kinoscribe.media.freeze import freeze, thaw
 from kinoscribe.notes import Box
 
 _SIDE = 736
@@ -21,6 +23,15 @@ _STRIP = 4
 _SAME = 6.0
 
 Pixels = NDArray[np.uint8]
+_Read = tuple[NDArray[np.float32], float, str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Lately:
+    """What was read in the picture before: how each line looks, its shape, its text and score; and how finely."""
+
+    before: tuple[_Read, ...] = ()
+    fine: bool = False
 
 
 class Reader:
@@ -41,10 +52,14 @@ class Reader:
         )
         self._fine = False
 
-    def forget(self) -> None:
-        """Begins a new video: what was read before counts no more."""
-        self._ocr.before = ()
-        self._fine = False
+    def begin(self, lately: bytes | None = None) -> None:
+        """Begins a new video, or goes on with one: what was read in another counts no more."""
+        known = Lately() if lately is None else thaw(lately, Lately)
+        self._ocr.before, self._fine = known.before, known.fine
+
+    def lately(self) -> bytes:
+        """What has to be known to go on with this video."""
+        return freeze(Lately(self._ocr.before, self._fine))
 
     def read(self, picture: Pixels) -> list[Line]:
         """The lines of an RGB picture. Where they are many and small, it is read at its full size."""
@@ -74,7 +89,7 @@ class Reader:
 class _Sparing(RapidOCR):
     """Recognises a line anew only when the picture before had none that looks like it."""
 
-    before: tuple[tuple[NDArray[np.float32], float, str, float], ...] = ()
+    before: tuple[_Read, ...] = ()
 
     def recognize_txt(self, img: list[Pixels]) -> Any:
         patches = [(_patch(crop), crop.shape[1] / crop.shape[0]) for crop in img]

@@ -10,11 +10,15 @@ from kinoscribe.notes import Notes
 
 
 class Wanted(msgspec.Struct, frozen=True, tag="wanted"):
-    """One video to perceive. `content` is its SHA-256; which collectors run is the process's own configuration."""
+    """One video to perceive. `content` is its SHA-256; which collectors run is the process's own configuration.
+
+    `milestone` is the last one an earlier process has told of: the work begins there.
+    """
 
     path: str
     content: str
     facts: VideoFacts
+    milestone: bytes | None = None
 
 
 class Stage(msgspec.Struct, frozen=True, tag="stage"):
@@ -22,6 +26,13 @@ class Stage(msgspec.Struct, frozen=True, tag="stage"):
 
     stage: str
     done: float
+
+
+class Reached(msgspec.Struct, frozen=True, tag="reached"):
+    """A milestone: everything that came before `time` is known."""
+
+    time: float
+    milestone: bytes
 
 
 class Collected(msgspec.Struct, frozen=True, tag="collected"):
@@ -36,11 +47,11 @@ class Unreadable(msgspec.Struct, frozen=True, tag="unreadable"):
     reason: str
 
 
-Piece = Stage | Collected | Unreadable
+Piece = Stage | Reached | Collected | Unreadable
 
 _encode = msgspec.msgpack.Encoder().encode
 _wanted = msgspec.msgpack.Decoder(Wanted)
-_piece = msgspec.msgpack.Decoder(Stage | Collected | Unreadable)
+_piece = msgspec.msgpack.Decoder(Stage | Reached | Collected | Unreadable)
 
 
 def pack(message: Wanted | Piece) -> bytes:
@@ -53,12 +64,18 @@ def unpack_wanted(body: bytes) -> Wanted:
 
 def unpack_piece(body: bytes) -> Piece:
     found: Any = _piece.decode(body)
-    assert isinstance(found, Stage | Collected | Unreadable)
+    assert isinstance(found, Stage | Reached | Collected | Unreadable)
     return found
 
 
+PART_SECONDS = 120.0
+
+
 class PerceptionConfig(msgspec.Struct, frozen=True):
-    """What a perception process is started with. `weights` is the folder of all weights."""
+    """What a perception process is started with. `weights` is the folder of all weights.
+
+    Of a video longer than `part_seconds` a milestone is told of each time so much more of it is known.
+    """
 
     collectors: tuple[str, ...]
     weights: str
@@ -67,6 +84,7 @@ class PerceptionConfig(msgspec.Struct, frozen=True):
     decode_seconds: float
     max_pixels: int
     threads: int
+    part_seconds: float = PART_SECONDS
 
 
 # Threads that wait sleep instead of spinning, for the collectors share few cores; few heaps keep the process from

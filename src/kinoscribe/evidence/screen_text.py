@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from kinoscribe.evidence.moments import Moments
@@ -44,13 +44,13 @@ class _Standing:
     went: float | None = None
 
 
+@dataclass(eq=False, slots=True)
 class ScreenReader:
     """Takes the lines of each picture in the order of time."""
 
-    def __init__(self) -> None:
-        self.moments = Moments()
-        self._open: list[_Standing] = []
-        self._closed: list[_Standing] = []
+    moments: Moments = field(default_factory=Moments)
+    _open: list[_Standing] = field(default_factory=list)
+    _closed: list[_Standing] = field(default_factory=list)
 
     def feed(self, time: float, since: float, lines: Sequence[Line], trail: Trail | None = None) -> None:
         """`trail` is that from the picture before to this one."""

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -42,34 +42,43 @@ class Ear(Protocol):
     ) -> Heard: ...
 
 
+@dataclass(eq=False, slots=True)
+class Heeded:
+    """What has been heard so far: sound not yet looked at, voices not yet understood, and sentences."""
+
+    pictures: int = 0
+    buffer: Sound = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
+    start: float = 0.0
+    fresh: float = 0.0
+    voices: list[Voice] = field(default_factory=list)
+    language: str | None = None
+    sentences: list[Sentence] = field(default_factory=list)
+
+
 class Listener:
     """Takes sound in the order of time; keeps at most about a minute of it."""
 
-    def __init__(self, ear: Ear, names: Callable[[int], str] = lambda _: "") -> None:
-        """`names` gives the names that the first so many pictures show."""
+    def __init__(
+        self, ear: Ear, names: Callable[[int], str] = lambda _: "", heeded: Heeded | None = None
+    ) -> None:
+        """`names` gives the names that the first so many pictures show; `heeded` is what was heard before."""
         self._ear = ear
         self._names = names
-        self._pictures = 0
-        self._buffer: Sound = np.zeros(0, dtype=np.float32)
-        self._start = 0.0
-        self._fresh = 0.0
-        self._voices: list[Voice] = []
-        self._language: str | None = None
-        self._sentences: list[Sentence] = []
+        self.heeded = heeded or Heeded()
 
     def feed(self, time: float, samples: Sound, pictures: int = 0) -> None:
         """`time` is that of the first sample, `pictures` the number of pictures that came before this sound.
 
         A jump in time closes what came before.
         """
-        self._pictures = pictures
-        if self._buffer.size and abs(time - self._end) > 0.2:
+        self.heeded.pictures = pictures
+        if self.heeded.buffer.size and abs(time - self._end) > 0.2:
             self._look(final=True)
-        if not self._buffer.size:
-            self._start = time
-        self._buffer = np.concatenate((self._buffer, samples))
-        self._fresh += samples.size / RATE
-        if self._fresh >= _LOOK_EVERY:
+        if not self.heeded.buffer.size:
+            self.heeded.start = time
+        self.heeded.buffer = np.concatenate((self.heeded.buffer, samples))
+        self.heeded.fresh += samples.size / RATE
+        if self.heeded.fresh >= _LOOK_EVERY:
             self._look(final=False)
 
     def finish(self) -> tuple[tuple[Sentence, ...], str | None]:
@@ -77,27 +86,27 @@ class Listener:
         self._look(final=True)
         self._transcribe()
         counts: Counter[str] = Counter()
-        for sentence in self._sentences:
+        for sentence in self.heeded.sentences:
             counts[sentence.language or ""] += len(sentence.words)
         main = counts.most_common(1)[0][0] if counts else None
-        return tuple(sorted(self._sentences, key=lambda s: s.start)), main
+        return tuple(sorted(self.heeded.sentences, key=lambda s: s.start)), main
 
     @property
     def _end(self) -> float:
-        return self._start + self._buffer.size / RATE
+        return self.heeded.start + self.heeded.buffer.size / RATE
 
     def _look(self, *, final: bool) -> None:
         """Moves the voices that have ended out of the buffer, and drops the silence."""
-        self._fresh = 0.0
-        if not self._buffer.size:
+        self.heeded.fresh = 0.0
+        if not self.heeded.buffer.size:
             return
-        length = self._buffer.size / RATE
-        regions = merge(self._ear.voices(self._buffer))
+        length = self.heeded.buffer.size / RATE
+        regions = merge(self._ear.voices(self.heeded.buffer))
         still_open = regions[-1] if regions and not final and regions[-1][1] > length - _OPEN else None
         if still_open and still_open[1] - still_open[0] < LONGEST:
             regions.pop()
         for start, end in regions:
-            self._collect(Voice(self._start + start, self._cut(start, end)))
+            self._collect(Voice(self.heeded.start + start, self._cut(start, end)))
         done = (
             length
             if still_open is None
@@ -107,37 +116,37 @@ class Listener:
         )
         if still_open is None and not final:
             done = max(0.0, length - _OPEN, regions[-1][1] if regions else 0.0)
-        kept = min(self._buffer.size, round(done * RATE))
-        self._buffer = self._buffer[kept:].copy()
-        self._start += kept / RATE
+        kept = min(self.heeded.buffer.size, round(done * RATE))
+        self.heeded.buffer = self.heeded.buffer[kept:].copy()
+        self.heeded.start += kept / RATE
 
     def _collect(self, voice: Voice) -> None:
         for part in split(voice):
-            if self._voices and not fits(self._voices, part):
+            if self.heeded.voices and not fits(self.heeded.voices, part):
                 self._transcribe()
-            self._voices.append(part)
+            self.heeded.voices.append(part)
 
     def _cut(self, start: float, end: float) -> Sound:
-        return self._buffer[max(0, round(start * RATE)) : round(end * RATE)].copy()
+        return self.heeded.buffer[max(0, round(start * RATE)) : round(end * RATE)].copy()
 
     def _transcribe(self) -> None:
-        if self._voices:
-            for take, language, sure in self._by_language(tuple(self._voices)):
+        if self.heeded.voices:
+            for take, language, sure in self._by_language(tuple(self.heeded.voices)):
                 for heard in self._hear(take, language, strict=not sure):
-                    self._sentences += heard
-            self._voices = []
+                    self.heeded.sentences += heard
+            self.heeded.voices = []
 
     def _by_language(self, voices: tuple[Voice, ...]) -> Iterator[tuple[Take, str, bool]]:
         """Takes in one language each, and whether the language is sure."""
         whole = Take(voices)
         best, likely = self._ear.languages(whole.sound())[0]
         if likely >= _ONE_LANGUAGE or len(voices) == 1:
-            language = self._language if self._language and likely < _CERTAIN else best
-            self._language = language
+            language = self.heeded.language if self.heeded.language and likely < _CERTAIN else best
+            self.heeded.language = language
             yield whole, language, True
             return
         run: list[Voice] = []
-        spoken, sure = self._language or best, True
+        spoken, sure = self.heeded.language or best, True
         for voice in voices:
             guess, p = self._ear.languages(voice.sound)[0] if voice.length > _LONG_ENOUGH else (spoken, 1.0)
             now = (guess, True) if p >= _PROBABLE else (spoken, False)
@@ -147,12 +156,12 @@ class Listener:
             run.append(voice)
             spoken, sure = now
         yield Take(tuple(run)), spoken, sure
-        self._language = best
+        self.heeded.language = best
 
     def _hear(self, take: Take, language: str, *, strict: bool) -> Iterator[Iterable[Sentence]]:
         """Sentences of a take; what went wrong in company is heard once more alone."""
         alone = len(take.voices) == 1
-        heard = self._ear.hear(take.sound(), language, names=self._names(self._pictures), strict=strict)
+        heard = self._ear.hear(take.sound(), language, names=self._names(self.heeded.pictures), strict=strict)
         if heard.repeats and not alone:
             for voice in take.voices:
                 yield from self._hear(Take((voice,)), language, strict=strict)

@@ -1,6 +1,6 @@
 """Tells when a part of the picture changed, from the tiny frames between two pictures that were looked at."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,12 +54,12 @@ class Trail:
         return None if far < _FAINT else np.asarray(apart > _SETTLED * far)
 
 
+@dataclass(eq=False, slots=True)
 class TrailKeeper:
     """Gathers tiny frames until the next picture comes."""
 
-    def __init__(self) -> None:
-        self._times: list[float] = []
-        self._frames: list[Luma] = []
+    _times: list[float] = field(default_factory=list)
+    _frames: list[Luma] = field(default_factory=list)
 
     def feed(self, time: float, luma: Luma) -> None:
         if len(self._times) >= _MOST:

@@ -34,17 +34,17 @@ class _Span:
     total: float = 0.0
     sightings: int = 0
     count: int = 0
-    colours: Counter[str] = field(default_factory=Counter)
+    colours: dict[str, int] = field(default_factory=dict)
     boxes: int = 0
 
 
+@dataclass(eq=False, slots=True)
 class TagKeeper:
     """Takes the objects of each picture in the order of time."""
 
-    def __init__(self) -> None:
-        self.moments = Moments()
-        self._open: dict[str, _Span] = {}
-        self._closed: list[tuple[str, _Span]] = []
+    moments: Moments = field(default_factory=Moments)
+    _open: dict[str, _Span] = field(default_factory=dict)
+    _closed: list[tuple[str, _Span]] = field(default_factory=list)
 
     def feed(self, time: float, since: float, seen: Sequence[Seen]) -> None:
         index = self.moments.add(time, since)
@@ -65,7 +65,9 @@ class TagKeeper:
         span.sightings += 1
         span.count = max(span.count, sum(one.score >= _SURE for one in ones), 1)
         span.boxes += len(ones)
-        span.colours.update(one.colour for one in ones if one.colour)
+        for one in ones:
+            if one.colour:
+                span.colours[one.colour] = span.colours.get(one.colour, 0) + 1
 
     def finish(self, cuts: Sequence[float], start: float, end: float) -> tuple[Tag, ...]:
         """Tags seen at least twice, or once for sure; sorted by start, the surest first."""
@@ -76,7 +78,7 @@ class TagKeeper:
     def _tag(self, label: str, span: _Span, cuts: Sequence[float], start: float, end: float) -> Tag:
         came = self.moments.came_up(span.first, cuts, start)
         went = max(self.moments.went(span.last, cuts, end), came)
-        colour, votes = next(iter(span.colours.most_common(1)), (None, 0))
+        colour, votes = next(iter(Counter(span.colours).most_common(1)), (None, 0))
         return Tag(
             start=round(came, 3),
             end=round(went, 3),

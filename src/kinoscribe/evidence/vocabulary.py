@@ -20,10 +20,19 @@ class Vocabulary:
 
     def note(self, lines: Iterable[Line]) -> None:
         """The lines of the next picture."""
-        words = tuple(dict.fromkeys(names(lines)))
+        self.remember(tuple(dict.fromkeys(names(lines))))
+
+    def remember(self, words: tuple[str, ...]) -> None:
+        """The words of the next picture, known before."""
         with self._changed:
             self._pictures.append(words)
             self._changed.notify_all()
+
+    @property
+    def pictures(self) -> list[tuple[str, ...]]:
+        """The words of each picture so far."""
+        with self._changed:
+            return list(self._pictures)
 
     def close(self) -> None:
         """No more pictures will come; nobody waits any more."""

@@ -33,18 +33,20 @@ def serve(config: bytes) -> Handler:
 
 
 def perceive(wanted: Wanted, perception: Perception, decoders: Decoders) -> Generator[Piece, None, None]:
-    """Yields how far the collectors are, and last the notes or why there are none. Close it to stop."""
+    """Yields how far the collectors are and from where another process could go on; last the notes, or why there
+    are none. Close it to stop.
+    """
     with perception.of(wanted) as collecting:
         pieces = decoders.read(Path(wanted.path), collecting.plan)
         told, heap = clock.steady(), Heap()
         try:
             for piece in pieces:
                 while not collecting.take(piece):
-                    yield from collecting.stages()
+                    yield from collecting.news()
                 if clock.steady() - told >= _TELL_EVERY:
                     told = clock.steady()
                     heap.tidy()
-                    yield from collecting.stages()
+                    yield from collecting.news()
         except VideoFileBroken as error:
             yield Unreadable(error.message)
             return
@@ -52,6 +54,6 @@ def perceive(wanted: Wanted, perception: Perception, decoders: Decoders) -> Gene
             pieces.close()
         while not collecting.settled(_TELL_EVERY):
             heap.tidy()
-            yield from collecting.stages()
-        yield from collecting.stages(ended=True)
+            yield from collecting.news()
+        yield from collecting.news(ended=True)
         yield collecting.collected()

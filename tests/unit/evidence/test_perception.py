@@ -37,8 +37,11 @@ class FakeEar:
 
 
 class FakeReader:
-    def forget(self) -> None:
+    def begin(self, _lately: bytes | None) -> None:
         pass
+
+    def lately(self) -> bytes:
+        return b""
 
     def read(self, picture: np.ndarray) -> list[Line]:
         red = picture[..., 0].mean() > picture[..., 2].mean()
@@ -51,7 +54,7 @@ class FakeDetector:
 
 
 class Broken:
-    def forget(self) -> None:
+    def begin(self, _lately: bytes | None) -> None:
         raise RuntimeError("the model is not itself today")
 
     def look(self, picture: np.ndarray) -> list[Seen]:
