@@ -1,9 +1,10 @@
 import dataclasses
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, Event
 
 import pytest
 from sqlalchemy import Connection, event, select
@@ -18,6 +19,7 @@ from kinoscribe.contract.errors import (
     TaskCannotBeDeleted,
 )
 from kinoscribe.ids import is_object_id
+from kinoscribe.storage.blobs import Stored
 from kinoscribe.storage.database import Database
 from kinoscribe.storage.tables import task_files
 from kinoscribe.storage.task_rows import Backlog, NewTask, QueueLimits, Task, TaskFile, TaskFilter, TaskRows
@@ -220,6 +222,30 @@ def test_the_same_content_sent_and_done_with_at_once_is_there_exactly_while_some
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(come_and_go, range(48)))
     assert len(list(desk.blobs.kept())) == 1
+
+
+def test_a_content_that_is_just_being_kept_again_is_not_removed_with_its_last_other_task(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = desk.submit(files=(("video", desk.stored(b"same")),))
+    keep, kept, go_on = desk.blobs.keep, Event(), Event()
+
+    def slowly(stored: Stored) -> Path:
+        place = keep(stored)
+        kept.set()
+        assert go_on.wait(60)
+        return place
+
+    monkeypatch.setattr(desk.blobs, "keep", slowly)
+    with ThreadPoolExecutor(2) as threads:
+        coming = threads.submit(desk.submit, files=(("video", desk.stored(b"same")),))
+        assert kept.wait(60)
+        going = threads.submit(desk.rows.cancel, "a", old.id)
+        time.sleep(0.3)
+        go_on.set()
+        assert going.result() is not None
+        (file,) = desk.rows.files(coming.result().id)
+    assert desk.blobs.path(file.content).read_bytes() == b"same"
 
 
 # Once
