@@ -207,9 +207,9 @@ def _answer(job: Job, tools: Tools, course: Course, tell: Tell) -> Outcome:
 
 
 def _charge(task: Task, tools: Tools, *, seconds: int = 0, tokens: int = 0) -> None:
-    """Counts what was used against the limits of the account. Nobody waits for that."""
+    """Counts what was used against the limits of the account and its key. Nobody waits for that."""
     try:
-        counters = tools.rates.counters(task.account, None, "analyze")
+        counters = tools.rates.counters(task.account, task.key_id, "analyze")
         tools.rates.charge(counters, seconds=seconds, tokens=tokens)
     except ApiError as error:
         _log.warning("use_not_counted", task=task.id, reason=error.message)

@@ -38,12 +38,14 @@ def submit(
     tools: Tools,
     cancel: Cancel,
     *,
+    key_id: str | None = None,
     once: Once[Task] | None = None,
     reserve: Callable[[float], None] = nothing_reserved,
 ) -> Submitted:
     """Keeps the task with the files that came inside it, all or nothing.
 
-    `reserve` gets the seconds of video that are asked about, where they are known, and may raise.
+    `key_id` is the API key it came with. `reserve` gets the seconds of video that are asked about, where they are
+    known, and may raise.
     Raises what sections 3 and 6 of the contract say of a source that can never be analysed, as far as it is known
     by now; `QueueFull`, `StorageFull`, `IdempotencyKeyReused`, or `Canceled`.
     """
@@ -59,6 +61,7 @@ def submit(
         contents = {name: stored.sha256 for name, stored in files}
         new = NewTask(
             account=account,
+            key_id=key_id,
             custom_id=task.custom_id,
             analysis_mode=request.analysis_mode,
             model_name=request.model_name,

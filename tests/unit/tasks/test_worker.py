@@ -337,6 +337,29 @@ def test_what_runs_is_not_taken_for_lost_after_an_outage_longer_than_its_lease(
     assert (ended.status, ended.attempt, ended.strikes) == ("ready", 1, 0)
 
 
+def test_a_task_claimed_while_it_was_asked_what_is_ours_is_not_taken_for_lost(
+    place: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = place.queue.mine
+
+    def late(owner: str) -> frozenset[str]:
+        known = mine(owner)
+        time.sleep(0.3)
+        return known
+
+    monkeypatch.setattr(place.queue, "mine", late)
+
+    def play(_ask: Ask, cancel: Cancel) -> Iterator[Piece]:
+        cancel.wait(0.2)
+        yield Text("One.")
+        yield Finished()
+
+    place.engine.play = play
+    with place.working(slots=2):
+        ended = [place.ended(task.id) for task in submit(place, 12)]
+    assert {(task.status, task.attempt) for task in ended} == {("ready", 1)}
+
+
 def test_an_idle_worker_writes_nothing(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
     writes: list[str] = []
     writing = place.database.writing
