@@ -116,7 +116,15 @@ def _submit(call: Call, sent: list[bytes], cancel: Cancel) -> Submitted:
         allow_http_images=tools.settings.allow_http_images,
     )
     del body
-    return submit(task, call.account.name, tools, cancel, once=once, reserve=call.spending.reserve)
+    return submit(
+        task,
+        call.account.name,
+        tools,
+        cancel,
+        key_id=call.account.key_id,
+        once=once,
+        reserve=call.spending.reserve,
+    )
 
 
 def _created(task: Task) -> dict[str, Any]:

@@ -93,6 +93,11 @@ def test_a_url_becomes_a_result_and_its_length_is_known(place: Workplace) -> Non
     assert (task.status, task.duration) == ("ready", 20.0)
 
 
+def test_a_task_may_be_about_more_than_an_hour(place: Workplace) -> None:
+    task, _ = attempt(place, place.submit(by_asset(place.asset(examined_video(7000)).id)))
+    assert (task.status, task.duration) == ("ready", 7000)
+
+
 def test_the_receipt_bears_the_name_of_the_answer(place: Workplace) -> None:
     task, _ = attempt(place, place.submit(inline()))
     assert task.generation_id is not None
