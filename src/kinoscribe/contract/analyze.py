@@ -9,7 +9,7 @@ from kinoscribe.contract.errors import ParameterInvalid
 from kinoscribe.contract.fields import Fields, read_object
 from kinoscribe.contract.json_schema import read_schema
 from kinoscribe.contract.limits import DEFAULT_MODEL, NEWER_DEFAULT_MODEL, NEWER_SDK, RULES, SDK_NAMES
-from kinoscribe.contract.prompts import MediaSource, PromptV2, read_prompt, refuse_pictures
+from kinoscribe.contract.prompts import MediaSource, PromptV2, read_prompt
 from kinoscribe.contract.question import (
     read_max_tokens,
     read_model,
@@ -99,7 +99,6 @@ def read_analyze(
     json_schema = _read_response_format(fields, model_name, wide=wide_schema)
     max_tokens = read_max_tokens(fields, RULES[model_name].general, model_name)
     start_time, end_time = read_times(fields, model_name)
-    refuse_pictures(images, "image")
     return AnalyzeRequest(
         model_name=model_name,
         video=video,

@@ -69,15 +69,7 @@ def read_prompt(
         raise ParameterInvalid(
             p=fields.at("prompt_v2"), reason=f"It is not accepted with model_name {model_name}."
         )
-    prompt_v2 = _read_prompt_v2(given, count_tokens, allow_http_images=allow_http_images)
-    refuse_pictures(prompt_v2.media_sources, given.at("media_sources"))
-    return prompt_v2
-
-
-def refuse_pictures(pictures: tuple[MediaSource, ...], path: str) -> None:
-    """The engines here see no pictures of a request: a well-formed one is refused rather than left out of sight."""
-    if pictures:
-        raise ParameterInvalid(p=path, reason="Images are not supported by this server yet.")
+    return _read_prompt_v2(given, count_tokens, allow_http_images=allow_http_images)
 
 
 def _read_prompt_v2(

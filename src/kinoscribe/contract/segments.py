@@ -19,7 +19,7 @@ from kinoscribe.contract.limits import (
     SCHEMA_NAME,
     SHORTEST_RANGE,
 )
-from kinoscribe.contract.prompts import MediaSource, read_media_sources, refuse_pictures
+from kinoscribe.contract.prompts import MediaSource, read_media_sources
 from kinoscribe.contract.shown import show
 from kinoscribe.contract.times import TIME_STYLES, TimeStyle
 from kinoscribe.contract.video import VideoFacts
@@ -128,7 +128,6 @@ def _read_definition(given: Fields, model_name: str, *, allow_http_images: bool)
     description = given.needed_text("description")
     fields = _read_fields(given, "fields", _types(model_name))
     sources = read_media_sources(given, allow_http=allow_http_images)
-    refuse_pictures(sources, given.at("media_sources"))
     return Definition(name, description, fields, sources, _read_ranges(given))
 
 

@@ -22,7 +22,7 @@ from kinoscribe.contract.limits import (
     UNLIMITED,
     context_window,
 )
-from kinoscribe.contract.prompts import MediaSource, PromptV2, read_prompt, refuse_pictures
+from kinoscribe.contract.prompts import MediaSource, PromptV2, read_prompt
 from kinoscribe.contract.question import (
     read_max_tokens,
     read_model,
@@ -99,7 +99,6 @@ def read_task(
     segmentation = None if found is None else Segmentation(*found, *lengths, max_tokens)
     if segmentation is not None and segmentation.has_ranges:
         _check_beside_ranges(fields, segmentation)
-    refuse_pictures(images, "image")
     _check_numbers(fields.as_sent())
     request = AnalyzeRequest(
         model_name=model_name,

@@ -105,7 +105,6 @@ def test_fields_of_other_routes_are_unknown_here(name: str) -> None:
         ({"video_id": "", "video": None}, "video_id"),
         ({"image": [{"name": "a", "url": URL}]}, "video"),
         ({"image": [{"name": "a", "url": URL}], "video": None}, "image"),
-        ({"image": [{"name": "a", "url": URL}], "video": None, "model_name": "pegasus1.6"}, "image"),
         ({"prompt": ""}, "prompt"),
         ({"prompt": " \n\t"}, "prompt"),
         ({"prompt": ["a"]}, "prompt"),

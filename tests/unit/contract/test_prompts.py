@@ -95,10 +95,11 @@ def test_words_that_point_at_no_picture_are_refused() -> None:
     assert 'The prompt_v2.input_text parameter is invalid. "<@lion>"' in message
 
 
-def test_well_formed_pictures_are_refused_until_they_are_seen() -> None:
-    message = refusal([source()], "Where is <@tiger-1>?").message
-    assert "prompt_v2.media_sources" in message
-    assert "not supported by this server yet" in message
+def test_words_may_point_at_pictures_and_need_not() -> None:
+    both = [source(), source(name="b")]
+    for text in ("Where is <@tiger-1>, <@tiger-1>?", "Where is it?"):
+        pictures = (MediaSource("tiger-1", UrlSource(URL)), MediaSource("b", UrlSource(URL)))
+        assert read({"input_text": text, "media_sources": both}) == PromptV2(text, pictures)
 
 
 def test_each_kind_of_picture_is_read() -> None:

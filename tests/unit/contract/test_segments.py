@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kinoscribe.contract import segments
 from kinoscribe.contract.errors import ApiError, ParameterInvalid, ParameterNotProvided, TokenLimitExceeded
 from kinoscribe.contract.fields import Fields
 from kinoscribe.contract.prompts import MediaSource
@@ -161,7 +160,6 @@ def test_every_kind_of_field_is_read() -> None:
         (ranged((0, 5), (0, 5)), "[0].time_ranges[1]"),
         (definition(media_sources=[{"name": "a", "media_type": "video", "url": URL}]), "[0].media_sources[0].media_type"),
         (definition(media_sources=[{"name": str(n), "media_type": "image", "url": URL} for n in range(5)]), "[0].media_sources"),
-        (definition(media_sources=[{"name": "a", "media_type": "image", "url": URL}]), "[0].media_sources"),
     ],
 )  # fmt: skip
 def test_a_wrong_value_is_refused_by_its_path(given: dict[str, Any], named: str) -> None:
@@ -262,8 +260,7 @@ def test_another_style_is_refused(style: object) -> None:
         read(definition(), segment_time_format=style)
 
 
-def test_reference_pictures_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(segments, "refuse_pictures", lambda *_: None)
+def test_reference_pictures_are_read() -> None:
     given = [
         {"name": "a", "media_type": "image", "url": URL},
         {"name": "b", "media_type": "image", "asset_id": ID},

@@ -1,11 +1,9 @@
 import json
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kinoscribe.contract import prompts, segments, task_request
 from kinoscribe.contract.sources import AssetSource, Base64Source, UrlSource, VideoIdSource
 from kinoscribe.contract.task_params import request_params, shortened, video_source
 from kinoscribe.contract.task_request import read_task
@@ -24,12 +22,6 @@ SEVERAL = [
     {"name": "r", "media_type": "image", "base64_string": "QUJD"},
 ]
 SHOWN = [*SEVERAL[:2], {"name": "r", "media_type": "image"}]
-
-
-@pytest.fixture(autouse=True)
-def _pictures_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (prompts, segments, task_request):
-        monkeypatch.setattr(module, "refuse_pictures", lambda *_: None)
 
 
 def params(**body: Any) -> dict[str, Any]:

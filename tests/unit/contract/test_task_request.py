@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kinoscribe.contract import prompts, segments, task_request
 from kinoscribe.contract.analyze import read_analyze
 from kinoscribe.contract.errors import (
     ApiError,
@@ -58,13 +57,6 @@ def segmented(definitions: Any = None, /, **changed: Any) -> dict[str, Any]:
         "response_format": {"type": "segment_definitions", "segment_definitions": wanted},
         **changed,
     }
-
-
-@pytest.fixture
-def pictures_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reads requests as they are read once the engines see pictures."""
-    for module in (prompts, segments, task_request):
-        monkeypatch.setattr(module, "refuse_pictures", lambda *_: None)
 
 
 def test_a_question_gets_every_default() -> None:
@@ -232,13 +224,6 @@ def test_a_classic_video_id_is_accepted_by_the_oldest_model() -> None:
     assert read(general(video=None, video_id=ID), "pegasus1.2").request.video == VideoIdSource(ID)
 
 
-def test_pictures_alone_are_read_and_refused_until_they_are_seen() -> None:
-    body = general(video=None, image=[{"name": "a", "url": PICTURE}], model_name="pegasus1.6")
-    with pytest.raises(ParameterInvalid, match="not supported by this server yet"):
-        read(body)
-
-
-@pytest.mark.usefixtures("pictures_are_seen")
 def test_pictures_alone_are_a_request_without_a_video() -> None:
     body = general(video=None, image=[{"name": "a", "url": PICTURE}], model_name="pegasus1.6")
     request = read(body).request
@@ -246,7 +231,6 @@ def test_pictures_alone_are_a_request_without_a_video() -> None:
     assert request.images == (MediaSource("a", UrlSource(PICTURE)),)
 
 
-@pytest.mark.usefixtures("pictures_are_seen")
 @pytest.mark.parametrize(
     ("changed", "named"),
     [
@@ -277,7 +261,6 @@ def test_a_wrong_question_about_pictures_is_refused(changed: dict[str, Any], nam
     assert f"The {named} parameter is invalid" in refused.value.message
 
 
-@pytest.mark.usefixtures("pictures_are_seen")
 @pytest.mark.parametrize("prompt", ["Compare.", "<@b> or <@a>, <@a>?"])
 def test_a_question_points_at_all_pictures_or_at_none(prompt: str) -> None:
     images = [{"name": "a", "url": PICTURE}, {"name": "b", "asset_id": ID}]
@@ -336,7 +319,6 @@ def text_of(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-@pytest.mark.usefixtures("pictures_are_seen")
 def test_each_file_inside_the_body_has_a_name_of_its_own() -> None:
     def picture(name: str, data: bytes) -> dict[str, str]:
         return {"name": name, "media_type": "image", "base64_string": text_of(data)}
@@ -386,6 +368,18 @@ def test_a_stored_request_holds_no_file_and_does_not_depend_on_what_is_chosen_la
     again = read_stored(text)
     assert again.request == replace(task.request, video=Base64Source(digest(b"video" * 100)))
     assert again.request.model_name == "pegasus1.6"
+
+
+def test_what_was_allowed_when_it_was_accepted_is_not_judged_again() -> None:
+    picture = {"name": "a", "media_type": "image", "url": "http://nas.example/a.png"}
+    body = general(prompt=None, prompt_v2={"input_text": "<@a>", "media_sources": [picture]})
+    told: dict[str, Any] = {"default_model": "pegasus1.5", "count_tokens": words}
+    with pytest.raises(ParameterInvalid, match="https"):
+        read(body)
+    plain = read_task(json.dumps(body).encode(), **told, allow_http_images=True)
+    assert read_stored(stored_request(plain, {})) == plain
+    long = read(general(prompt="word " * 1999), "pegasus1.2")
+    assert read_stored(stored_request(long, {})) == long
 
 
 @pytest.mark.parametrize("read_body", [read_task, read_analyze])
@@ -560,14 +554,11 @@ def without_files(task: TaskRequest) -> TaskRequest:
 @settings(max_examples=300, deadline=None)
 @given(st.one_of(QUESTION, CUT, PICTURES))
 def test_what_was_stored_is_read_as_the_same_request(body: dict[str, Any]) -> None:
-    with pytest.MonkeyPatch.context() as patched:
-        for module in (prompts, segments, task_request):
-            patched.setattr(module, "refuse_pictures", lambda *_: None)
-        said = read_or_refuse(body)
-        if isinstance(said, ApiError):
-            return
-        text = stored_request(said, contents(said))
-        again = read_stored(text)
+    said = read_or_refuse(body)
+    if isinstance(said, ApiError):
+        return
+    text = stored_request(said, contents(said))
+    again = read_stored(text)
     assert again == without_files(said)
     assert request_params(again) == request_params(said)
     assert "QUJD" not in text
