@@ -82,7 +82,7 @@ Answer = Facts | FileKind | PictureFacts | Cutout | Refusal | Piece
 encode = msgspec.msgpack.Encoder().encode
 read_request = msgspec.msgpack.Decoder(Request).decode
 read_answers = msgspec.msgpack.Decoder(
-    list[Facts | FileKind | PictureFacts | Cutout | Refusal | Thumb | Picture | Sound | Read]
+    list[Facts | FileKind | PictureFacts | Cutout | Refusal | Thumb | Picture | Sound | Border | Read]
 ).decode
 
 
