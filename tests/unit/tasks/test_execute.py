@@ -1,5 +1,6 @@
 """One claim on a task becomes a result, a failure or another attempt, whatever happens on the way."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -34,6 +35,7 @@ from kinoscribe.contract.errors import (
     VideoFileBroken,
 )
 from kinoscribe.engines.engine import Ask, Finished, Piece, Text
+from kinoscribe.notes import Notes
 from kinoscribe.storage.database import Database
 from kinoscribe.storage.tables import tasks
 from kinoscribe.storage.task_queue import Outcome
@@ -276,6 +278,80 @@ def test_an_asset_that_is_never_ready_fails_its_task_after_an_hour_of_looking(
     assert after(error, task, place.settings) is not error, "one look is no hour of looking"
     monkeypatch.setattr(clock, "now", lambda: began + timedelta(minutes=59))
     assert after(error, replace(task, attempt=300), place.settings) is not error
+
+
+SEGMENTS: dict[str, Any] = {
+    "analysis_mode": "time_based_metadata",
+    "prompt": None,
+    "response_format": {
+        "type": "segment_definitions",
+        "segment_definitions": [{"id": "goals", "description": "Every goal."}],
+    },
+}
+
+
+class Segments:
+    """Finds a segment of ten seconds at the begin of every window it is asked about, unless it is time to fail."""
+
+    def __init__(self) -> None:
+        self.windows: list[tuple[float, float]] = []
+        self.fails_at: int | None = None
+
+    def play(self, ask: Ask, _cancel: Cancel) -> Iterator[Piece]:
+        if len(self.windows) == self.fails_at:
+            raise EngineFailed(reason="no power.")
+        self.windows.append((ask.start, ask.end))
+        found = [{"start_time": ask.start, "end_time": ask.start + 10, "metadata": {}}]
+        yield Text(json.dumps({"goals": found}))
+        yield Finished()
+
+
+def long_asset(place: Workplace) -> dict[str, Any]:
+    place.gatherer = Gatherer(Notes("ab" * 32, 0.0, 7000.0))
+    return by_asset(place.asset(examined_video(7000)).id)
+
+
+def test_segments_are_found_window_by_window(place: Workplace) -> None:
+    segments = Segments()
+    place.engine.play = segments.play
+    place.engine.context_tokens = 20_000
+    task, told = attempt(place, place.submit(long_asset(place), **SEGMENTS))
+    assert (task.status, task.finish_reason, task.analysis_mode) == ("ready", "stop", "time_based_metadata")
+    assert len(segments.windows) > 3
+    assert len(json.loads(task.data or "")["goals"]) == len(segments.windows)
+    assert [done for _, done in told] == sorted(done for _, done in told)
+    assert len({done for stage, done in told if stage == "answer"}) >= len(segments.windows)
+
+
+def test_the_windows_that_were_finished_are_not_looked_at_again(place: Workplace) -> None:
+    segments = Segments()
+    segments.fails_at = 3
+    place.engine.play = segments.play
+    place.engine.context_tokens = 20_000
+    task, _ = attempt(place, place.submit(long_asset(place), **SEGMENTS))
+    assert (task.completed_at, task.strikes, len(segments.windows)) == (None, 1, 3)
+    segments.fails_at = None
+    hurry(place, task)
+    ended, _ = attempt(place, task)
+    assert (ended.status, ended.attempt) == ("ready", 2)
+    assert len(set(segments.windows)) == len(segments.windows), "none was asked about twice"
+    assert len(json.loads(ended.data or "")["goals"]) == len(segments.windows)
+    assert place.queue.windows(task.id) == {}, "nothing is kept of a task that has ended"
+
+
+def test_segments_that_do_not_fit_fail_the_task_with_a_sentence_and_no_result(place: Workplace) -> None:
+    def play(ask: Ask, _cancel: Cancel) -> Iterator[Piece]:
+        times = [ask.start + 10 * n for n in range(600)]
+        found = [{"start_time": t, "end_time": t + 10, "metadata": {}} for t in times]
+        yield Text(json.dumps({"goals": found}))
+        yield Finished()
+
+    place.engine.play = play
+    task, _ = attempt(place, place.submit(long_asset(place), max_tokens=2048, **SEGMENTS))
+    assert (task.status, task.data, task.finish_reason, task.attempt) == ("failed", None, None, 1)
+    assert task.error_message is not None
+    assert task.error_message.startswith("analysis failed:")
+    assert "max_tokens" in task.error_message
 
 
 def test_a_canceled_attempt_hands_in_nothing(place: Workplace) -> None:
