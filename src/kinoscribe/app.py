@@ -207,6 +207,7 @@ def build_asgi(tools: Tools) -> ASGIApp:
     from kinoscribe.api.auth import Keys
     from kinoscribe.api.door import House
     from kinoscribe.api.places import Slots
+    from kinoscribe.api.rate_limit import RateLimits
 
     settings = tools.settings
     early = settings.evidence_on_upload and settings.engine != "scripted"
@@ -224,6 +225,7 @@ def build_asgi(tools: Tools) -> ASGIApp:
         slots=Slots(settings.sync_slots),
         bodies=Slots(settings.large_bodies, "large bodies"),
         analyses=CapacityLimiter(settings.sync_slots),
+        limits=RateLimits(tools.rates),
     )
 
     async def start() -> None:
