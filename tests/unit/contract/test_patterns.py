@@ -65,6 +65,6 @@ def test_every_example_is_found_by_another_reader_of_expressions(pattern: str) -
     for text in examples(pattern):
         assert matcher(pattern)(text)
         try:
-            assert re.search(pattern.replace("$", r"\Z"), text) is not None
+            assert re.search(pattern, text) is not None
         except (re.error, FutureWarning):
             return
