@@ -262,7 +262,7 @@ def test_stopping_breaks_attempts_off_and_gives_them_to_others_at_once(world: Wo
     with world.delivering():
         assert until(lambda: world.receivers.count("slow.example") == 1)
     assert until(lambda: world.receivers.at_once["slow.example"] == 0, 5)
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("deliver")]
+    assert until(lambda: not any(thread.name.startswith("deliver") for thread in threading.enumerate()), 5)
     (broken,) = world.all()
     assert (broken.attempts, broken.ended_at) == (0, None)
     world.receivers.answers.clear()
