@@ -25,6 +25,7 @@ from kinoscribe.tasks.slots import Running, Slots
 # Waiting tasks whose time comes ring no bell: they are looked for this often.
 _LOOK = 1.0
 _KEEP = 0.4
+_KEEP_FAILING = 1.0
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
 _LAST_WORDS = 5.0
@@ -139,7 +140,8 @@ class Worker:
             try:
                 self._claim()
             except Exception as error:  # noqa: BLE001  the edge of this loop: it goes on whatever happens
-                _tell_of("tasks_not_claimed", error)
+                if pause == _FIRST_PAUSE:
+                    _tell_of("tasks_not_claimed", error)
                 self._stopping.wait(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
                 continue
@@ -174,6 +176,7 @@ class Worker:
 
     def _keep(self) -> None:
         """Keeps the leases of what runs, gives up what is lost, and writes progress."""
+        failing = False
         while not self._over.is_set():
             if not self._slots.wait_until_busy():
                 continue
@@ -182,9 +185,13 @@ class Worker:
                 self._look()
                 self._tell()
             except Exception as error:  # noqa: BLE001  the edge of this loop: it goes on whatever happens
-                _tell_of("leases_not_kept", error)
+                if not failing:
+                    _tell_of("leases_not_kept", error)
+                failing = True
+            else:
+                failing = False
             self._give_up_expired()
-            self._over.wait(min(_KEEP, self._lease / 6))
+            self._over.wait(min(_KEEP_FAILING if failing else _KEEP, self._lease / 6))
 
     def _beat(self) -> None:
         """Renews all leases when a third of one is over."""
