@@ -119,7 +119,8 @@ def test_a_new_slide_is_a_cut_and_a_new_bullet_is_none(paper: int) -> None:
 
 
 def test_a_bullet_that_comes_in_soon_after_does_not_hide_a_new_slide() -> None:
-    old, new = slide("Living near by", BULLETS[:2]), [slide("Thank you", BULLETS[2:][:n]) for n in range(2)]
+    old = slide("Living near", ["soil"])
+    new = [slide("Thank you", [line]) for line in ("", "next week we speak about quakes")]
     assert cuts_in([old] * 30 + [new[0]] * 4 + [new[1]] * 30, noise=0) == [(2.4, "cut")]
 
 

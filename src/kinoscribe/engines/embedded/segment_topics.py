@@ -2,6 +2,7 @@
 
 import re
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -21,7 +22,7 @@ _BOARD = re.compile(r"\d\s*[-–:]\s*\d")
 _COST = 0.75
 _CUT, _DISSOLVE = 0.2, 0.35
 _TITLE, _TWO_LINES = 0.45, 0.1
-_RETURN = 0.35
+_RETURN, _STAY = 0.35, 0.2
 _OPENS, _GOES_ON = 0.55, -0.35
 _SILENCE_A_SECOND, _SILENCE_MOST = 0.08, 0.25
 _IN_SENTENCE = -1.0
@@ -33,6 +34,7 @@ _NEAR = 1.0
 _SHORT = 5.0  # seconds; what is shorter is seldom a subject of its own
 _SHORT_COST = 0.12
 _SENTENCES = 3
+_VISITS = 3
 _MOST = 4_000
 
 
@@ -72,7 +74,7 @@ def _weighed(material: Material) -> list[Border]:
     found = []
     for time in times[:_MOST]:
         weight = _CUT * (cuts.get(time) == "cut") + _DISSOLVE * (cuts.get(time) == "dissolve")
-        weight += _RETURN * (time in returns)
+        weight += returns.get(time, 0.0)
         weight += _title_at(titles, time)
         weight += _speech_at(index.speech, starts, time)
         weight += _meaning_at(material, titles, starts, time)
@@ -121,7 +123,8 @@ def _speech_at(speech: Sequence[Unit], starts: Sequence[float], time: float) -> 
     if after is None or after.start - time > 10.0:
         return 0.0
     low = after.text.lower().replace("’", "'")
-    weight = _OPENS * _TURNS.fits("opens", low) + _GOES_ON * _TURNS.fits("goes_on", low)
+    turns = _TURNS.fits("opens", low) or _TURNS.fits("closes", low)
+    weight = _OPENS if turns else _GOES_ON if _TURNS.fits("goes_on", low) else 0.0
     gap = after.start - speech[first - 1].end if first else 0.0
     return weight + min(_SILENCE_MOST, max(0.0, gap) * _SILENCE_A_SECOND)
 
@@ -151,28 +154,31 @@ def _shared(material: Material, left: Sequence[Unit], right: Sequence[Unit]) -> 
     return len(mine & theirs) / (min(len(mine), len(theirs)) or 1)
 
 
-def _returns(material: Material) -> set[float]:
-    """Starts of shots that come back to a look seen at least twice before and after others, as a studio does.
+def _returns(material: Material) -> dict[float, float]:
+    """What it is worth that a shot comes back to a look seen at least twice elsewhere, as a studio does.
 
-    In a dialogue both looks come back, so neither says that something new begins.
+    A cut from such a shot to another one is worth less. In a dialogue both looks come back, so neither
+    says that something new begins.
     """
-    looks = material.notes.looks
+    looks = material.notes.looks[:_MOST]
     groups: list[int] = []
     firsts: list[Look] = []
-    for look in looks[:_MOST]:
+    for look in looks:
         same = next((i for i, other in enumerate(firsts) if _alike(look, other)), None)
         if same is None:
             firsts.append(look)
             same = len(firsts) - 1
         groups.append(same)
-    visits: dict[int, list[float]] = {}
-    for place, group in enumerate(groups):
-        if place == 0 or groups[place - 1] != group:
-            visits.setdefault(group, []).append(looks[place].start)
-    often = [group for group, times in visits.items() if len(times) >= 3]
+    came = [place == 0 or groups[place - 1] != group for place, group in enumerate(groups)]
+    visits = Counter(group for group, new in zip(groups, came, strict=True) if new)
+    often = [group for group, count in visits.items() if count >= _VISITS]
     if len(often) != 1:
-        return set()
-    return set(visits[often[0]])
+        return {}
+    return {
+        look.start: _RETURN if new else _STAY
+        for look, group, new in zip(looks, groups, came, strict=True)
+        if group == often[0]
+    }
 
 
 def _alike(one: Look, other: Look) -> bool:
@@ -191,7 +197,8 @@ def _chosen(found: Sequence[Border], start: float, end: float, shortest: float) 
             length = times[here] - times[before]
             if length < shortest and not (before == 0 and here == len(times) - 1):
                 continue
-            value = best[before] + worth[here] - _SHORT_COST * max(0.0, _SHORT - length)
+            inner = before > 0 and here < len(times) - 1  # titles and farewells are short
+            value = best[before] + worth[here] - inner * _SHORT_COST * max(0.0, _SHORT - length)
             if value > best[here]:
                 best[here], back[here] = value, before
             if length > 600.0 and here - before > 200:
