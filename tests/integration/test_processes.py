@@ -2,17 +2,26 @@
 
 import json
 import os
+import re
 import signal
+import sqlite3
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
+import httpx2
 import psutil
 import pytest
 from tests.conformance.clips import clip
-from tests.conformance.served import Served, serve
+from tests.conformance.served import PROGRAM, Served, serve
 from tests.conformance.wire import Json, Raw, base64_video, chunks, post_raw
+
+from kinoscribe.cli.exits import USAGE
 
 COMPOSER = "kinoscribe.engines.embedded.worker:serve"
 PERCEPTION = "kinoscribe.evidence.worker:serve"
@@ -47,10 +56,40 @@ def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield started
 
 
-def _scripted(folder: Path) -> Served:
+def _scripted(folder: Path, **settings: object) -> Served:
     file = folder / "script.toml"
     file.write_text(SCRIPT)
-    return serve(folder / "data", scripted_file=file, sync_slots=2, heartbeat_seconds=0.5)
+    return serve(folder / "data", scripted_file=file, sync_slots=2, heartbeat_seconds=0.5, **settings)
+
+
+@contextmanager
+def _program(
+    name: str, environment: dict[str, str], sink: IO[bytes], *more: str
+) -> Iterator["subprocess.Popen[bytes]"]:
+    process = subprocess.Popen([*PROGRAM, name, *more], env=environment, stdout=sink, stderr=sink)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait(20)
+
+
+def ready(served: Served) -> tuple[int, list[str]]:
+    response = httpx2.get(f"{served.url}/readyz", timeout=20, trust_env=False)
+    return response.status_code, response.json()["missing"]
+
+
+def submit(served: Served, prompt: str) -> str:
+    body = {name: value for name, value in question(prompt).items() if name != "stream"}
+    with served.client() as client:
+        response = client.post("analyze/tasks", json=body)
+    assert response.status_code == 202, response.text
+    return str(response.json()["task_id"])
+
+
+def task(served: Served, task_id: str) -> Json:
+    with served.client() as client:
+        return dict(client.get(f"analyze/tasks/{task_id}").json())
 
 
 def question(prompt: str, name: str = "silent.mp4", *, stream: bool = True, tail: bytes = b"") -> Json:
@@ -83,6 +122,13 @@ def until(condition: Callable[[], object], seconds: float = 20.0) -> bool:
             return True
         time.sleep(0.05)
     return False
+
+
+def collecting(served: Served) -> bool:
+    """Whether a worker has taken on the evidence of a video."""
+    with closing(sqlite3.connect(served.data / "kinoscribe.db")) as db:
+        row = db.execute("SELECT count(*) FROM evidence_jobs WHERE owner IS NOT NULL").fetchone()
+    return bool(row[0])
 
 
 def answers(served: Served, tail: bytes = b"") -> bool:
@@ -141,6 +187,8 @@ def test_a_perception_process_killed_once_costs_nothing_but_time(embedded: Serve
     perception.send_signal(signal.SIGSTOP)
     raw = post_raw(embedded, question("Summarise the video.", tail=b"once"))
     begun = raw.receive_until(b"stream_start")
+    assert until(lambda: collecting(embedded))
+    time.sleep(0.5)  # from the row to the process it is only a moment
     perception.kill()
     end, whole = ending(raw, begun)
     assert end["finish_reason"] == "stop"
@@ -153,6 +201,8 @@ def test_a_perception_process_killed_twice_is_a_failure_that_names_no_insides(em
     perception.send_signal(signal.SIGSTOP)
     raw = post_raw(embedded, question("Summarise the video.", tail=b"twice"))
     begun = raw.receive_until(b"stream_start")
+    assert until(lambda: collecting(embedded))
+    time.sleep(0.5)  # from the row to the process it is only a moment
     perception.kill()
     assert until(lambda: [p for p in processes(embedded, PERCEPTION) if p.pid != perception.pid])
     for second in processes(embedded, PERCEPTION):
@@ -191,11 +241,101 @@ def test_no_process_outlives_a_server_that_is_killed(tmp_path: Path) -> None:
     with serve(tmp_path / "data", engine="embedded", collectors="shots,looks") as served:
         assert answers(served)
         family = psutil.Process(served.process.pid).children(recursive=True)
-        assert len(family) >= 3
+        assert len(family) >= 5
         os.kill(served.process.pid, signal.SIGKILL)
         served.process.wait()
-        _, alive = psutil.wait_procs(family, 5)
+        _, alive = psutil.wait_procs(family, 15)
         assert alive == []
+
+
+def test_the_supervisor_holds_no_library_that_it_does_not_need(embedded: Served) -> None:
+    supervisor = psutil.Process(embedded.process.pid)
+    parts = {part for mapped in supervisor.memory_maps() for part in Path(mapped.path).parts}
+    assert parts & {"onnxruntime", "cv2", "av", "numpy", "sqlalchemy", "ctranslate2"} == set()
+    assert supervisor.memory_info().rss < embedded.memory() / 2
+
+
+def test_an_api_that_is_killed_answers_again_at_the_same_port(tmp_path: Path) -> None:
+    with _scripted(tmp_path) as served:
+        assert answers(served)
+        api, worker = served.child("api"), served.child("work")
+        api.kill()
+        api.wait(10)
+        assert answers(served), "a call that comes while there is no api waits for the next one"
+        assert served.child("api").pid != api.pid
+        assert served.child("work").pid == worker.pid
+        assert '"program": "api"' in served.log.read_text()
+        assert until(lambda: ready(served) == (200, []))
+
+
+def test_a_task_goes_on_after_its_worker_was_killed(tmp_path: Path) -> None:
+    with _scripted(tmp_path, lease_seconds=1, retry_seconds=0.1) as served:
+        task_id = submit(served, "Two seconds")
+        assert until(lambda: task(served, task_id)["status"] == "processing")
+        served.child("work").kill()
+        assert until(lambda: task(served, task_id)["status"] == "ready", 40)
+        shown = json.loads(served.command("tasks", "show", task_id, "--json"))
+        assert (shown["operator"]["attempt"], shown["operator"]["strikes"]) == (2, 1)
+        assert shown["result"]["data"] == "Begin. End."
+        assert until(lambda: ready(served) == (200, []))
+
+
+def test_a_task_that_is_interrupted_by_the_end_of_the_server_is_done_by_the_next(tmp_path: Path) -> None:
+    with _scripted(tmp_path, drain_seconds=0, lease_seconds=600) as served:
+        task_id = submit(served, "Two seconds")
+        assert until(lambda: task(served, task_id)["status"] == "processing")
+        assert served.stop() == 0
+        shown = json.loads(served.command("tasks", "show", task_id, "--json"))
+        assert (shown["status"], shown["operator"]["worker"]) == ("processing", None)
+    with _scripted(tmp_path, api_key=served.key, lease_seconds=600) as again:
+        assert until(lambda: task(again, task_id)["status"] == "ready")
+        shown = json.loads(again.command("tasks", "show", task_id, "--json"))
+        assert (shown["operator"]["attempt"], shown["operator"]["strikes"]) == (2, 0)
+
+
+def test_a_task_may_end_while_the_server_does(tmp_path: Path) -> None:
+    with _scripted(tmp_path) as served:
+        task_id = submit(served, "Two seconds")
+        assert until(lambda: task(served, task_id)["status"] == "processing")
+        assert served.stop() == 0
+        shown = json.loads(served.command("tasks", "show", task_id, "--json"))
+        assert (shown["status"], shown["operator"]["attempt"]) == ("ready", 1)
+
+
+def test_api_and_worker_also_run_each_for_itself(tmp_path: Path) -> None:
+    with _scripted(tmp_path) as served:
+        served.stop()
+    environment = {**served.environment, "KINOSCRIBE_PORT": "0"}
+    log = tmp_path / "api.log"
+    with log.open("wb") as sink, _program("api", environment, sink) as api:
+        assert until(lambda: "http://" in log.read_text())
+        address = re.search(r"http://[\d.:]+\d", log.read_text())
+        assert address is not None
+        alone = replace(served, url=address[0], process=api)
+        assert ready(alone)[0] == 503
+        assert "kinoscribe work" in ready(alone)[1][0]
+        task_id = submit(alone, "What is it?")
+        with _program("work", environment, sink, "--slots", "1") as worker:
+            assert until(lambda: task(alone, task_id)["status"] == "ready")
+            assert ready(alone) == (200, [])
+            worker.terminate()
+            assert worker.wait(20) == 0
+        assert ready(alone)[0] == 503
+        api.terminate()
+        assert api.wait(20) == 0
+
+
+def test_a_setting_that_a_child_finds_wrong_ends_the_server(tmp_path: Path) -> None:
+    script = tmp_path / "script.toml"
+    script.write_text("[[answer]]\n")
+    environment = {**os.environ, "KINOSCRIBE_SCRIPTED_FILE": str(script)}
+    command = ["serve", "--port", "0", "--engine", "scripted", "--data-dir", str(tmp_path / "data")]
+    done = subprocess.run(
+        [*PROGRAM, *command], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == USAGE
+    assert "script.toml" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_full_server_says_so_and_a_place_is_free_as_soon_as_a_client_leaves(scripted: Served) -> None:
@@ -272,13 +412,11 @@ def test_a_server_told_to_end_lets_answers_end(tmp_path: Path) -> None:
         assert answers(served)
         raw = post_raw(served, question("Two seconds"))
         begun = raw.receive_until(b"Begin")
-        began = time.monotonic()
         served.process.terminate()
         end, whole = ending(raw, begun)
         assert end["finish_reason"] == "stop"
         assert whole
-        assert served.process.wait(10) == 0
-        assert time.monotonic() - began < 8
+        assert served.process.wait(20) == 0
 
 
 @pytest.mark.slow
@@ -302,6 +440,6 @@ def test_a_server_told_to_end_gives_up_what_takes_too_long_and_says_so(tmp_path:
         assert not whole
         other.connection.close()
         assert got[0].startswith(b"HTTP/1.1 503 ")
-        assert served.process.wait(10) == 0
+        assert served.process.wait(20) == 0
         assert psutil.wait_procs(family, 3)[1] == []
         assert not [f for f in (served.data / "incoming").rglob("*") if "lock" not in f.name]

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -77,3 +79,26 @@ def test_prepared_answers_that_cannot_be_read_are_a_sentence(
     video, data = str(tmp_path / "video.mp4"), str(tmp_path / "data")
     assert _code(["analyze", video, "What?", "--engine", "scripted", "--data-dir", data]) == USAGE
     assert "answers.toml" in capsys.readouterr().err
+
+
+def test_every_command_is_there_and_says_what_it_does() -> None:
+    for name, command in cli.Commands().items():
+        assert command.name == name
+        assert command.help, name
+
+
+def test_a_command_waits_for_nothing_that_others_need(tmp_path: Path) -> None:
+    program = (
+        "import sys\nfrom kinoscribe.cli.main import main\ntry:\n    main(sys.argv[1:])\n"
+        "except SystemExit:\n    print(*sorted({name.split('.')[0] for name in sys.modules}), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "tasks", "list", "--data-dir", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    loaded = set(done.stderr.split())
+    assert "sqlalchemy" in loaded
+    assert loaded & {"fastapi", "starlette", "uvicorn", "numpy", "cv2", "av", "onnxruntime"} == set()

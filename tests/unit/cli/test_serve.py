@@ -3,6 +3,8 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -10,7 +12,7 @@ import psutil
 import pytest
 
 from kinoscribe.cli.exits import FAILED, INTERRUPTED
-from kinoscribe.cli.serve import welcome
+from kinoscribe.cli.serve import children_environment, welcome
 from kinoscribe.settings import Settings
 
 
@@ -36,9 +38,15 @@ def test_a_server_that_others_can_reach_is_warned_of(host: str) -> None:
     assert "TLS" in _said(Settings(host=host))
 
 
-def _start(data: Path) -> "subprocess.Popen[str]":
+@contextmanager
+def _start(data: Path) -> Iterator["subprocess.Popen[str]"]:
     program = [sys.executable, "-m", "kinoscribe.cli.main", "serve", "--port", "0", "--engine", "scripted"]
-    return subprocess.Popen([*program, "--data-dir", str(data)], stderr=subprocess.PIPE, text=True)
+    server = subprocess.Popen([*program, "--data-dir", str(data)], stderr=subprocess.PIPE, text=True)
+    try:
+        yield server
+    finally:
+        server.kill()
+        server.communicate()
 
 
 def _lines(err: IO[str] | None) -> list[str]:
@@ -57,15 +65,27 @@ def test_a_server_answers_until_it_is_asked_to_end(tmp_path: Path, number: signa
         lines = _lines(server.stderr)
         address = re.search(r"http://\S+", lines[0])
         assert address is not None
-        with urllib.request.urlopen(f"{address[0]}/healthz", timeout=20) as answer:
+        with urllib.request.urlopen(f"{address[0]}/healthz", timeout=60) as answer:
             assert answer.status == 200
         with _start(tmp_path) as second:
             _, err = second.communicate(timeout=60)
         assert (second.returncode, "already uses the data folder" in err) == (FAILED, True)
         family = psutil.Process(server.pid).children(recursive=True)
         server.send_signal(number)
-        _, err = server.communicate(timeout=30)
+        _, err = server.communicate(timeout=60)
     assert server.returncode == code
     assert "Traceback" not in err
     _, alive = psutil.wait_procs(family, timeout=5)
     assert alive == []
+
+
+def test_what_the_command_line_chose_reaches_the_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"KINOSCRIBE_PORT": "1", "kinoscribe_engine": "embedded", "OTHER": "x"}.items():
+        monkeypatch.setenv(name, value)
+    chosen = {"port": 0, "engine": "scripted", "data_dir": Path("/data"), "host": None}
+    made = children_environment(chosen)
+    assert (made["KINOSCRIBE_PORT"], made["KINOSCRIBE_ENGINE"]) == ("0", "scripted")
+    assert made["KINOSCRIBE_DATA_DIR"] == "/data"
+    assert "kinoscribe_engine" not in made, "two names of one setting, and nobody knows which holds"
+    assert "KINOSCRIBE_HOST" not in made
+    assert made["OTHER"] == "x"
