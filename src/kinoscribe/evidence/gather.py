@@ -205,7 +205,7 @@ class Gatherer:
                 if notes is not None:
                     return notes
                 with self._turns.of(job):
-                    return self._shelf.keep(job.key, collect(job, self._children))
+                    return self._shelf.keep(job.key, collect(job, self._children, self._shelf.files))
         except Canceled:
             return Gone()
         except ApiError as error:

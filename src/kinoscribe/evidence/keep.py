@@ -63,9 +63,10 @@ class NotesFolder:
 
     def save(self, key: str, notes: Notes) -> None:
         """Keeps the notes. Raises `StorageFull` and leaves nothing half-written when the disk is full."""
-        self._write(self.place(key), notes)
-        with suppress(OSError):
-            self._flawed(key).unlink(missing_ok=True)
+        self._write(self.place(key), msgspec.json.encode(notes))
+        for left in (self._flawed(key), self._milestone(key)):
+            with suppress(OSError):
+                left.unlink(missing_ok=True)
 
     def load_flawed(self, key: str, seconds: float) -> Notes | None:
         """Notes of which a part failed, when they were laid here at most `seconds` ago."""
@@ -77,21 +78,38 @@ class NotesFolder:
 
     def save_flawed(self, key: str, notes: Notes) -> None:
         """Lays notes of which a part failed where other processes find them for a while. Raises `StorageFull`."""
-        self._write(self._flawed(key), notes)
+        self._write(self._flawed(key), msgspec.json.encode(notes))
+
+    def load_milestone(self, key: str) -> bytes | None:
+        """What was known when the notes were half made, for whoever goes on."""
+        with suppress(OSError):
+            return self._milestone(key).read_bytes()
+        return None
+
+    def save_milestone(self, key: str, milestone: bytes) -> None:
+        """Keeps it until the notes are kept or another takes its place. Raises `StorageFull`."""
+        self._write(self._milestone(key), milestone)
+
+    def drop_milestone(self, key: str) -> None:
+        with suppress(OSError):
+            self._milestone(key).unlink(missing_ok=True)
+
+    def _milestone(self, key: str) -> Path:
+        return self.place(key).with_suffix(".milestone")
 
     def _flawed(self, key: str) -> Path:
         return self.place(key).with_suffix(".flawed")
 
-    def _write(self, place: Path, notes: Notes) -> None:
+    def _write(self, place: Path, body: bytes) -> None:
         try:
-            write_whole(place, msgspec.json.encode(notes))
+            write_whole(place, body)
         except OSError as error:
             raise StorageFull from error
 
     def sweep(self) -> None:
-        """Removes what killed processes left half-written, and notes that were to be found for a while only."""
+        """Removes what killed processes left, and what was to be found for a while only."""
         before = clock.now().timestamp() - _FORGOTTEN
-        for left in (f"*/{_UNFINISHED}*", "*/*.flawed"):
+        for left in (f"*/{_UNFINISHED}*", "*/*.flawed", "*/*.milestone"):
             for file in self._folder.glob(left):
                 with suppress(OSError):
                     if file.stat().st_mtime < before:

@@ -109,6 +109,7 @@ def perception_config(
     decode_seconds: float,
     max_pixels: int,
     threads: int,
+    part_seconds: float = PART_SECONDS,
 ) -> bytes:
     """The bytes for `ChildSpec.config`."""
     config = PerceptionConfig(
@@ -119,5 +120,6 @@ def perception_config(
         decode_seconds=decode_seconds,
         max_pixels=max_pixels,
         threads=threads,
+        part_seconds=part_seconds,
     )
     return msgspec.msgpack.encode(config)
