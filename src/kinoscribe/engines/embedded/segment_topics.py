@@ -29,6 +29,7 @@ _IN_SENTENCE = -1.0
 _MEANING = 0.7
 # Sentences of one subject have a cosine above this in the encoder's space, of different subjects one near zero.
 _SAME_SUBJECT = 0.22
+_SAME_WORDS = 0.2  # the same, as a share of the words of meaning
 _LATE_TITLE = 2.0  # seconds after a cut within which its title comes in
 _NEAR = 1.0
 _SHORT = 5.0  # seconds; what is shorter is seldom a subject of its own
@@ -51,6 +52,14 @@ def topic_borders(material: Material, shortest: float = 0.0) -> list[float]:
     found = [b for b in borders(material) if b.weight > 0.3]
     notes = material.notes
     return _chosen(found, notes.start, notes.end, max(shortest, 2.0))
+
+
+def topics(material: Material, shortest: float) -> list[tuple[float, float]]:
+    """Parts between borders; without words and cuts there is nothing that tells parts from one another."""
+    notes = material.notes
+    if not material.index.units and len(notes.shots) < 2:
+        return []
+    return spans_between(topic_borders(material, shortest), notes.start, notes.end)
 
 
 def borders(material: Material) -> list[Border]:
@@ -139,7 +148,7 @@ def _meaning_at(material: Material, titles: Sequence[Unit], starts: Sequence[flo
     right += [t for t in titles if time - 0.3 <= t.start < time + 10.0][:2]
     if not left or not right:
         return 0.0
-    cosine = _SAME_SUBJECT * _shared(material, left, right) * 2
+    cosine = _SAME_SUBJECT * _shared(material, left, right) / _SAME_WORDS
     if material.meaning is not None:
         near = [max(material.meaning.likeness(u.text, [v.text for v in right])) for u in left[-4:]]
         cosine = max(cosine, sum(sorted(near)[-2:]) / min(2, len(near)))

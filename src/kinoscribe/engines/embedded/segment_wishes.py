@@ -4,7 +4,9 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from kinoscribe.engines.embedded.lexicon import COLOURS
 from kinoscribe.engines.embedded.numbers import numbers
+from kinoscribe.engines.embedded.objects import classes_of
 from kinoscribe.engines.embedded.rules import Rules
 from kinoscribe.engines.embedded.words import sentences, tokens
 from kinoscribe.engines.engine import SegmentWish
@@ -27,7 +29,7 @@ _FRAME = re.compile(
     rf"(?P<stretch>{_STRETCH})(?: (?:of|in) (?:the )?(?:video|clip|film|time|footage|recording))?\s+"
     r"(?:(?:during|in|at|for|on) which|during|when(?:ever)?|while|where|(?:that|which) (?:shows?|contains?"
     r"|features?|has|have|depicts?|mentions?|is about|are about)|with|showing|containing|featuring|depicting"
-    r"|mentioning|of|about|that|who)\s+(?P<what>.+)$"
+    r"|mentioning|of|about|that|who|(?=(?:an?|the|at least|some) ))\s*(?P<what>.+)$"
 )
 _WHEN = re.compile(r"^(?:when(?:ever)?|while|(?:any|every|each) ?time(?: that| when)?)\s+(?P<what>.+)$")
 _AFTER = re.compile(
@@ -42,6 +44,10 @@ _TAIL = re.compile(
 _HEAD = re.compile(
     r"^(?:(?:there (?:is|are)|at least|at most|exactly|more than|only|either|both|the|an?|any|some|several|many|few"
     r"|one|two|three|four|five|\d+|or more|word|phrase|text|name|logo of|picture of|image of)\s+)+"
+)
+_LAST = re.compile(r"\s+(?:logos?|brands?|signs?|mentions?|mentioned|names?)$")
+_LOOK = re.compile(
+    r"^(?:(?:the|all|any|every|each|an?)\s+)*(\w+) (?:scenes?|shots?|pictures?|footage|parts?)$"
 )
 _SEVERAL = re.compile(
     r"\b(?:at least |exactly |or more |more than )?(two|three|four|five|several|many|\d+)\b"
@@ -82,10 +88,17 @@ def _plain(text: str) -> str:
 
 
 def _read(sentence: str) -> Wanted | None:
+    look = _LOOK.match(sentence)
+    if look is not None and look.group(1) in (*COLOURS, "dark", "bright"):
+        return Wanted("there", (look.group(1),), "seen", whole_shots=True)
     special = _SPECIAL.first(sentence)
+    frame = _FRAME.match(sentence) or _WHEN.match(sentence)
+    if special == "shots" and frame is not None:
+        holding = _there(frame.group("what"), whole_shots=True)
+        if holding is not None and all(classes_of(thing) for thing in holding.things):
+            return holding
     if special:
         return Wanted(special)
-    frame = _FRAME.match(sentence) or _WHEN.match(sentence)
     if frame is not None:
         whole = frame.groupdict().get("stretch") in _CLOSE_UP
         return _there(frame.group("what"), whole_shots=whole)
@@ -117,5 +130,5 @@ def _things(clause: str, *, spoken: bool = False) -> tuple[str, ...]:
     after = _AFTER.search(clause) if spoken else None
     named = after.group("thing") if after is not None else _TAIL.sub("", clause)
     parts = re.split(r"\s*,\s*(?:and |or )?|\s+(?:and|or)\s+", named)
-    bare = [_HEAD.sub("", _TAIL.sub("", part)).strip() for part in parts]
+    bare = [_LAST.sub("", _HEAD.sub("", _TAIL.sub("", part))).strip() for part in parts]
     return tuple(dict.fromkeys(part for part in bare if part))
