@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from tests.unit.analysis.pretended import says
 from tests.unit.sources.hostile import answer, hostile
 from tests.unit.sources.hostile import says as replies
@@ -157,8 +158,11 @@ def test_one_task_that_fails_each_time_does_not_take_the_worker_with_it(place: W
         yield from says("Fine.")(ask, cancel)
 
     place.engine.play = play
-    with place.working(slots=2):
+    with capture_logs() as logged, place.working(slots=2):
         crashing, hungry, *good = [place.ended(task.id) for task in submit(place, 5)]
+    (unexpected,) = [entry for entry in logged if entry["event"] == "unexpected"]
+    assert unexpected["task"] == hungry.id
+    assert unexpected["exc_info"] is True
     assert (crashing.status, crashing.attempt) == ("failed", 3)
     assert crashing.error_message is not None
     assert "its process ended" in crashing.error_message
@@ -170,7 +174,7 @@ def test_leases_are_kept_for_as_long_as_work_takes(place: Workplace, stage: Stag
     place.lease = 0.9
     place.queue = place.make_queue()
     (task,) = submit(place)
-    with place.working():
+    with place.working(slots=1):
         assert until(lambda: stage.playing == 1)
         for _ in range(20):
             assert place.queue.claim("thief", 1) == ()
