@@ -39,7 +39,7 @@ def test_workers_killed_at_any_moment_lose_nothing_and_do_nothing_twice(place: W
     taken_over = 0
     for number in range(ROUNDS):
         victim = place.worker(f"victim{number}")
-        tasks += [place.submit(f"Wait 1 and say {number}/{n}") for n in range(4)]
+        tasks += [place.submit(f"Wait 3 and say {number}/{n}") for n in range(4)]
         tasks += [place.submit(f"Wait 0.05 and say {number}/{n}") for n in range(20)]
         assert until(lambda: any(victim.holds(task) for task in place.tasks().values()))  # noqa: B023
         time.sleep(chance.uniform(0.0, 1.5))
