@@ -9,7 +9,7 @@ import structlog
 
 from kinoscribe.analysis.job import Job
 from kinoscribe.analysis.meter import Meter
-from kinoscribe.analysis.pictures import images_for
+from kinoscribe.analysis.pictures import images_for, stills_of
 from kinoscribe.analysis.tools import Tools
 from kinoscribe.contract.errors import EngineFailed
 from kinoscribe.contract.events import Ended, Event, TextPart
@@ -61,6 +61,7 @@ def _say(job: Job, tools: Tools, notes: Notes) -> Generator[Event, None, bool]:
         max_tokens=request.max_tokens,
         json_schema=request.json_schema,
         images=images_for(tools.engine, job.pictures),
+        stills=stills_of(job.request.images),
     )
     said = _say_text if request.json_schema is None else _say_json
     finished = yield from said(job, tools, ask, meter)

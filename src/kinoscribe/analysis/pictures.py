@@ -1,7 +1,9 @@
 """Turns the reference pictures of a request into pictures at hand, under names that words and answers share."""
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from kinoscribe.analysis.tools import Tools
@@ -13,10 +15,14 @@ from kinoscribe.contract.segments import Definition
 from kinoscribe.contract.sources import AssetSource, Source
 from kinoscribe.engines.engine import Engine
 from kinoscribe.media.pieces import Cutout
-from kinoscribe.sources.resolve import KeptFile
+from kinoscribe.media.reel import SECONDS, write_reel
+from kinoscribe.sources.resolve import Content, KeptFile
 
 # A reference is looked for at many sizes up to this one, in pixels of its longer side.
 _SIDE = 512
+_SIDE_ALONE = 1280
+# Pictures laid out in another way would be other evidence.
+_REEL = b"reel 1"
 _MENTION = re.compile(r"<@([A-Za-z0-9_-]{1,64})>")
 
 
@@ -66,7 +72,8 @@ def read_pictures(
         source: Source | KeptFile = wanted.source
         if wanted.file in files:
             source = KeptFile(files[wanted.file])
-        picture = tools.pictures.read(source, wanted.at, wanted.most, _SIDE, account, cancel)
+        side = _SIDE_ALONE if request.images else _SIDE
+        picture = tools.pictures.read(source, wanted.at, wanted.most, side, account, cancel)
         found.append(Reference(wanted.name, picture.content, picture.data, picture.cutout))
     return tuple(found)
 
@@ -74,6 +81,22 @@ def read_pictures(
 def images_for(engine: Engine, pictures: tuple[Reference, ...]) -> tuple[tuple[str, bytes], ...]:
     """Names and files of the pictures, for an engine that looks at them."""
     return tuple((one.name, one.data) for one in pictures) if engine.sees_pictures else ()
+
+
+@contextmanager
+def reel_of(pictures: tuple[Reference, ...], tools: Tools) -> Iterator[Content]:
+    """The pictures of a question without a video, one after another as a silent video, while the block lasts."""
+    digest = hashlib.sha256(_REEL)
+    for one in pictures:
+        digest.update(bytes.fromhex(one.content))
+    with tools.blobs.begin() as incoming:
+        write_reel([one.cutout for one in pictures], incoming.path)
+        yield Content(incoming.path, digest.hexdigest(), incoming.path.stat().st_size, None, False)
+
+
+def stills_of(images: tuple[MediaSource, ...]) -> tuple[tuple[str, float, float], ...]:
+    """The names of the pictures of a question without a video, and from when to when each is shown."""
+    return tuple((one.name, place * SECONDS, (place + 1) * SECONDS) for place, one in enumerate(images))
 
 
 def named_assets(request: AnalyzeRequest) -> tuple[tuple[str, str], ...]:

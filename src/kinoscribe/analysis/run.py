@@ -11,7 +11,7 @@ from kinoscribe import clock, ids
 from kinoscribe.analysis.admit import admit, named_source
 from kinoscribe.analysis.answer import answer
 from kinoscribe.analysis.job import Job, Kept, KeptHere, Spent
-from kinoscribe.analysis.pictures import read_pictures
+from kinoscribe.analysis.pictures import read_pictures, reel_of
 from kinoscribe.analysis.receipt import Looked, Stopwatch, receipt_body
 from kinoscribe.analysis.segment import segment
 from kinoscribe.analysis.tools import Tools
@@ -53,24 +53,30 @@ def prepare(
     Raises an `ApiError` of contract sections 2 to 4, or `Canceled`. The caller closes the job.
     """
     stopwatch = Stopwatch()
-    source = source or named_source(request)
     state = tools.engine.state()
     for reason in ([] if state.ready else [state.reason]) + tools.gatherer.missing():
         raise ServiceUnavailable(reason=reason)
     with ExitStack() as held:
-        lent = tools.resolver.resolve(source, account, cancel, patient=mode == "sync")
-        content = held.enter_context(lent)
+        pictures = read_pictures(request, account, tools, cancel, files or {})
+        kind: str
+        if request.images:
+            kind, content = "image", held.enter_context(reel_of(pictures, tools))
+        else:
+            source = source or named_source(request)
+            lent = tools.resolver.resolve(source, account, cancel, patient=mode == "sync")
+            kind, content = source.kind, held.enter_context(lent)
         stopwatch.lap("fetch")
         facts = content.facts or tools.facts.of(content.path, content.sha256, cancel)
         stopwatch.lap("probe")
-        admitted = admit(request, facts, source.kind, mode, tools.settings.shortest_seconds)
+        admitted = admit(
+            request, facts, kind, mode, 0.0 if request.images else tools.settings.shortest_seconds
+        )
         needed = count_tokens(request.words)
         most = min(context_window(request.model_name), tools.engine.context_tokens)
         if needed >= most:
             raise TokenLimitExceeded
-        pictures = read_pictures(request, account, tools, cancel, files or {})
         looked = Looked(
-            source=source.kind,
+            source=kind,
             content=content.sha256,
             bytes=content.bytes,
             facts=facts,
@@ -132,7 +138,7 @@ def events(job: Job, tools: Tools) -> Generator[Event, None, None]:
 
 def _with_pictures(job: Job, notes: Notes, tools: Tools) -> Generator[Event, None, Notes]:
     """The notes with where the reference pictures are seen, for an engine that cannot look for them itself."""
-    if not job.pictures or tools.engine.sees_pictures:
+    if not job.pictures or job.request.images or tools.engine.sees_pictures:
         return notes
     samples = tuple(Sample(one.name, one.content, one.cutout) for one in job.pictures)
     found = yield from tools.search.find(

@@ -257,8 +257,10 @@ class _Reader:
                 reason = f"{show(name)} has {len(name)} characters; at most {SCHEMA_NAME} are accepted."
                 raise SchemaInvalid(p=f"{path}.properties", reason=reason)
             at = f"{path}.properties.{name}"
-            read = self._read(part, at, inner, depth + 1)
             reserved = self._timestamps and name in RESERVED_NAMES
+            if reserved:
+                _check_boundary(part, at)
+            read = self._read(part, at, inner, depth + 1)
             properties[name] = _as_boundary(read, at) if reserved else read
         first = next((name for name in properties if name in required), None)
         if first is not None:
@@ -311,6 +313,18 @@ def _is_kind(value: Any, kind: str) -> bool:
     return kind in KINDS and kind != "timestamp" and jsonschema_rs.is_valid({"type": kind}, value)
 
 
+def _check_boundary(part: _Node, path: str) -> None:
+    """A text with any `format` is no time, also with one that the dialect does not know (contract 8)."""
+    if part.get("format") is not None:
+        raise _no_boundary(path)
+
+
+def _no_boundary(path: str) -> SchemaInvalid:
+    return SchemaInvalid(
+        p=path, reason="A time is wanted here: number, integer, timestamp or a plain string is accepted."
+    )
+
+
 def _as_boundary(tree: _Node, path: str) -> _Node:
     """A reserved property holds a time of the video, so its type must be able to (contract 8)."""
     match tree.get("type"):
@@ -318,6 +332,4 @@ def _as_boundary(tree: _Node, path: str) -> _Node:
             return tree
         case "string" if not tree.keys() & {"enum", "pattern", "format", "minLength", "maxLength"}:
             return {**tree, "type": "timestamp", "format": "hh:mm:ss.fff"}
-    raise SchemaInvalid(
-        p=path, reason="A time is wanted here: number, integer, timestamp or a plain string is accepted."
-    )
+    raise _no_boundary(path)

@@ -46,6 +46,9 @@ class Ask:
     the shape the answer must have, or None for free text. `max_tokens` is a hint: the analysis cuts anyway.
     `images` are (name, bytes) of reference pictures the prompt points at with `<@name>`.
 
+    With `stills` there is no video: each of the client's pictures, by name, stood still from the one second to the
+    other, and the answer speaks of pictures by their names and not of times.
+
     With `segments` the answer is JSON text of an object: for every wish's id an array of
     `{"start_time": seconds, "end_time": seconds, "metadata": {field: value}}`, all times in absolute seconds;
     `prompt` is then empty.
@@ -62,6 +65,7 @@ class Ask:
     json_schema: dict[str, Any] | None = None
     images: tuple[tuple[str, bytes], ...] = ()
     segments: tuple[SegmentWish, ...] = ()
+    stills: tuple[tuple[str, float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

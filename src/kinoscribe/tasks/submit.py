@@ -1,16 +1,21 @@
 """Turns a checked request into a task that waits in the queue, or refuses what can be seen to fail already."""
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Timer
 
 from kinoscribe.analysis.admit import admit, named_source
-from kinoscribe.analysis.pictures import named_assets, wanted_pictures
+from kinoscribe.analysis.pictures import Wanted, named_assets, wanted_pictures
 from kinoscribe.analysis.tools import Tools
 from kinoscribe.cancel import Cancel, Canceled
 from kinoscribe.contract.analyze import AnalyzeRequest
-from kinoscribe.contract.errors import ParameterInvalid, ResourceNotExist, ServiceUnavailable
+from kinoscribe.contract.errors import (
+    ParameterInvalid,
+    ResourceNotExist,
+    ServiceUnavailable,
+    SourceUnreachable,
+)
 from kinoscribe.contract.sources import (
     AssetSource,
     Base64Source,
@@ -50,12 +55,12 @@ def submit(
     by now; `QueueFull`, `StorageFull`, `IdempotencyKeyReused`, or `Canceled`.
     """
     request = task.request
-    source = named_source(request)
+    source = None if request.images else named_source(request)
     with ExitStack() as held:
         files = _decoded(task, tools.blobs, held)
         _check_pictures(request, dict(files), account, tools, cancel)
-        facts = _facts(source, dict(files), account, tools, cancel)
-        if facts is not None:
+        facts = None if source is None else _facts(source, dict(files), account, tools, cancel)
+        if source is not None and facts is not None:
             shortest = tools.settings.shortest_seconds
             reserve(admit(request, facts, source.kind, "async", shortest).window.length)
         contents = {name: stored.sha256 for name, stored in files}
@@ -67,7 +72,7 @@ def submit(
             model_name=request.model_name,
             request=stored_request(task, contents),
             params=request_params(task),
-            source=video_source(source),
+            source=None if source is None else video_source(source),
             video_url=source.url if isinstance(source, UrlSource) else None,
             asset_id=source.asset_id if isinstance(source, AssetSource) else None,
             video_id=source.video_id if isinstance(source, VideoIdSource) else None,
@@ -96,6 +101,32 @@ def _check_pictures(
                 raise ParameterInvalid(p=wanted.at, reason=error.reason) from error
         elif isinstance(wanted.source, AssetSource):
             tools.pictures.check_asset(wanted.source.asset_id, wanted.at, account)
+        elif isinstance(wanted.source, UrlSource):
+            _glance_at(wanted, account, tools)
+
+
+def _glance_at(wanted: Wanted, account: str, tools: Tools) -> None:
+    """Raises for a picture that its URL will never bring; one whose host is away or slow is left to the worker."""
+    if tools.settings.glance_seconds == 0:
+        return
+    with (
+        _patience(tools.settings.glance_seconds) as late,
+        suppress(Canceled, SourceUnreachable, ServiceUnavailable),
+    ):
+        tools.pictures.read(wanted.source, wanted.at, wanted.most, 64, account, late)
+
+
+@contextmanager
+def _patience(seconds: float) -> Iterator[Cancel]:
+    """A switch that is thrown when the time is over."""
+    late = Cancel()
+    timer = Timer(seconds, late.throw)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield late
+    finally:
+        timer.cancel()
 
 
 def _decoded(task: TaskRequest, blobs: Blobs, held: ExitStack) -> list[tuple[str, Stored]]:
@@ -127,17 +158,11 @@ def _facts(
 def _glance(source: UrlSource, tools: Tools, seconds: float) -> VideoFacts | None:
     if seconds == 0:
         return None
-    late = Cancel()
-    timer = Timer(seconds, late.throw)
-    timer.daemon = True
-    timer.start()
     try:
-        with tools.resolver.glance(source, late) as content:
+        with _patience(seconds) as late, tools.resolver.glance(source, late) as content:
             return None if content is None else _probed(content.path, content.sha256, tools, late)
     except Canceled:
         return None
-    finally:
-        timer.cancel()
 
 
 def _probed(path: Path, content: str, tools: Tools, cancel: Cancel) -> VideoFacts | None:

@@ -270,6 +270,7 @@ def test_reserved_names_hold_times() -> None:
         {"type": "null"},
         {"enum": ["a"]},
         {"enum": [1, "a"]},
+        {"type": "string", "format": "date-time"},
     ],
 )
 def test_reserved_names_of_other_types_are_refused_but_by_the_oldest_model(part: dict[str, Any]) -> None:
@@ -278,6 +279,12 @@ def test_reserved_names_of_other_types_are_refused_but_by_the_oldest_model(part:
     assert f"{ROOT}.properties.start_time" in error.message
     assert read("pegasus1.2", start_time=part)["start_time"]
     assert read("pegasus1.2", start_time={"type": "string"})["start_time"] == {"type": "string"}
+
+
+def test_a_reserved_name_of_a_format_that_is_not_known_is_refused_as_a_time() -> None:
+    error = refused({"type": "object", "properties": {"end_time": {"type": "string", "format": "email"}}})
+    assert error.status == 400
+    assert f"{ROOT}.properties.end_time" in error.message
 
 
 def test_depth_breadth_and_length_are_bounded() -> None:
