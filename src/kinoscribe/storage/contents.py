@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import structlog
-from sqlalchemy import Connection, select, union
+from sqlalchemy import Connection, bindparam, select, union
 
 from kinoscribe.contract.errors import ApiError
 from kinoscribe.storage.blobs import Blobs, Stored
@@ -13,6 +13,7 @@ from kinoscribe.storage.database import Database
 from kinoscribe.storage.tables import assets, task_files
 
 _REFERENCES = (assets.c.content, task_files.c.content)
+_REFERRING = tuple(select(column).where(column == bindparam("of")).limit(1) for column in _REFERENCES)
 
 _log = structlog.get_logger(__name__)
 
@@ -58,7 +59,7 @@ class Contents:
     def _drop_unused(self, content: str) -> bool:
         with self._database.writing() as db:
             self.hold(db, content)
-            if any(db.execute(select(c).where(c == content).limit(1)).first() for c in _REFERENCES):
+            if any(db.execute(query, {"of": content}).first() for query in _REFERRING):
                 return False
             self._blobs.drop(content)
             return True

@@ -22,6 +22,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    bindparam,
     cast,
     create_engine,
     event,
@@ -34,7 +35,7 @@ from sqlalchemy import (
     type_coerce,
 )
 from sqlalchemy import exc as sql_errors
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from kinoscribe import clock
 from kinoscribe.contract.errors import ApiError, DatabaseUnavailable, StorageFull
@@ -43,6 +44,8 @@ from kinoscribe.storage.tables import Instant
 
 _BUSY_MILLISECONDS = 15_000
 _WRITES = "kinoscribe_writes"
+_USED = "kinoscribe_used"
+_TRUSTED = 1.0  # seconds for which a connection that has just been used is taken to be still there
 _MIGRATION_LOCK = 0x6B696E6F
 _FULL = {"SQLITE_FULL", "53100"}
 _IDLE_TOO_LONG = "25P03"
@@ -84,6 +87,8 @@ class Database:
             self._readers = self._engine
         else:
             event.listen(self._engine, "connect", _prepare_postgresql)
+            event.listen(self._engine, "checkin", _note_use)
+            event.listen(self._engine, "checkout", _check_unused)
             self._readers = self._engine.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
@@ -104,6 +109,12 @@ class Database:
     def reading(self) -> Iterator[Connection]:
         """A transaction that only reads and sees one state of the data. Raises `DatabaseUnavailable`."""
         with _our_errors(), self._readers.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def asking(self) -> Iterator[Connection]:
+        """`reading` for one statement alone, which needs no transaction. Raises `DatabaseUnavailable`."""
+        with _our_errors(), self._readers.begin() if self._sqlite else self._at_once.connect() as connection:
             yield connection
 
     @contextmanager
@@ -129,17 +140,18 @@ class Database:
     def notify(self, channel: str) -> None:
         """Tells all who listen on `channel`. SQLite has no such thing: there each looks for changes itself."""
         if not self._sqlite:
-            with _our_errors(), self._at_once.connect() as connection:
+            with self.asking() as connection:
                 connection.execute(select(func.pg_notify(channel, "")))
 
     def now(self, plus: float = 0.0) -> ColumnElement[datetime]:
-        """The time `plus` seconds from now, for a statement that is run at once.
+        """The time `plus` seconds after the moment at which a statement with this in it is run.
 
         The clock is PostgreSQL's, of which all hosts know only one, and this machine's on SQLite.
         """
         if self._sqlite or self._clock is not None:
-            read = self._clock or clock.now
-            return literal(read() + timedelta(seconds=plus), Instant)
+            return bindparam(
+                None, type_=Instant, callable_=lambda: (self._clock or clock.now)() + timedelta(seconds=plus)
+            )
         microseconds = cast(extract("epoch", func.statement_timestamp()) * 1_000_000, BigInteger)
         return type_coerce(microseconds + literal(round(plus * 1_000_000), BigInteger), Instant)
 
@@ -199,7 +211,7 @@ def _engine(url: URL) -> Engine:
         return create_engine(url, **pool)
     try:
         said = {name: value for name, value in _POSTGRESQL_CONNECTION.items() if name not in url.query}
-        return create_engine(url, pool_pre_ping=True, connect_args=said, **pool)
+        return create_engine(url, connect_args=said, **pool)
     except ImportError as error:  # also a driver that finds none of PostgreSQL's own libraries
         raise DatabaseUnusable(
             "PostgreSQL's driver cannot be loaded. Install it with: pip install 'kinoscribe[postgres]'"
@@ -233,6 +245,20 @@ def _prepare_postgresql(connection: Any, _entry: ConnectionPoolEntry) -> None:
     for statement in _POSTGRESQL_SESSION:
         connection.execute(statement).close()
     connection.commit()
+
+
+def _note_use(_connection: Any, entry: ConnectionPoolEntry) -> None:
+    entry.info[_USED] = clock.steady()
+
+
+def _check_unused(connection: Any, entry: ConnectionPoolEntry, _fairy: PoolProxiedConnection) -> None:
+    """A connection that has not been used for a while may have been cut; the pool then makes another one."""
+    if clock.steady() - entry.info.get(_USED, clock.steady()) > _TRUSTED:
+        try:
+            connection.execute("").close()
+            connection.rollback()
+        except (connection.OperationalError, connection.InterfaceError) as error:
+            raise sql_errors.DisconnectionError from error
 
 
 def _keepable(text: str) -> str:

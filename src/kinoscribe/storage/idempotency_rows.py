@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from kinoscribe.contract.errors import IdempotencyKeyReused
 from kinoscribe.storage.database import Database
@@ -46,19 +46,20 @@ class IdempotencyRows:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        kept = database.now(-_KEPT)
+        answer = select(keys.c.digest, keys.c.status, keys.c.body)
+        self._look = answer.where(*_NAMED, keys.c.created_at > kept)
+        self._drop_old = delete(keys).where(*_NAMED, keys.c.created_at <= kept)
+        self._insert = insert(keys).values(created_at=database.now())
 
     def find(self, account: str, once: Once[Any]) -> Replay | None:
         """The answer, if there is one: to be asked before work that costs. Raises `IdempotencyKeyReused`."""
-        with self._database.reading() as db:
+        with self._database.asking() as db:
             return self.look(db, account, once)
 
     def look(self, connection: Connection, account: str, once: Once[Any]) -> Replay | None:
         """The answer as this transaction sees it. Raises `IdempotencyKeyReused`: same key, another body."""
-        row = connection.execute(
-            select(keys.c.digest, keys.c.status, keys.c.body).where(
-                *_named(account, once), keys.c.created_at > self._database.now(-_KEPT)
-            )
-        ).one_or_none()
+        row = connection.execute(self._look, _named(account, once)).one_or_none()
         if row is None:
             return None
         if row.digest != once.digest:
@@ -67,20 +68,10 @@ class IdempotencyRows:
 
     def keep(self, connection: Connection, account: str, once: Once[Made], made: Made) -> Replay:
         """Keeps the answer for `made` and returns it. Raises `IntegrityError` when another kept one meanwhile."""
-        old = keys.c.created_at <= self._database.now(-_KEPT)
-        connection.execute(delete(keys).where(*_named(account, once), old))
         replay = Replay(once.status, once.body(made))
-        connection.execute(
-            insert(keys).values(
-                account=account,
-                route=once.route,
-                key=once.key,
-                digest=once.digest,
-                status=replay.status,
-                body=replay.body,
-                created_at=self._database.now(),
-            )
-        )
+        connection.execute(self._drop_old, _named(account, once))
+        row = {"digest": once.digest, "status": replay.status, "body": replay.body}
+        connection.execute(self._insert, {**row, "account": account, "route": once.route, "key": once.key})
         return replay
 
     def forget(self) -> int:
@@ -90,5 +81,13 @@ class IdempotencyRows:
             return db.execute(old).rowcount
 
 
-def _named(account: str, once: Once[Any]) -> tuple[ColumnElement[bool], ...]:
-    return keys.c.account == account, keys.c.route == once.route, keys.c.key == once.key
+_NAMED = (
+    keys.c.account == bindparam("of_account"),
+    keys.c.route == bindparam("of_route"),
+    keys.c.key == bindparam("of_key"),
+)
+
+
+def _named(account: str, once: Once[Any]) -> dict[str, str]:
+    """The parameters of `_NAMED`."""
+    return {"of_account": account, "of_route": once.route, "of_key": once.key}

@@ -6,7 +6,20 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Update,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from kinoscribe.contract.errors import ApiError, WorkerLost
 from kinoscribe.storage.blobs import Blobs
@@ -14,6 +27,7 @@ from kinoscribe.storage.contents import Contents
 from kinoscribe.storage.database import Database
 from kinoscribe.storage.tables import task_windows, tasks
 from kinoscribe.storage.task_record import (
+    HELD,
     LIVE,
     SHOWN,
     WAITING,
@@ -22,6 +36,7 @@ from kinoscribe.storage.task_record import (
     Ends,
     Task,
     TaskFile,
+    held_by,
     no_one,
     read_files,
     read_task,
@@ -32,6 +47,9 @@ __all__ = ("Claim", "Outcome", "Task", "TaskFile", "TaskQueue")
 
 # A lease this many times as long as any that is given comes from a clock that has been set back since.
 _NO_LEASE = 4.0
+_FREE = {"owner": None, "lease_until": None}
+_CHANGE = update(tasks).where(*HELD)
+_MINE = select(tasks.c.id).where(tasks.c.owner == bindparam("of"), LIVE)
 _ORDER = (tasks.c.priority, tasks.c.turn, tasks.c.created_at, tasks.c.id)
 
 
@@ -72,6 +90,20 @@ class TaskQueue:
         self._lease = lease
         self._attempts = attempts
         self._longest_wait = longest_wait
+        late = select(tasks.c.id).where(*self._late()).limit(1).scalar_subquery()
+        due = select(tasks.c.id).where(*self._due()).order_by(*_ORDER).limit(1).scalar_subquery()
+        self._look = select(late.label("late"), due.label("due"))
+        self._prolong = (
+            update(tasks)
+            .where(tasks.c.owner == bindparam("of"), tasks.c.id.in_(bindparam("ids", expanding=True)), LIVE)
+            .values(lease_until=database.now(lease))
+            .returning(tasks.c.id)
+        )
+        self._end_held = self._ends.ending(*HELD)
+        self._end_lost = self._ends.ending(tasks.c.id == bindparam("lost")).values(
+            strikes=tasks.c.strikes + 1
+        )
+        self._taking: dict[tuple[bool, bool], ReturningUpdate[Any]] = {}
 
     def claim(
         self,
@@ -86,10 +118,8 @@ class TaskQueue:
         First takes back every task whose lease has passed, whoever held it. `besides` names tasks of which this
         worker still runs an older attempt: it is not given them again. Writes nothing when nothing is due.
         """
-        late = select(tasks.c.id).where(*self._late()).limit(1).scalar_subquery()
-        due = select(tasks.c.id).where(*self._due()).order_by(*_ORDER).limit(1).scalar_subquery()
-        with self._database.reading() as db:
-            found = db.execute(select(late.label("late"), due.label("due"))).one()
+        with self._database.asking() as db:
+            found = db.execute(self._look).one()
         if found.late is None and (found.due is None or free <= 0):
             return ()
         dropped: list[str] = []
@@ -104,26 +134,25 @@ class TaskQueue:
 
     def mine(self, owner: str) -> frozenset[str]:
         """The tasks that `owner` holds. One that it runs and that is not among them was taken away or canceled."""
-        with self._database.reading() as db:
-            return frozenset(db.execute(select(tasks.c.id).where(tasks.c.owner == owner, LIVE)).scalars())
+        with self._database.asking() as db:
+            return frozenset(db.execute(_MINE, {"of": owner}).scalars())
 
     def beat(self, owner: str, task_ids: Collection[str]) -> frozenset[str]:
         """Prolongs the leases of these tasks; returns those that `owner` still holds."""
         if not task_ids:
             return frozenset()
-        held = (tasks.c.owner == owner, tasks.c.id.in_(sorted(task_ids)), LIVE)
         with self._database.writing() as db:
-            longer = update(tasks).where(*held).values(lease_until=self._database.now(self._lease))
-            return frozenset(db.execute(longer.returning(tasks.c.id)).scalars())
+            kept = db.execute(self._prolong, {"of": owner, "ids": sorted(task_ids)})
+            return frozenset(kept.scalars())
 
     def begin(self, claim: Claim, duration: float | None) -> bool:
         """Everything that may refuse the task is done: it is processed now. `duration` of the video in seconds."""
         known = {} if duration is None else {"duration": duration}
-        return self._change(claim, status="processing", **known)
+        return self._change(claim, _CHANGE, status="processing", **known)
 
     def progress(self, claim: Claim, stage: str, done: float | None) -> bool:
         """Notes what is being done and which share of the whole is."""
-        return self._change(claim, stage=stage, done=done)
+        return self._change(claim, _CHANGE, stage=stage, done=done)
 
     def finish(self, claim: Claim, outcome: Outcome) -> bool:
         """Keeps the answer; the task is ready."""
@@ -148,39 +177,37 @@ class TaskQueue:
 
         With `strike` this attempt counts against it; whether it may have another one is for the caller to say.
         """
-        return self._change(
-            claim,
-            owner=None,
-            lease_until=None,
+        back = _CHANGE.values(
             run_at=self._database.now(min(wait, self._longest_wait)) if wait > 0 else AT_ONCE,
             strikes=tasks.c.strikes + int(strike),
-            error_code=None if error is None else error.code,
-            error_message=None if error is None else error.message,
+            **_FREE,
         )
+        code, message = (None, None) if error is None else (error.code, error.message)
+        return self._change(claim, back, error_code=code, error_message=message)
 
     def release(self, owner: str) -> int:
         """Puts back, for others, every task that `owner` holds, without a strike; says how many."""
         freed = update(tasks).where(tasks.c.owner == owner, LIVE)
         with self._database.writing() as db:
-            return db.execute(freed.values(owner=None, lease_until=None, run_at=AT_ONCE)).rowcount
+            return db.execute(freed.values(run_at=AT_ONCE, **_FREE)).rowcount
 
     def files(self, task_id: str) -> tuple[TaskFile, ...]:
         """The contents a task needs."""
-        with self._database.reading() as db:
+        with self._database.asking() as db:
             return read_files(db, task_id)
 
     def windows(self, task_id: str) -> dict[str, str]:
         """The parts of a long analysis that earlier attempts have finished, by their key."""
         query = select(task_windows.c.key, task_windows.c.body).where(task_windows.c.task_id == task_id)
-        with self._database.reading() as db:
+        with self._database.asking() as db:
             return {row.key: row.body for row in db.execute(query)}
 
     def keep_window(self, claim: Claim, key: str, body: str) -> bool:
         """Keeps a finished part until the task ends; one of the same key is replaced."""
         named = (task_windows.c.task_id == claim.task_id, task_windows.c.key == key)
         with self._database.writing() as db:
-            held = select(tasks.c.id).where(*_held(claim)).with_for_update()
-            if db.execute(held).one_or_none() is None:
+            held = select(tasks.c.id).where(*HELD).with_for_update()
+            if db.execute(held, held_by(claim)).one_or_none() is None:
                 return False
             db.execute(delete(task_windows).where(*named))
             db.execute(insert(task_windows).values(task_id=claim.task_id, key=key, body=body))
@@ -213,14 +240,13 @@ class TaskQueue:
         for task_id in sorted(lost):
             error = WorkerLost(attempts=self._attempts)
             values = {"status": "failed", "error_code": error.code, "error_message": error.message}
-            ended = self._ends.end(db, (tasks.c.id == task_id,), strikes=tasks.c.strikes + 1, **values)
+            ended = self._ends.end(db, self._end_lost, {"lost": task_id, **values})
             dropped += [] if ended is None else ended[1]
         for strike in (0, 1):
             back = [row.id for row in rows if row.passed == strike and row.id not in lost]
             if back:
-                freed = {"owner": None, "lease_until": None, "run_at": AT_ONCE}
-                back_again = update(tasks).where(tasks.c.id.in_(back))
-                db.execute(back_again.values(strikes=tasks.c.strikes + strike, **freed))
+                freed = update(tasks).where(tasks.c.id.in_(back))
+                db.execute(freed.values(strikes=tasks.c.strikes + strike, run_at=AT_ONCE, **_FREE))
         return dropped
 
     def _take(
@@ -231,44 +257,44 @@ class TaskQueue:
         accounts: Collection[str] | None,
         besides: Collection[str],
     ) -> list[Task]:
+        some, not_all = accounts is not None, bool(besides)
+        if (some, not_all) not in self._taking:
+            self._taking[some, not_all] = self._take_next(some, not_all)
+        parameters = {"new_owner": owner, "free": free, "of": accounts or (), "besides": besides}
+        wanted = {"new_owner", "free", *(["of"] if some else []), *(["besides"] if not_all else [])}
+        rows = db.execute(self._taking[some, not_all], {name: parameters[name] for name in wanted})
+        return [read_task(row) for row in rows]
+
+    def _take_next(self, of_accounts: bool, not_all: bool) -> ReturningUpdate[Any]:
         query = select(tasks.c.id).where(*self._due())
-        if accounts is not None:
-            query = query.where(tasks.c.account.in_(sorted(accounts)))
-        if besides:
-            query = query.where(tasks.c.id.not_in(sorted(besides)))
+        if of_accounts:
+            query = query.where(tasks.c.account.in_(bindparam("of", expanding=True)))
+        if not_all:
+            query = query.where(tasks.c.id.not_in(bindparam("besides", expanding=True)))
         # By a name of its own, because PostgreSQL may run a plain subquery more than once, and lock more than `free`.
-        picked = query.order_by(*_ORDER).limit(free).with_for_update(skip_locked=True).cte("picked")
-        now = self._database.now()
-        taken = (
+        next_ones = query.order_by(*_ORDER).limit(bindparam("free")).with_for_update(skip_locked=True)
+        picked = next_ones.cte("picked")
+        return (
             update(tasks)
             .where(tasks.c.id.in_(select(picked.c.id)))
             .values(
-                owner=owner,
+                owner=bindparam("new_owner"),
                 lease_until=self._database.now(self._lease),
                 attempt=tasks.c.attempt + 1,
                 status=case((tasks.c.status == "queued", "pending"), else_=tasks.c.status),
-                started_at=func.coalesce(tasks.c.started_at, now),
+                started_at=func.coalesce(tasks.c.started_at, self._database.now()),
             )
+            .returning(*SHOWN)
         )
-        return [read_task(row) for row in db.execute(taken.returning(*SHOWN))]
 
-    def _change(self, claim: Claim, **values: Any) -> bool:
+    def _change(self, claim: Claim, change: Update, **values: Any) -> bool:
         with self._database.writing() as db:
-            return db.execute(update(tasks).where(*_held(claim)).values(**values)).rowcount == 1
+            return db.execute(change, {**held_by(claim), **values}).rowcount == 1
 
     def _end(self, claim: Claim, **values: Any) -> bool:
         with self._database.writing() as db:
-            ended = self._ends.end(db, _held(claim), **values)
+            ended = self._ends.end(db, self._end_held, {**held_by(claim), **values})
         if ended is None:
             return False
         self._contents.drop_unused(ended[1])
         return True
-
-
-def _held(claim: Claim) -> tuple[ColumnElement[bool], ...]:
-    return (
-        tasks.c.id == claim.task_id,
-        tasks.c.owner == claim.owner,
-        tasks.c.attempt == claim.attempt,
-        LIVE,
-    )

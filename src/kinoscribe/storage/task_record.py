@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Row, case, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, case, delete, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from kinoscribe.storage.database import Database
 from kinoscribe.storage.tables import task_files, task_windows, tasks
@@ -95,52 +96,72 @@ def no_one(_connection: Connection, _task: Task) -> None:
     """Announces to nobody that a task has ended."""
 
 
+# Statements stand here and in the two classes over tasks as wholes that are made once: making one anew each time
+# costs more than to run it.
 LIVE = tasks.c.completed_at.is_(None)
 WAITING = tasks.c.owner.is_(None) & LIVE
-SHOWN = tuple(tasks.c)
+SHOWN = tuple(tasks.c[field.name] for field in fields(Task))
+HELD = (
+    tasks.c.id == bindparam("held_id"),
+    tasks.c.owner == bindparam("held_owner"),
+    tasks.c.attempt == bindparam("held_attempt"),
+    LIVE,
+)
+_FILES = (
+    select(task_files.c.name, task_files.c.content, task_files.c.bytes)
+    .where(task_files.c.task_id == bindparam("of"))
+    .order_by(task_files.c.name)
+)
+_NEEDED_NO_MORE = (
+    delete(task_files).where(task_files.c.task_id == bindparam("of")).returning(task_files.c.content)
+)
+_WINDOWS_OF = delete(task_windows).where(task_windows.c.task_id == bindparam("of"))
 
 
 def read_task(row: Row[Any]) -> Task:
-    return Task(**row._mapping)
+    """A task from a row of `SHOWN`."""
+    values: tuple[Any, ...] = tuple(row)
+    return Task(*values)
+
+
+def held_by(claim: Claim) -> dict[str, Any]:
+    """The parameters of `HELD`."""
+    return {"held_id": claim.task_id, "held_owner": claim.owner, "held_attempt": claim.attempt}
 
 
 def read_files(connection: Connection, task_id: str) -> tuple[TaskFile, ...]:
-    columns = (task_files.c.name, task_files.c.content, task_files.c.bytes)
-    query = select(*columns).where(task_files.c.task_id == task_id).order_by(task_files.c.name)
-    return tuple(TaskFile(*row) for row in connection.execute(query))
+    return tuple(TaskFile(*row) for row in connection.execute(_FILES, {"of": task_id}))
 
 
 class Ends:
     """Final states. What is announced, and what a task no longer needs, goes with it in one transaction."""
 
     def __init__(self, database: Database, announce: Announce) -> None:
-        self._database = database
+        self._now = database.now()
         self._announce = announce
 
+    def ending(self, *where: ColumnElement[bool]) -> ReturningUpdate[Any]:
+        """The statement that ends the one task which `where` finds alive; its other values are parameters."""
+        ended = case((tasks.c.created_at > self._now, tasks.c.created_at), else_=self._now)
+        return (
+            update(tasks)
+            .where(*where, LIVE)
+            .values(completed_at=ended, owner=None, lease_until=None)
+            .returning(*SHOWN)
+        )
+
     def end(
-        self, connection: Connection, where: tuple[ColumnElement[bool], ...], **values: Any
+        self, connection: Connection, ending: ReturningUpdate[Any], parameters: dict[str, Any]
     ) -> tuple[Task, list[str]] | None:
-        """Ends the one task that `where` finds alive, with `values`; `None` when it finds none.
+        """Runs such a statement; `None` when it finds no task.
 
         Returns the task and the contents it referred to: `Contents.drop_unused` them after the commit.
         """
-        now = self._database.now()
-        ending = (
-            update(tasks)
-            .where(*where, LIVE)
-            .values(
-                completed_at=case((tasks.c.created_at > now, tasks.c.created_at), else_=now),
-                owner=None,
-                lease_until=None,
-                **values,
-            )
-        )
-        row = connection.execute(ending.returning(*SHOWN)).one_or_none()
+        row = connection.execute(ending, parameters).one_or_none()
         if row is None:
             return None
         task = read_task(row)
-        needed = delete(task_files).where(task_files.c.task_id == task.id).returning(task_files.c.content)
-        contents = list(connection.execute(needed).scalars())
-        connection.execute(delete(task_windows).where(task_windows.c.task_id == task.id))
+        contents = list(connection.execute(_NEEDED_NO_MORE, {"of": task.id}).scalars())
+        connection.execute(_WINDOWS_OF, {"of": task.id})
         self._announce(connection, task)
         return task, contents

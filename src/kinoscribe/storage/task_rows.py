@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, literal, select
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, func, insert, literal, select
 from sqlalchemy.exc import IntegrityError
 
 from kinoscribe import ids
@@ -113,6 +113,8 @@ class TaskRows:
         self._answers = IdempotencyRows(database)
         self._room = QueueRoom(database)
         self._ends = Ends(database, announce)
+        self._cancel = self._ends.ending(*_OWNED)
+        self._insert = insert(tasks).values(created_at=database.now()).returning(*SHOWN)
 
     def submit(self, new: NewTask, *, limits: QueueLimits, once: Once[Task] | None = None) -> Submitted:
         """Takes in a task, or with `once` finds that it was taken in before: then there is no second one.
@@ -136,8 +138,8 @@ class TaskRows:
         raise AssertionError
 
     def get(self, account: str, task_id: str) -> Task | None:
-        with self._database.reading() as db:
-            row = db.execute(select(*SHOWN).where(*_owned(account, task_id))).one_or_none()
+        with self._database.asking() as db:
+            row = db.execute(_ONE, _owned(account, task_id)).one_or_none()
         return None if row is None else read_task(row)
 
     def page(
@@ -157,7 +159,7 @@ class TaskRows:
 
     def files(self, task_id: str) -> tuple[TaskFile, ...]:
         """The contents a task needs; none any more when it has ended."""
-        with self._database.reading() as db:
+        with self._database.asking() as db:
             return read_files(db, task_id)
 
     def cancel(self, account: str, task_id: str) -> Task | None:
@@ -166,11 +168,12 @@ class TaskRows:
         Raises `TaskCannotBeCanceled` when it has ended otherwise.
         """
         reason = UserCanceled()
+        owned = _owned(account, task_id)
         values = {"status": "canceled", "error_code": reason.code, "error_message": reason.message}
         with self._database.writing() as db:
-            ended = self._ends.end(db, _owned(account, task_id), **values)
+            ended = self._ends.end(db, self._cancel, {**owned, **values})
             if ended is None:
-                row = db.execute(select(*SHOWN).where(*_owned(account, task_id))).one_or_none()
+                row = db.execute(_ONE, owned).one_or_none()
         if ended is not None:
             task, contents = ended
             self._contents.drop_unused(contents)
@@ -186,11 +189,11 @@ class TaskRows:
 
         Raises `TaskCannotBeDeleted` while it is processed.
         """
-        gone = delete(tasks).where(*_owned(account, task_id), tasks.c.status != "processing")
+        owned = _owned(account, task_id)
         with self._database.writing() as db:
             files = read_files(db, task_id)
-            if db.execute(gone).rowcount == 0:
-                row = db.execute(select(tasks.c.status).where(*_owned(account, task_id))).one_or_none()
+            if db.execute(_DELETE, owned).rowcount == 0:
+                row = db.execute(_ONE, owned).one_or_none()
                 if row is not None:
                     raise TaskCannotBeDeleted(id=task_id, state=row.status)
                 return False
@@ -201,14 +204,14 @@ class TaskRows:
         """How much there is to do for all accounts."""
         waits = func.count().filter(WAITING)
         oldest = func.min(tasks.c.created_at).filter(WAITING)
-        with self._database.reading() as db:
+        with self._database.asking() as db:
             row = db.execute(select(func.count(), waits, oldest).where(LIVE)).one()
         return Backlog(waiting=row[1], running=row[0] - row[1], oldest=row[2])
 
     def asset_used(self, account: str, asset_id: str) -> bool:
         """Whether a task that has not ended names this asset as its video."""
         named = exists().where(tasks.c.account == account, tasks.c.asset_id == asset_id, LIVE)
-        with self._database.reading() as db:
+        with self._database.asking() as db:
             return bool(db.execute(select(named)).scalar_one())
 
     def _submit(self, new: NewTask, limits: QueueLimits, once: Once[Task] | None) -> Submitted:
@@ -218,29 +221,15 @@ class TaskRows:
                 if replay is not None:
                     return Submitted(None, replay.status, replay.body, replayed=True)
             self._room.check(db, new.account, limits)
-            task = read_task(db.execute(self._insert(db, new)).one())
+            values = {name: getattr(new, name) for name in _SENT}
+            row = db.execute(
+                self._insert, {**_NEW, **values, "id": ids.new_object_id(), "turn": _turn(db, new)}
+            )
+            task = read_task(row.one())
             self._refer(db, task, new)
             answer = None if once is None else self._answers.keep(db, new.account, once, task)
             self._contents.keep(db, *(stored for _, stored in new.files))
         return Submitted(task) if answer is None else Submitted(task, answer.status, answer.body)
-
-    def _insert(self, db: Connection, new: NewTask) -> Any:
-        now = self._database.now()
-        names = set(NewTask.__dataclass_fields__) - {"files", "assets"}
-        return (
-            insert(tasks)
-            .values(
-                id=ids.new_object_id(),
-                status="queued",
-                created_at=now,
-                run_at=AT_ONCE,
-                turn=_turn(db, new.account),
-                attempt=0,
-                strikes=0,
-                **{name: getattr(new, name) for name in names},
-            )
-            .returning(*SHOWN)
-        )
 
     def _refer(self, db: Connection, task: Task, new: NewTask) -> None:
         """Notes the contents the task needs: those that came with it, and those its assets have now."""
@@ -260,24 +249,38 @@ class TaskRows:
                 db.execute(insert(task_files).from_select(into, named.where(*here)))
 
 
-def _owned(account: str, task_id: str) -> tuple[ColumnElement[bool], ...]:
-    return tasks.c.id == task_id, tasks.c.account == account
+_OWNED = (tasks.c.id == bindparam("owned_id"), tasks.c.account == bindparam("owned_by"))
+_ONE = select(*SHOWN).where(*_OWNED)
+_DELETE = delete(tasks).where(*_OWNED, tasks.c.status != "processing")
+_SENT = tuple(each.name for each in fields(NewTask) if each.name not in {"files", "assets"})
+_NEW = {"status": "queued", "run_at": AT_ONCE, "attempt": 0, "strikes": 0}
+_TURNS = select(
+    select(tasks.c.turn)
+    .where(tasks.c.account == bindparam("account"), LIVE)
+    .order_by(tasks.c.turn.desc())
+    .limit(1)
+    .scalar_subquery()
+    .label("own"),
+    select(func.max(tasks.c.turn)).where(tasks.c.owner.is_not(None)).scalar_subquery().label("running"),
+    select(tasks.c.turn)
+    .where(WAITING)
+    .order_by(tasks.c.priority, tasks.c.turn)
+    .limit(1)
+    .scalar_subquery()
+    .label("first"),
+)
 
 
-def _turn(db: Connection, account: str) -> int:
+def _owned(account: str, task_id: str) -> dict[str, Any]:
+    """The parameters of `_OWNED`."""
+    return {"owned_id": task_id, "owned_by": account}
+
+
+def _turn(db: Connection, new: NewTask) -> int:
     """Where a new task stands: behind the account's own, and not before the ones that are running.
 
     Start-time fair queueing: every task costs its account one turn, and who comes new starts where the others are.
     """
-    own = select(tasks.c.turn).where(tasks.c.account == account, LIVE).order_by(tasks.c.turn.desc())
-    running = select(func.max(tasks.c.turn)).where(tasks.c.owner.is_not(None))
-    first = select(tasks.c.turn).where(WAITING).order_by(tasks.c.priority, tasks.c.turn)
-    row = db.execute(
-        select(
-            own.limit(1).scalar_subquery().label("own"),
-            running.scalar_subquery().label("running"),
-            first.limit(1).scalar_subquery().label("first"),
-        )
-    ).one()
+    row = db.execute(_TURNS, {"account": new.account}).one()
     now: int = row.running if row.running is not None else row.first or 0
     return now if row.own is None else max(now, row.own + 1)
