@@ -10,9 +10,10 @@ from kinoscribe.engines.embedded.describe import description
 from kinoscribe.engines.embedded.fill_json import fill
 from kinoscribe.engines.embedded.layout import Block, Layout, read_layout, write
 from kinoscribe.engines.embedded.material import Material
-from kinoscribe.engines.embedded.pictured import about_pictures, marked
+from kinoscribe.engines.embedded.pictured import about_pictures, marked, mentions
 from kinoscribe.engines.embedded.request import Part, read_parts
 from kinoscribe.engines.embedded.segments import segments
+from kinoscribe.engines.embedded.stills import about_stills
 from kinoscribe.engines.embedded.stretches import nth_part
 from kinoscribe.engines.embedded.transcript import screen_lines, spoken_words
 from kinoscribe.engines.engine import Ask
@@ -26,10 +27,10 @@ def compose(ask: Ask, material: Material) -> Iterator[str]:
         yield from segments(ask, material)
         return
     if ask.json_schema is not None:
-        yield fill(ask.json_schema, ask.prompt, material, _room(ask))
+        yield fill(ask.json_schema, ask.prompt, _asked_of(ask, material), _room(ask))
         return
     said_any = False
-    for piece in _free(ask, material):
+    for piece in about_stills(ask, material, _free) if ask.stills else _free(ask, material):
         if piece:
             said_any = True
             yield piece
@@ -53,6 +54,13 @@ def _free(ask: Ask, material: Material) -> Iterator[str]:
     if len(found) > 1:
         layout = replace(layout, sentences=None, words=None, characters=None)
     yield from write(parts.blocks(found, layout, material, _room(ask)), layout)
+
+
+def _asked_of(ask: Ask, material: Material) -> Material:
+    """Of pictures alone, the one that the words point at; else all there is."""
+    named = set(mentions(ask.prompt))
+    spans = [(start, end) for name, start, end in ask.stills if name in named]
+    return material.inside(*spans[0]) if len(spans) == 1 else material
 
 
 def _mixed(
