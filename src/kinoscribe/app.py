@@ -42,6 +42,7 @@ from kinoscribe.storage.task_queue import TaskQueue
 from kinoscribe.storage.task_rows import TaskRows
 from kinoscribe.storage.wake import Wake
 from kinoscribe.storage.webhook_rows import WebhookRows
+from kinoscribe.tasks.bells import SharedBell
 from kinoscribe.tasks.deliver import Deliverer
 from kinoscribe.tasks.evidence_loop import EvidenceLoop
 from kinoscribe.tasks.presence import Presence
@@ -164,24 +165,22 @@ def build_worker(tools: Tools) -> Worker:
         make_gate(settings.url_allow, settings.url_ports),
         FetchLimits(_LONGEST_RECEIPT, seconds, connect=seconds, idle=seconds),
     )
+    evidence = EvidenceLoop(
+        EvidenceRows(tools.database, lease=settings.lease_seconds),
+        tools.gatherer,
+        new_owner(),
+        most=settings.evidence_processes,
+        lease=settings.lease_seconds,
+    )
+    deliverer = Deliverer(tools.deliveries, sender.post)
     return Worker(
         tools,
         queue,
-        tools.wake,
+        SharedBell(tools.wake, [evidence.ring, deliverer.ring]),
         slots=settings.worker_slots,
         lease=settings.lease_seconds,
         drain=settings.drain_seconds,
-        beside=(
-            EvidenceLoop(
-                EvidenceRows(tools.database, lease=settings.lease_seconds),
-                tools.gatherer,
-                new_owner(),
-                most=settings.evidence_processes,
-                lease=settings.lease_seconds,
-            ),
-            Deliverer(tools.deliveries, sender.post),
-            Sweeper(tools.idempotency.forget, tools.deliveries.forget),
-        ),
+        beside=(evidence, deliverer, Sweeper(tools.idempotency.forget, tools.deliveries.forget)),
     )
 
 

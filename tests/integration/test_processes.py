@@ -115,7 +115,7 @@ def processes(served: Served, target: str) -> list[psutil.Process]:
     return found
 
 
-def until(condition: Callable[[], object], seconds: float = 20.0) -> bool:
+def until(condition: Callable[[], object], seconds: float = 60.0) -> bool:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if condition():

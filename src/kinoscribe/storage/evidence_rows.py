@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from kinoscribe.contract.errors import ApiError, EngineFailed
 from kinoscribe.contract.video import VideoFacts
 from kinoscribe.storage.database import Database
 from kinoscribe.storage.tables import evidence_jobs as jobs
+from kinoscribe.storage.wake import CHANNEL
 
 _INSERT: dict[str, Callable[..., Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 _LEASES_AHEAD = 4
@@ -88,6 +90,8 @@ class EvidenceRows:
                 "error_message": None,
             }
             db.execute(asked.on_conflict_do_update(index_elements=[jobs.c.key], set_=joined))
+        with suppress(ApiError):
+            self._database.notify(CHANNEL)
 
     def renew(self, key: str, seconds: float) -> None:
         """Says that somebody still waits, for `seconds` from now. Does nothing to a job that is gone."""

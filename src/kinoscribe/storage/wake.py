@@ -16,6 +16,8 @@ from kinoscribe.storage.database import Database
 
 _LOOK = 0.05  # seconds between two looks at whether a SQLite file has changed
 
+CHANNEL = "kinoscribe_work"
+
 _log = structlog.get_logger(__name__)
 
 
@@ -27,9 +29,9 @@ class Wake:
     thread; the rest may be called from any, and nothing here raises because of the database.
     """
 
-    def __init__(self, database: Database, name: str = "tasks") -> None:
+    def __init__(self, database: Database, channel: str = CHANNEL) -> None:
         self._database = database
-        self._channel = f"kinoscribe_{name}"
+        self._channel = channel
         self._open = ExitStack()
         self._connection: Any = None
         self._seen: int | None = None

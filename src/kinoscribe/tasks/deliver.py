@@ -19,7 +19,7 @@ from kinoscribe.storage.delivery_rows import DeliveryRows, Held, Outcome, Waitin
 PLACES = 64
 PER_WEBHOOK = 2
 
-_POLL = 0.5
+_POLL = 1.0
 _LONGEST_POLL = 15.0
 _PERSIST = 10.0
 _PATIENCE = 2.0
@@ -120,6 +120,8 @@ class Deliverer:
             self._settle(held, outcome)
         except Canceled:
             _log.info("webhook_attempt_broken_off", delivery=held.id, receiver=held.receiver)
+        except Exception:  # noqa: BLE001  the edge of this thread: what is not kept is attempted again
+            _log.exception("unexpected", delivery=held.id)
         finally:
             with self._lock:
                 self._running.pop(held.id, None)

@@ -16,6 +16,8 @@ from kinoscribe.evidence.jobs import Interrupted
 from kinoscribe.storage.evidence_rows import EvidenceJob, EvidenceRows
 
 _POLL = 0.25
+# Without work, and without anybody who rings, the queue is looked at this often.
+_REST = 1.0
 _LONGEST_PAUSE = 5.0
 _TELL_EVERY = 1.0
 _STOP_PATIENCE = 5.0
@@ -55,14 +57,20 @@ class EvidenceLoop:
         self._work: dict[str, _Work] = {}
         self._beaten = clock.steady()
         self._ending = Cancel()
+        self._bell = threading.Event()
         self._thread = threading.Thread(target=self._run, name="evidence-loop", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
+    def ring(self) -> None:
+        """Says that there may be something to do: it need not wait for the next look."""
+        self._bell.set()
+
     def stop(self) -> None:
         """Stops all work and gives every job back at once: another worker goes on with what was kept."""
         self._ending.throw()
+        self._bell.set()
         if self._thread.ident is not None:
             self._thread.join(_STOP_PATIENCE)
         with self._lock:
@@ -81,8 +89,11 @@ class EvidenceLoop:
         pause = _POLL
         while not self._ending.wait(pause):
             try:
+                self._bell.clear()
                 self.turn()
                 pause = _POLL
+                if not self._work:
+                    self._bell.wait(_REST)
             except ApiError as error:
                 _log.warning("evidence_waits_for_the_database", reason=error.message)
                 pause = min(2 * pause, _LONGEST_PAUSE)
