@@ -315,6 +315,26 @@ def test_a_database_that_is_away_for_a_moment_costs_no_second_message(
     assert world.receivers.count("a.example") == 1
 
 
+def test_an_outcome_that_cannot_be_kept_ends_no_sender(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(database, waits=(0,))
+    settle, broken = DeliveryRows.settle, ["the first time"]
+
+    def breaks_once(rows: DeliveryRows, *arguments: object) -> object:
+        if broken:
+            raise RuntimeError(broken.pop())
+        return settle(rows, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(DeliveryRows, "settle", breaks_once)
+    world.rows = DeliveryRows(database, waits=(0,), lease=1)
+    world.hook("a.example")
+    world.ends()
+    with world.delivering():
+        assert until(lambda: world.all()[0].delivered)
+    assert world.receivers.count("a.example") == 2, "what nobody reported is attempted again after the lease"
+
+
 def test_a_loop_whose_database_was_away_goes_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     due, asked = DeliveryRows.due, 0
 
