@@ -6,6 +6,7 @@ from typing import Any
 from kinoscribe.analysis.merge import Segment
 from kinoscribe.analysis.segment_values import read_values, seconds_of
 from kinoscribe.engines.engine import SegmentWish
+from kinoscribe.output.json_text import NotJson, find_json
 
 Raw = dict[str, list[Any]]
 _MOST = 20_000
@@ -25,12 +26,7 @@ class Nonsense(Exception):
 
 def read_raw(text: str, wishes: tuple[SegmentWish, ...]) -> Raw:
     """The array of every definition. Raises `Nonsense`."""
-    try:
-        value = json.loads(_bare(text))
-    except (ValueError, RecursionError) as error:
-        raise Nonsense("the answer is not one JSON object") from error
-    if not isinstance(value, dict):
-        raise Nonsense("the answer is not one JSON object")
+    value = _object(text)
     raw: Raw = {}
     for wish in wishes:
         items = value.get(wish.id)
@@ -45,44 +41,27 @@ def read_raw(text: str, wishes: tuple[SegmentWish, ...]) -> Raw:
 
 def read_cut(text: str, wishes: tuple[SegmentWish, ...]) -> Raw:
     """The complete elements of an answer that was cut off; empty when there are none."""
-    for end in _element_ends(text):
-        try:
-            value = json.loads(text[text.find("{") : end] + "]}")
-        except (ValueError, RecursionError):
-            return {}
-        lists = {wish.id: value.get(wish.id) for wish in wishes} if isinstance(value, dict) else {}
-        return {
-            name: [item for item in items[:_MOST] if _times(item) is not None]
-            for name, items in lists.items()
-            if isinstance(items, list)
-        }
-    return {}
+    try:
+        value = _object(text)
+    except Nonsense:
+        return {}
+    lists = {wish.id: value.get(wish.id) for wish in wishes}
+    found = {
+        name: [item for item in items[:_MOST] if _times(item) is not None]
+        for name, items in lists.items()
+        if isinstance(items, list)
+    }
+    return found if any(found.values()) else {}
 
 
-def _element_ends(text: str) -> list[int]:
-    """Where the last element of an array in the outermost object ends, if one does."""
-    open_: list[str] = []
-    last, quoted, place = 0, False, max(0, text.find("{"))
-    while place < len(text):
-        sign = text[place]
-        if quoted:
-            place += sign == "\\"
-            quoted = sign != '"'
-        elif sign == '"':
-            quoted = True
-        elif sign in "{[":
-            open_.append(sign)
-        elif sign in "}]" and open_:
-            open_.pop()
-            last = place + 1 if open_ == ["{", "["] else last
-        place += 1
-    return [last] if last else []
-
-
-def _bare(text: str) -> str:
-    """The JSON without a fence or words around it."""
-    first, last = text.find("{"), text.rfind("}")
-    return text[first : last + 1] if 0 <= first < last else text
+def _object(text: str) -> dict[str, Any]:
+    try:
+        value = find_json(text)
+    except NotJson as error:
+        raise Nonsense("the answer is not one JSON object") from error
+    if not isinstance(value, dict):
+        raise Nonsense("the answer is not one JSON object")
+    return value
 
 
 def _times(item: object) -> tuple[float, float] | None:

@@ -33,7 +33,7 @@ _OPENING = 0.25  # share of a video within which its opening ends
 
 def find_spans(wanted: Wanted, material: Material, shortest: float = 0.0) -> list[Span]:
     """The stretches in order of time; empty where the evidence shows none."""
-    if wanted.sort == "there":
+    if wanted.sort in ("there", "pictured"):
         return there(wanted, material, shortest)
     if wanted.sort in ("topics", "scenes", "steps"):
         return topics(material, shortest)

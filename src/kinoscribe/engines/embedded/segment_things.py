@@ -5,6 +5,7 @@ import re
 from kinoscribe.engines.embedded import objects, spans
 from kinoscribe.engines.embedded.lexicon import COLOURS
 from kinoscribe.engines.embedded.material import Material
+from kinoscribe.engines.embedded.pictured import sightings_of
 from kinoscribe.engines.embedded.presence import find_presence
 from kinoscribe.engines.embedded.segment_talk import Span, joined
 from kinoscribe.engines.embedded.segment_topics import topics
@@ -17,7 +18,11 @@ _KINDS = {stem("price"): "money", stem("money"): "money", stem("date"): "when", 
 
 
 def there(wanted: Wanted, material: Material, shortest: float) -> list[Span]:
-    each = [_of_thing(thing, wanted, material, shortest) for thing in wanted.things]
+    """The stretches in which the things that are wanted are there, one of them or all together."""
+    if wanted.sort == "pictured":
+        each = [[(s.start, s.end) for s in sightings_of(name, material.notes)] for name in wanted.things]
+    else:
+        each = [_of_thing(thing, wanted, material, shortest) for thing in wanted.things]
     if not each:
         return []
     if wanted.together:

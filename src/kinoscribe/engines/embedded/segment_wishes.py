@@ -7,6 +7,7 @@ from typing import Literal
 from kinoscribe.engines.embedded.lexicon import COLOURS
 from kinoscribe.engines.embedded.numbers import numbers
 from kinoscribe.engines.embedded.objects import classes_of
+from kinoscribe.engines.embedded.pictured import mentions
 from kinoscribe.engines.embedded.rules import Rules
 from kinoscribe.engines.embedded.words import sentences, tokens
 from kinoscribe.engines.engine import SegmentWish
@@ -60,7 +61,8 @@ class Wanted:
     """What is to be found: `sort` says which method finds it.
 
     For the sort `there` the `things` are looked for in the way `how` says, all of them at once with `together`,
-    `count` at least of each; with `whole_shots` the shots that hold them are the segments.
+    `count` at least of each; with `whole_shots` the shots that hold them are the segments. For the sort
+    `pictured` the `things` are the names of reference pictures.
     """
 
     sort: str
@@ -73,14 +75,23 @@ class Wanted:
 
 def read_wish(wish: SegmentWish) -> Wanted:
     """What a definition describes; of several sentences the first that says it counts."""
-    told = [_plain(s) for s in sentences(wish.description)]
-    positive = [_ASIDE.sub("", s) for s in told if not _NOT.match(s)]
-    for sentence in positive:
-        found = _read(sentence)
+    told = [s for s in sentences(wish.description) if not _NOT.match(_plain(s))]
+    positive = [_ASIDE.sub("", _plain(s)) for s in told]
+    for sentence, plain in zip(told, positive, strict=True):
+        found = _pictured(mentions(sentence), plain) or _read(plain)
         if found is not None:
             return found
     name = _plain(wish.id.replace("_", " ").replace("-", " "))
     return _read(name) or Wanted("there", _things(positive[0] if positive else name), "any")
+
+
+def _pictured(names: tuple[str, ...], sentence: str) -> Wanted | None:
+    """The time in which reference pictures are seen, when a sentence points at some."""
+    if not names:
+        return None
+    frame = _FRAME.match(sentence)
+    whole = frame is not None and frame.group("stretch") in _CLOSE_UP
+    return Wanted("pictured", names, "seen", " and " in sentence and " or " not in sentence, 1, whole)
 
 
 def _plain(text: str) -> str:

@@ -1,6 +1,7 @@
 """Segments are decided from evidence: what a definition describes is found where it is, or not at all."""
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -14,7 +15,7 @@ from kinoscribe.engines.embedded.index import Index
 from kinoscribe.engines.embedded.material import Material
 from kinoscribe.engines.embedded.segment_wishes import read_wish
 from kinoscribe.engines.engine import Ask, SegmentField, SegmentWish
-from kinoscribe.notes import Box, Notes, ScreenText, Tag
+from kinoscribe.notes import Box, Notes, ScreenText, Sighting, Sought, Tag
 
 TITLE = SegmentField("title", "string", "a title of at most eight words")
 
@@ -124,14 +125,10 @@ def test_a_bullet_in_large_letters_begins_no_slide() -> None:
         for start, text, top in lines
     )
     lecture = notes(40.0, cuts=[20.0])
-    assert spans(lecture.__class__(**{**_fields(lecture), "screen_text": texts}), "each slide") == [
+    assert spans(replace(lecture, screen_text=texts), "each slide") == [
         (0.0, 20.0),
         (20.0, 40.0),
     ]
-
-
-def _fields(found: Notes) -> dict[str, Any]:
-    return {name: getattr(found, name) for name in found.__slots__}
 
 
 BOARD = notes(
@@ -211,6 +208,22 @@ def test_a_look_a_price_and_a_name_on_the_screen_are_found_too() -> None:
     assert spans(shop, "red shots") == [(10.0, 20.0)]
     assert spans(shop, "Every time a price is mentioned") == [(12.0, 13.667)]
     assert spans(shop, "When the Zephyr logo is on screen") == [(22.0, 28.0)]
+
+
+def test_a_reference_picture_is_there_where_it_was_recognised() -> None:
+    seen = (
+        Sighting(2.0, 6.0, "Logo", 0.9),
+        Sighting(15.0, 19.0, "Logo", 0.8),
+        Sighting(4.0, 8.0, "cup", 0.8),
+    )
+    found = replace(
+        notes(20.0, cuts=[10.0]), sightings=seen, sought=(Sought("Logo", 20), Sought("not-there", 20))
+    )
+    assert spans(found, "When <@Logo> is visible") == [(2.0, 6.0), (15.0, 19.0)]
+    assert spans(found, "The time in which <@Logo> and <@cup> are seen. Each shot counts.") == [(4.0, 6.0)]
+    assert spans(found, "Scenes with <@cup>") == [(0.0, 10.0)]
+    assert spans(found, "When <@not-there> is visible") == []
+    assert spans(found, "Each shot. Do not mind <@Logo>.") == [(0.0, 10.0), (10.0, 20.0)]
 
 
 TALK = notes(
