@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from structlog.testing import capture_logs
 from tests.unit.analysis.pretended import says
 from tests.unit.sources.hostile import answer, hostile
@@ -16,6 +17,7 @@ from tests.unit.tasks.workplace import ACCOUNT, VIDEO, Workplace, at, by_asset, 
 from kinoscribe.cancel import Cancel, Canceled
 from kinoscribe.contract.errors import DatabaseUnavailable, EngineFailed
 from kinoscribe.engines.engine import Ask, EngineState, Finished, Piece, Text
+from kinoscribe.storage.tables import tasks
 from kinoscribe.storage.task_record import Task
 from kinoscribe.tasks.worker import new_owner
 
@@ -66,11 +68,11 @@ def submit(place: Workplace, number: int = 1) -> list[Task]:
 def test_all_tasks_are_done_and_never_more_at_once_than_there_are_places(
     place: Workplace, stage: Stage
 ) -> None:
-    tasks = submit(place, 9)
+    asked = submit(place, 9)
     with place.working(slots=3):
         assert until(lambda: stage.playing == 3)
         stage.go.set()
-        ended = [place.ended(task.id) for task in tasks]
+        ended = [place.ended(task.id) for task in asked]
     assert [task.data for task in ended] == [f"Answer to Question {n}?" for n in range(9)]
     assert stage.most == 3
     assert {(task.status, task.attempt, task.strikes) for task in ended} == {("ready", 1, 0)}
@@ -138,15 +140,15 @@ def test_work_that_does_not_stop_holds_no_place_but_is_bounded(place: Workplace)
         yield Finished()
 
     place.engine.play = play
-    tasks = submit(place, 4)
+    asked = submit(place, 4)
     with place.working(slots=1):
         for number in (1, 2):
             assert until(lambda number=number: len(playing) == number)
-            place.rows.cancel(ACCOUNT, tasks[number - 1].id)
+            place.rows.cancel(ACCOUNT, asked[number - 1].id)
         time.sleep(1.5)
         assert playing == ["Question 0?", "Question 1?"], "two are leaving: that is enough"
         deaf.set()
-        assert [place.ended(task.id).status for task in tasks[2:]] == ["ready", "ready"]
+        assert [place.ended(task.id).status for task in asked[2:]] == ["ready", "ready"]
 
 
 def test_one_task_that_fails_each_time_does_not_take_the_worker_with_it(place: Workplace) -> None:
@@ -362,6 +364,47 @@ def test_a_task_claimed_while_it_was_asked_what_is_ours_is_not_taken_for_lost(
     with place.working(slots=2):
         ended = [place.ended(task.id) for task in submit(place, 12)]
     assert {(task.status, task.attempt) for task in ended} == {("ready", 1)}
+
+
+def test_two_attempts_at_one_task_never_run_side_by_side_here(place: Workplace) -> None:
+    """The first one is deaf, and its lease is taken from it."""
+    deaf, playing = threading.Event(), []
+
+    def play(_ask: Ask, _cancel: Cancel) -> Iterator[Piece]:
+        playing.append(deaf.is_set())
+        deaf.wait(30)
+        yield Text("At last.")
+        yield Finished()
+
+    place.engine.play = play
+    (task,) = submit(place)
+    with place.working(slots=2):
+        assert until(lambda: playing)
+        with place.database.writing() as db:
+            db.execute(update(tasks).where(tasks.c.id == task.id).values(lease_until=task.created_at))
+        assert until(lambda: place.task(task.id).owner is None)
+        time.sleep(1.5)
+        assert playing == [False]
+        deaf.set()
+        ended = place.ended(task.id)
+    assert playing == [False, True]
+    assert (ended.status, ended.attempt, ended.strikes) == ("ready", 2, 1)
+
+
+def test_a_lease_is_renewed_when_a_third_of_it_is_over_and_not_before(
+    place: Workplace, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.lease = 30.0
+    place.queue = place.make_queue()
+    beats: list[float] = []
+    beat = place.queue.beat
+    monkeypatch.setattr(place.queue, "beat", lambda *given: beats.append(time.monotonic()) or beat(*given))
+    submit(place)
+    with place.working():
+        assert until(lambda: stage.playing == 1)
+        time.sleep(1.5)
+        assert beats == []
+        stage.go.set()
 
 
 def test_an_idle_worker_writes_nothing(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
