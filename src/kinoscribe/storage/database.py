@@ -3,66 +3,40 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from functools import cache
 from importlib.resources import as_file, files
-from pathlib import Path
 from typing import Any
 
 import structlog
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import (
-    URL,
     BigInteger,
     ColumnElement,
     Connection,
     Engine,
     bindparam,
     cast,
-    create_engine,
-    event,
     extract,
     func,
     literal,
-    make_url,
     select,
     text,
     type_coerce,
 )
 from sqlalchemy import exc as sql_errors
-from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from kinoscribe import clock
 from kinoscribe.contract.errors import ApiError, DatabaseUnavailable, StorageFull
+from kinoscribe.storage.connections import WRITES, open_engine, read_address
 from kinoscribe.storage.data_folder import DatabaseUnusable
 from kinoscribe.storage.tables import Instant
 
-_BUSY_MILLISECONDS = 15_000
-_WRITES = "kinoscribe_writes"
-_USED = "kinoscribe_used"
-_TRUSTED = 1.0  # seconds for which a connection that has just been used is taken to be still there
 _MIGRATION_LOCK = 0x6B696E6F
 _FULL = {"SQLITE_FULL", "53100"}
 _IDLE_TOO_LONG = "25P03"
-
-# A process that is frozen between a statement and its commit must not hold its rows for ever, and a host that is
-# unplugged must be noticed: the first is the server's part, the second that of the connection.
-_POSTGRESQL_SESSION = (
-    f"SET lock_timeout = {_BUSY_MILLISECONDS}",
-    "SET idle_in_transaction_session_timeout = 30000",
-)
-_POSTGRESQL_CONNECTION = {
-    "application_name": "kinoscribe",
-    "connect_timeout": 10,
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-}
 
 _log = structlog.get_logger(__name__)
 
@@ -76,24 +50,17 @@ class Database:
 
     def __init__(self, url: str, *, now: Callable[[], datetime] | None = None) -> None:
         self._clock = now
-        self._url = _our_url(url)
-        self._sqlite = self._url.get_backend_name() == "sqlite"
-        self._engine = _engine(self._url)
+        address = read_address(url)
+        self._sqlite = address.get_backend_name() == "sqlite"
+        self._engine = open_engine(address)
         if self._sqlite:
-            _owner_only(self._url.database)
-            event.listen(self._engine, "connect", _prepare_sqlite)
-            event.listen(self._engine, "begin", _begin_sqlite)
-            event.listen(self._engine, "before_cursor_execute", _keepable_parameters, retval=True)
             self._readers = self._engine
         else:
-            event.listen(self._engine, "connect", _prepare_postgresql)
-            event.listen(self._engine, "checkin", _note_use)
-            event.listen(self._engine, "checkout", _check_unused)
             self._readers = self._engine.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
         self._at_once = self._engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._writers: Engine = self._engine.execution_options(**{_WRITES: True})
+        self._writers: Engine = self._engine.execution_options(**{WRITES: True})
 
     @property
     def is_sqlite(self) -> bool:
@@ -187,103 +154,6 @@ def _check_encoding(connection: Connection) -> None:
             f"The database has the encoding {found}; UTF8 is needed. "
             "Make it with: CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0"
         )
-
-
-def _our_url(url: str) -> URL:
-    try:
-        parsed = make_url(url)
-    except (sql_errors.ArgumentError, ValueError) as error:
-        raise DatabaseUnusable(
-            "The address of the database cannot be read; it has the form postgresql+psycopg://user:password@host/name."
-        ) from error
-    if parsed.drivername in {"postgres", "postgresql"}:
-        parsed = parsed.set(drivername="postgresql+psycopg")
-    if parsed.drivername not in {"sqlite", "postgresql+psycopg"}:
-        raise DatabaseUnusable(
-            f"A database of the kind {parsed.drivername} cannot be used: there are sqlite and postgresql+psycopg."
-        )
-    return parsed
-
-
-def _engine(url: URL) -> Engine:
-    pool: dict[str, Any] = {"pool_size": 8, "max_overflow": 24, "pool_timeout": 30}
-    if url.get_backend_name() == "sqlite":
-        return create_engine(url, **pool)
-    try:
-        said = {name: value for name, value in _POSTGRESQL_CONNECTION.items() if name not in url.query}
-        return create_engine(url, connect_args=said, **pool)
-    except ImportError as error:  # also a driver that finds none of PostgreSQL's own libraries
-        raise DatabaseUnusable(
-            "PostgreSQL's driver cannot be loaded. Install it with: pip install 'kinoscribe[postgres]'"
-        ) from error
-
-
-def _owner_only(path: str | None) -> None:
-    """Creates the file so that only its owner may read it; the files SQLite lays beside it inherit that."""
-    if path and path != ":memory:":
-        os.close(os.open(Path(path), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
-
-
-def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
-    connection.isolation_level = None  # the driver begins no transactions of its own: `_begin_sqlite` does
-    for pragma in (
-        f"busy_timeout = {_BUSY_MILLISECONDS}",
-        "journal_mode = WAL",
-        "synchronous = FULL",
-        "foreign_keys = ON",
-    ):
-        connection.execute(f"PRAGMA {pragma}").close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(_WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _prepare_postgresql(connection: Any, _entry: ConnectionPoolEntry) -> None:
-    connection.adapters.register_dumper(str, _text_dumper())
-    for statement in _POSTGRESQL_SESSION:
-        connection.execute(statement).close()
-    connection.commit()
-
-
-def _note_use(_connection: Any, entry: ConnectionPoolEntry) -> None:
-    entry.info[_USED] = clock.steady()
-
-
-def _check_unused(connection: Any, entry: ConnectionPoolEntry, _fairy: PoolProxiedConnection) -> None:
-    """A connection that has not been used for a while may have been cut; the pool then makes another one."""
-    if clock.steady() - entry.info.get(_USED, clock.steady()) > _TRUSTED:
-        try:
-            connection.execute("").close()
-            connection.rollback()
-        except (connection.OperationalError, connection.InterfaceError) as error:
-            raise sql_errors.DisconnectionError from error
-
-
-def _keepable(text: str) -> str:
-    """Text as both databases keep it: signs stand for NUL and for halves of characters, which not both do."""
-    return text.replace("\0", "\N{SYMBOL FOR NULL}").encode(errors="replace").decode()
-
-
-@cache
-def _text_dumper() -> type:
-    from psycopg.types.string import StrDumperUnknown
-
-    class Dumper(StrDumperUnknown):
-        def dump(self, obj: str) -> bytes:
-            return _keepable(obj).encode()
-
-    return Dumper
-
-
-def _keepable_parameters(
-    _connection: Connection, _cursor: object, statement: str, parameters: Any, _context: object, many: bool
-) -> tuple[str, Any]:
-    def keepable(row: tuple[Any, ...]) -> tuple[Any, ...]:
-        return tuple(_keepable(value) if isinstance(value, str) else value for value in row)
-
-    return statement, [keepable(row) for row in parameters] if many else keepable(parameters)
 
 
 @contextmanager

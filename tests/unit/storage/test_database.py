@@ -13,13 +13,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import func, inspect, select, text
+from sqlalchemy import func, inspect, make_url, select, text
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import IntegrityError, InternalError, ProgrammingError
 from tests.databases import KINDS, PostgreSQL, a_postgresql
 
 from kinoscribe import clock
 from kinoscribe.contract.errors import DatabaseUnavailable, StorageFull
+from kinoscribe.storage import connections
 from kinoscribe.storage.data_folder import DatabaseUnusable
 from kinoscribe.storage.database import Database
 from kinoscribe.storage.tables import Instant, receipts, tables
@@ -157,6 +158,23 @@ def test_a_transaction_that_the_server_ends_is_a_matter_of_the_database(
             use()
         with database.reading() as db:
             assert db.execute(text("SELECT 1")).scalar_one() == 1
+
+
+def test_a_connection_that_was_cut_while_nobody_used_it_is_made_again_unnoticed(
+    postgresql: PostgreSQL, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = make_url(postgresql_url).database
+    with closing(Database(postgresql_url)) as database:
+        for use in (database.reading, database.asking, database.writing):
+            with use() as db:
+                db.execute(text("SELECT 1"))
+            postgresql.execute(
+                f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{name}'"
+            )
+            monkeypatch.setattr(connections, "_TRUSTED", -1.0)
+            with use() as db:
+                assert db.execute(text("SELECT 1")).scalar_one() == 1
+            monkeypatch.undo()
 
 
 def test_a_mistake_of_ours_is_not_taken_for_an_absence_of_the_database(database: Database) -> None:
