@@ -42,6 +42,7 @@ from kinoscribe.evidence.record import Collected, Piece, Stage, Unreadable, Want
 from kinoscribe.notes import Notes
 from kinoscribe.storage.database import Database
 from kinoscribe.storage.evidence_rows import EvidenceRows
+from kinoscribe.tasks import evidence_loop
 from kinoscribe.tasks.evidence_loop import EvidenceLoop
 
 VERSIONS = ("shots 1",)
@@ -442,3 +443,16 @@ def test_progress_never_goes_back(place: Place, video: Path) -> None:
     assert asker.result() == notes()
     assert [progress.done for progress in asker.told] == sorted({p.done or 0 for p in asker.told})
     assert len(asker.told) >= 2
+
+
+def test_a_bell_wakes_an_idle_worker(place: Place, video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evidence_loop, "_REST", 600.0)
+    worker = place.worker()
+    asker = Asker(place.server(), video)
+
+    def rung() -> bool:
+        worker.loop.ring()
+        return asker.outcome is not None
+
+    assert until(rung)
+    assert asker.result() == notes()
