@@ -10,6 +10,7 @@ import itertools
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -92,6 +93,12 @@ class PostgreSQL:
             self._process.stdin.close()
             self._process.wait(60)
             self._process = None
+
+    def crash(self) -> None:
+        """Ends the server as a fault does: no checkpoint is made, and the next start has to recover."""
+        file = self._folder / "data" / "postmaster.pid"
+        os.kill(int(file.read_text().split()[0]), signal.SIGQUIT)
+        self.stop()
 
     def url(self, name: str = "postgres") -> str:
         return f"postgresql+psycopg://kinoscribe@/{name}?host={self._folder}"
