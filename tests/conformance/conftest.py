@@ -69,7 +69,7 @@ def hidden(files: FileServer) -> Iterator[FileServer]:
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The server most tests share: clips by URL from this machine, prepared answers, a quick heartbeat."""
+    """The server most tests share: clips by URL from this machine, prepared answers, quick heartbeats and repeats."""
     folder = tmp_path_factory.mktemp("served")
     with serve(
         folder / "data",
@@ -78,6 +78,11 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         url_allow="127.0.0.1",
         url_ports=0,
         sync_slots=16,
+        worker_slots=8,
+        task_attempts=2,
+        retry_seconds=0.2,
+        webhook_waits="0,0.4,0.4",
+        webhook_seconds=1.5,
     ) as started:
         yield started
 
