@@ -239,14 +239,20 @@ class TaskRows:
                 for name, stored in new.files
             ]
             db.execute(insert(task_files), rows)
-        for name, asset_id in new.assets:
-            here = (assets.c.id == asset_id, assets.c.account == new.account, assets.c.content.is_not(None))
-            content = db.execute(select(assets.c.content).where(*here)).scalar_one_or_none()
-            if content is not None:
-                self._contents.hold(db, content)
-                named = select(literal(task.id), literal(name), assets.c.content, assets.c.size)
-                into = ["task_id", "name", "content", "bytes"]
-                db.execute(insert(task_files).from_select(into, named.where(*here)))
+        there = {
+            (name, asset_id): (
+                assets.c.id == asset_id,
+                assets.c.account == new.account,
+                assets.c.content.is_not(None),
+            )
+            for name, asset_id in new.assets
+        }
+        found = [db.execute(select(assets.c.content).where(*where)).scalar() for where in there.values()]
+        # All at once, so that no two transactions wait for each other.
+        self._contents.hold(db, *filter(None, found), *(stored.sha256 for _, stored in new.files))
+        for (name, _), where in there.items():
+            named = select(literal(task.id), literal(name), assets.c.content, assets.c.size).where(*where)
+            db.execute(insert(task_files).from_select(["task_id", "name", "content", "bytes"], named))
 
 
 _OWNED = (tasks.c.id == bindparam("owned_id"), tasks.c.account == bindparam("owned_by"))

@@ -187,6 +187,22 @@ def test_a_task_keeps_the_content_of_its_asset_when_that_is_deleted(desk: Desk) 
     assert not desk.rows.asset_used("a", asset.id)
 
 
+def test_tasks_that_need_the_same_contents_in_another_order_do_not_wait_for_each_other(desk: Desk) -> None:
+    made = [
+        desk.assets.add("a", method="direct", filename="x", file_type="image/png", stored=desk.stored(data))
+        for data in (b"1", b"2", b"3")
+    ]
+    named = tuple((f"image:{number}", asset.id) for number, asset in enumerate(made))
+
+    def post(number: int) -> int:
+        video = (("video", desk.stored(b"%d" % (number % 4))),)
+        order = named if number % 2 else tuple(reversed(named))
+        return len(desk.rows.files(desk.submit(assets=order, files=video).id))
+
+    with ThreadPoolExecutor(8) as threads:
+        assert set(threads.map(post, range(32))) == {4}
+
+
 def test_a_task_whose_files_cannot_be_kept_is_not_taken_in(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
