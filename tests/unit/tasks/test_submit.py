@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from kinoscribe.contract.errors import (
     VideoTooLong,
 )
 from kinoscribe.contract.task_request import read_stored
+from kinoscribe.contract.video import VideoFacts
 from kinoscribe.storage.asset_rows import Examined
 from kinoscribe.storage.blobs import Incoming
 from kinoscribe.storage.idempotency_rows import Once
@@ -132,6 +134,21 @@ def test_a_glance_ends_when_its_time_is_over(place: Workplace) -> None:
     with hostile(lambda *_: never.wait(10)) as server:
         assert place.submit(at(f"http://127.0.0.1:{server.port}/v.mp4")).duration is None
         never.throw()
+
+
+def test_a_file_that_takes_long_to_look_into_is_left_to_the_worker(
+    place: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.settings = place.settings.model_copy(update={"glance_seconds": 1.0})
+
+    def slow(_path: Path, _content: str, cancel: Cancel) -> VideoFacts:
+        assert cancel.wait(20)
+        raise Canceled
+
+    monkeypatch.setattr(place.facts, "of", slow)
+    with hostile(says(answer(VIDEO))) as server:
+        assert place.submit(at(f"http://127.0.0.1:{server.port}/v.mp4")).duration is None
+    assert place.left() == []
 
 
 def test_the_length_that_is_known_is_reserved_and_may_be_refused(place: Workplace) -> None:
