@@ -32,6 +32,8 @@ def collect(job: CollectingJob, children: Children, files: NotesFolder) -> Notes
     deaths = 0
     while True:
         attempt = _Attempt(files.load_milestone(job.key))
+        if attempt.milestone is not None:
+            _log.info("collecting_goes_on", content=job.content[:12])
         try:
             return _perceive(job, children, files, attempt)
         except ChildDied as error:
