@@ -357,3 +357,35 @@ def test_a_stranger_cannot_upload(server: Running) -> None:
         check_error(upload(stranger), 401, "api_key_invalid")
     assert server.incoming() == []
     assert list(server.blobs.kept()) == []
+
+
+def test_an_upload_with_a_key_is_added_once(client: httpx2.Client, server: Running) -> None:
+    key = {"Idempotency-Key": "once"}
+
+    def send(content: bytes, **fields: str) -> httpx2.Response:
+        return client.post(
+            "assets", data={"method": "direct", **fields}, files={"file": ("a.mp4", content)}, headers=key
+        )
+
+    first = send(b"VIDEO 1")
+    again = send(b"VIDEO 1")
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again.json() == first.json()
+    assert first.json()["status"] == "processing", "the answer that is kept is the one that is given"
+    assert ("idempotent-replayed" in first.headers, again.headers["idempotent-replayed"]) == (False, "true")
+    assert client.get("assets").json()["page_info"]["total_results"] == 1
+    for other in (send(b"VIDEO 2"), send(b"VIDEO 1", filename="b.mp4")):
+        assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    assert server.settled(lambda: client.get(f"assets/{first.json()['_id']}").json()["status"] == "ready")
+    assert server.incoming() == []
+
+
+def test_a_key_out_of_its_form_leaves_no_file(client: httpx2.Client, server: Running) -> None:
+    refused = client.post(
+        "assets",
+        data={"method": "direct"},
+        files={"file": ("a.mp4", b"VIDEO")},
+        headers={"Idempotency-Key": "x" * 256},
+    )
+    assert (refused.status_code, refused.json()["code"]) == (400, "parameter_invalid")
+    assert server.incoming() == []

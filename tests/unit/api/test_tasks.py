@@ -314,3 +314,56 @@ def test_creations_that_wait_for_a_host_hold_up_no_reads(
 def httpx2_post(server: Running, body: dict[str, Any]) -> httpx2.Response:
     with server.client() as client:
         return client.post("analyze/tasks", json=body)
+
+
+LIMITED = {"rate_limits": "analyze:rpm=2,analyze:dph=1,upload:rpm=1", "glance_seconds": 0}
+
+
+def told(response: httpx2.Response, what: str = "request") -> tuple[int, int]:
+    return tuple(int(response.headers[f"x-ratelimit-{what}-{name}"]) for name in ("limit", "remaining"))  # type: ignore[return-value]
+
+
+def test_calls_are_counted_before_their_body_is_read_and_told_on_every_answer(tmp_path: Path) -> None:
+    with running(tmp_path, **LIMITED) as server, server.client() as client:
+        bad = client.post("analyze/tasks", content=b"no")
+        assert (code(bad), told(bad)) == ((400, "parameter_invalid"), (2, 1))
+        good = client.post("analyze/tasks", json=BODY)
+        assert (good.status_code, told(good)) == (202, (2, 0))
+        over = client.post("analyze/tasks", content=b"no")
+        assert (code(over), told(over)) == ((429, "too_many_requests"), (2, 0))
+        assert 1 <= int(over.headers["retry-after"]) <= 60
+        flat = client.post("analyze", json=BODY)
+        assert (flat.status_code, flat.json()["code"], told(flat)) == (429, "too_many_requests", (2, 0))
+        assert "error" not in flat.json()
+        for path in ("analyze/tasks", f"analyze/tasks/{good.json()['task_id']}", "assets"):
+            read = client.get(path)
+            assert read.status_code == 200
+            assert not [name for name in read.headers if name.startswith("x-ratelimit")]
+        assert client.post(f"analyze/tasks/{good.json()['task_id']}/cancel").status_code == 200
+        form = {"method": (None, "url"), "url": (None, URL)}
+        uploads = [client.post("assets", files=form) for _ in range(2)]
+        assert [upload.status_code for upload in uploads] == [201, 429]
+        assert [told(upload) for upload in uploads] == [(1, 0), (1, 0)]
+
+
+def test_minutes_of_a_video_that_is_known_are_reserved_before_the_task_is_kept(tmp_path: Path) -> None:
+    text = base64.b64encode(b"VIDEO").decode()
+    body = {**BODY, "video": {"type": "base64_string", "base64_string": text}}
+    with (
+        running(tmp_path, **{**LIMITED, "rate_limits": "analyze:dph=1"}) as server,
+        server.client() as client,
+    ):
+        for number in range(1, 8):  # eight seconds each
+            made = client.post("analyze/tasks", json=body)
+            assert made.status_code == 202, number
+        over = client.post("analyze/tasks", json=body)
+        assert code(over) == (429, "too_many_requests")
+        assert client.get("analyze/tasks").json()["page_info"]["total_results"] == 7
+        part = client.post("analyze/tasks", json={**body, "start_time": 0, "end_time": 4})
+        assert part.status_code == 202, "what fits is let in"
+        assert told(part, "duration") == (1, 0)
+
+
+def test_an_unlimited_server_tells_no_limits(server: Running, client: httpx2.Client) -> None:
+    response = client.post("analyze/tasks", json=BODY)
+    assert not [name for name in response.headers if name.startswith("x-ratelimit")]
