@@ -27,7 +27,7 @@ REFERENCE_SIDE = 512
 LOOK_SIDE = 720
 """Pixels of the longer side of the pictures that are looked at."""
 
-_COARSE_SIDE = 240
+_COARSE_SIDE = 320
 _STEP, _SMALLEST, _LARGEST = 1.2, 0.06, 0.95
 """Sizes tried: each so much larger than the one before, from and to so much of the shorter side."""
 _LEAST_PIXELS = 10
