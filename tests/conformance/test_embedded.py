@@ -101,7 +101,8 @@ def test_the_work_ends_when_the_client_leaves_before_the_first_word(
 def test_a_model_process_that_dies_is_replaced(embedded: Served, wire: httpx2.Client, question: Json) -> None:
     whole = {**question, "stream": False}
     answer(wire.post("analyze", json=whole))
-    children = psutil.Process(embedded.process.pid).children(recursive=True)
+    family = psutil.Process(embedded.process.pid).children(recursive=True)
+    children = [process for process in family if "kinoscribe.child" in process.cmdline()]
     assert children
     for child in children:
         child.kill()
