@@ -165,7 +165,7 @@ def test_a_lost_lease_goes_to_another_and_the_second_death_is_a_failure(
     assert keys(rows, "u") == []
 
 
-def test_a_job_given_back_counts_no_attempt(rows: EvidenceRows) -> None:
+def test_a_job_given_back_counts_no_attempt(rows: EvidenceRows, time: Clock) -> None:
     want(rows, seconds=1000.0)
     for _ in range(5):
         assert keys(rows) == ["k"]
@@ -175,6 +175,8 @@ def test_a_job_given_back_counts_no_attempt(rows: EvidenceRows) -> None:
     assert rows.release("w") == 2
     assert sorted(keys(rows, "v")) == ["k", "l"]
     assert rows.release("w") == 0
+    time.pass_(LEASE + 1)
+    assert sorted(keys(rows, "u")) == ["k", "l"], "its worker vanished for the first time"
 
 
 def test_a_clock_set_back_stalls_nothing(rows: EvidenceRows, time: Clock) -> None:
