@@ -112,6 +112,10 @@ def test_a_segment_does_not_reach_out_of_the_window_it_was_found_in() -> None:
     assert seconds(merged(parts, [(0, 100)], NO_EDGES, Limits())) == [(40, 50), (70, 80)]
 
 
+def test_what_lies_outside_of_a_range_is_left_out_of_it() -> None:
+    assert merge((60, 70), (10, 20), (45, 55), ranges=((0, 50),)) == [(10, 20), (45, 50)]
+
+
 def test_boundaries_snap_to_an_edge_that_is_near_and_to_no_other() -> None:
     moments = Edges([Edge(10.0, 0.8), Edge(30.0, 0.8)])
     near = merge((10.6, 29.5), (29.5, 40.0), limits=Limits(reach=0.75), moments=moments)

@@ -195,6 +195,13 @@ def test_nonsense_is_asked_about_once_more_and_then_fails(nonsense: str) -> None
     assert "cannot be used" in asked_engine.asked[1].prompt
 
 
+def test_boundaries_move_to_a_cut_near_them_unless_the_engine_knows_its_times() -> None:
+    said = json.dumps({"other one": [{"start_time": 3.5, "end_time": 9.6}]})
+    for notes, end in (({}, 10), ({"times": "exact"}, 9.6)):
+        text, *_ = say(says(said, finished=Finished(notes=notes)), asked(OTHER))
+        assert json.loads(text)["other one"][0]["end_time"] == end
+
+
 def test_a_fence_around_the_answer_is_taken_off() -> None:
     text, *_ = say(says(f"Here it is:\n```json\n{json.dumps(GOOD)}\n```"))
     assert len(json.loads(text)["part"]) == 1

@@ -66,6 +66,32 @@ def test_stories_begin_where_the_subject_the_title_and_the_look_change() -> None
     assert titles[1:4] == ["Bridge opens again", "Coffee prices rise", "Storm is coming"]
 
 
+def test_a_change_of_subject_parts_talk_that_nothing_else_parts() -> None:
+    talk = [
+        "Our bees fly from flower to flower and collect sweet nectar.",
+        "Back home the bees turn the nectar of a flower into honey.",
+        "Steam engines burn coal and boil water in iron boilers.",
+        "Coal made the steam of these engines cheap.",
+    ]
+    cuts = [14.0, 28.0, 42.0]
+    found = notes(56.0, cuts=cuts, speech=[(1.0 + 14.0 * n, text) for n, text in enumerate(talk)])
+    assert spans(found, "each topic") == [(0.0, 28.0), (28.0, 56.0)]
+
+
+def test_coming_back_to_the_studio_begins_a_story() -> None:
+    times = [10.0 * n for n in range(7)]
+    others = ("green", "red", "brown")
+    looks = [look(a, b, others[n // 2] if n % 2 else "blue") for n, (a, b) in enumerate(pairwise(times))]
+    found = notes(
+        60.0,
+        cuts=times[1:-1],
+        looks=looks,
+        texts=[(20.5, 29.0, "COAL", "caption"), (40.5, 49.0, "CATS", "caption")],
+    )
+    assert spans(found, "each story") == [(0.0, 20.0), (20.0, 40.0), (40.0, 60.0)]
+    assert spans(replace(found, looks=()), "each story") == [(0.0, 60.0)]
+
+
 def test_opening_and_closing_are_the_parts_that_greet_and_say_goodbye() -> None:
     assert spans(NEWS, "The intro of the show") == [(0.0, 8.0)]
     assert spans(NEWS, "The closing of the programme") == [(50.0, 60.0)]
