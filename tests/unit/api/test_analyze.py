@@ -229,3 +229,37 @@ def test_a_video_in_the_body_is_let_go_once_it_lies_on_disk(tmp_path: Path) -> N
     assert ask(app, "POST", "/analyze", asked).status == 200
     blobs.close()
     assert held == []
+
+
+def test_two_hundred_open_streams_hold_up_no_other_call() -> None:
+    """Every other kind of call has threads of its own."""
+    begun, all_begun = threading.Semaphore(0), 200
+
+    def talks(_ask: Ask, cancel: Cancel) -> Iterator[Piece]:
+        yield Text("Begun. ")
+        begun.release()
+        cancel.wait(60)
+        raise Canceled
+
+    parts = Parts(Engine(talks))
+    house = make_house(parts, slots=all_begun)
+    app = make_app(house)
+
+    async def main() -> list[int]:
+        left = asyncio.Event()
+        streams = [
+            asyncio.ensure_future(call(app, "POST", "/v1.3/analyze", body(stream=True), leave=left))
+            for _ in range(all_begun)
+        ]
+        for _ in range(all_begun):
+            assert await asyncio.to_thread(begun.acquire, timeout=60)
+        assert house.analyses.available_tokens == 0
+        reads = [await call(app, "GET", path) for path in ("/v1.3/models", "/readyz", "/v1.3/receipts/x")]
+        refused = await call(app, "POST", "/v1.3/analyze", body(stream=False))
+        left.set()
+        await asyncio.gather(*streams)
+        return [answer.status for answer in (*reads, refused)]
+
+    parts.receipts.find = lambda *_: None  # type: ignore[attr-defined]
+    statuses = asyncio.run(main())
+    assert statuses == [200, 200, 404, 503]
