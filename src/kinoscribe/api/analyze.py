@@ -50,6 +50,7 @@ async def _read(call: Call, place: Place) -> AnalyzeRequest:
             default_model=model,
             count_tokens=count_tokens,
             allow_http_images=settings.allow_http_images,
+            wide_schema=settings.schema == "wide",
         )
 
     return await to_thread.run_sync(read, limiter=call.house.small)

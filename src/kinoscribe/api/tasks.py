@@ -114,6 +114,7 @@ def _submit(call: Call, sent: list[bytes], cancel: Cancel) -> Submitted:
         default_model=call.default_model,
         count_tokens=count_tokens,
         allow_http_images=tools.settings.allow_http_images,
+        wide_schema=tools.settings.schema == "wide",
     )
     del body
     return submit(

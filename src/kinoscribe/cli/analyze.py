@@ -91,5 +91,8 @@ def analyze(
 def _request(body: dict[str, Any], settings: Settings) -> AnalyzeRequest:
     """The body is read by the reader of the wire, so that a question is refused here as it is there."""
     return read_analyze(
-        json.dumps(body).encode(), default_model=default_model(settings), count_tokens=count_tokens
+        json.dumps(body).encode(),
+        default_model=default_model(settings),
+        count_tokens=count_tokens,
+        wide_schema=settings.schema == "wide",
     )

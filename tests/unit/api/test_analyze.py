@@ -112,6 +112,16 @@ def test_both_ways_say_the_same() -> None:
     assert streamed.headers["x-receipt"].endswith(lines[0]["metadata"]["generation_id"])
 
 
+@pytest.mark.parametrize(("dialect", "status"), [("strict", 422), ("wide", 200)])
+def test_an_operator_may_accept_more_words_in_schemas(dialect: str, status: int) -> None:
+    house, app = made(Parts(Engine(says('{"a":"b"}'))))
+    house.tools.settings = house.tools.settings.model_copy(update={"schema": dialect})  # type: ignore[misc]
+    schema = {"type": "object", "properties": {"a": {"type": "string", "maxLength": 9}}, "required": ["a"]}
+    form = {"type": "json_schema", "json_schema": schema}
+    asked = {**body(stream=False), "response_format": form}
+    assert ask(app, "POST", "/v1.3/analyze", asked).status == status
+
+
 def test_a_failure_says_what_was_used_until_then() -> None:
     _, app = made(Parts(Engine(failing)))
     end = json.loads(ask(app, "POST", "/v1.3/analyze", body(stream=True)).body.splitlines()[-1])

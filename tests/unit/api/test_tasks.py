@@ -367,3 +367,11 @@ def test_minutes_of_a_video_that_is_known_are_reserved_before_the_task_is_kept(t
 def test_an_unlimited_server_tells_no_limits(server: Running, client: httpx2.Client) -> None:
     response = client.post("analyze/tasks", json=BODY)
     assert not [name for name in response.headers if name.startswith("x-ratelimit")]
+
+
+@pytest.mark.parametrize(("dialect", "status"), [("strict", 422), ("wide", 202)])
+def test_an_operator_may_accept_more_words_in_schemas(tmp_path: Path, dialect: str, status: int) -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "string", "maxLength": 9}}, "required": ["a"]}
+    form = {"type": "json_schema", "json_schema": schema}
+    with running(tmp_path, glance_seconds=0, schema=dialect) as server, server.client() as client:
+        assert client.post("analyze/tasks", json={**BODY, "response_format": form}).status_code == status

@@ -94,6 +94,17 @@ def test_an_answer_can_have_the_shape_of_a_schema(
     assert list(json.loads(capsys.readouterr().out)) == ["title"]
 
 
+@pytest.mark.parametrize(("dialect", "code"), [("strict", REFUSED), ("wide", OK)])
+def test_an_operator_may_accept_more_words_in_schemas(
+    video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dialect: str, code: int
+) -> None:
+    monkeypatch.setenv("KINOSCRIBE_SCHEMA", dialect)
+    title = {"type": "string", "maxLength": 9}
+    shape = {"type": "object", "properties": {"title": title}, "required": ["title"]}
+    (tmp_path / "shape.json").write_text(json.dumps(shape))
+    assert _run(str(video), "Title", "--schema", str(tmp_path / "shape.json")) == code
+
+
 def test_a_window_is_given_in_seconds_or_as_a_clock(video: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _run(str(video), "What is seen?", "--start", "0:00.5", "--end", "4.75", "--receipt") == OK
     assert "0.500 s to 4.750 s" in capsys.readouterr().err
