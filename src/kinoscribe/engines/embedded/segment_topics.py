@@ -193,7 +193,8 @@ def _returns(material: Material) -> dict[float, float]:
 def _alike(one: Look, other: Look) -> bool:
     mine, theirs = ({c.name: c.share for c in look.colours} for look in (one, other))
     shared = sum(min(share, theirs.get(name, 0.0)) for name, share in mine.items())
-    return shared > 0.88 and abs(one.brightness - other.brightness) < 0.05
+    whole = max(sum(mine.values()), sum(theirs.values()))
+    return shared > 0.88 * whole and abs(one.brightness - other.brightness) < 0.05
 
 
 def _chosen(found: Sequence[Border], start: float, end: float, shortest: float) -> list[float]:

@@ -86,7 +86,7 @@ def test_coming_back_to_the_studio_begins_a_story() -> None:
         60.0,
         cuts=times[1:-1],
         looks=looks,
-        texts=[(20.5, 29.0, "COAL", "caption"), (40.5, 49.0, "CATS", "caption")],
+        texts=[(20.5, 29.0, "Coal trains", "caption"), (40.5, 49.0, "White cats", "caption")],
     )
     assert spans(found, "each story") == [(0.0, 20.0), (20.0, 40.0), (40.0, 60.0)]
     assert spans(replace(found, looks=()), "each story") == [(0.0, 60.0)]
