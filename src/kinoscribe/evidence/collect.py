@@ -35,7 +35,11 @@ def collect(job: CollectingJob, children: Children, files: NotesFolder) -> Notes
         if attempt.milestone is not None:
             _log.info("collecting_goes_on", content=job.content[:12])
         try:
-            return _perceive(job, children, files, attempt)
+            notes = _perceive(job, children, files, attempt)
+            if attempt.milestone is None or all(report.state != "failed" for report in notes.reports):
+                return notes
+            _log.warning("milestone_of_no_use", content=job.content[:12], reason="a collector failed")
+            files.drop_milestone(job.key)
         except ChildDied as error:
             deaths = 1 if attempt.further else deaths + 1
             _log.warning("perception_died", content=job.content[:12], attempt=deaths, reason=error.reason)

@@ -46,7 +46,7 @@ from kinoscribe.evidence.worker import perceive
 from kinoscribe.media.decoders import Decoders
 from kinoscribe.media.freeze import freeze, thaw
 from kinoscribe.media.pieces import Picture, ReadPlan, Sound, Thumb
-from kinoscribe.notes import Box, Notes, Shot, Word
+from kinoscribe.notes import Box, CollectorReport, Notes, Shot, Word
 
 ALL = ("shots", "looks", "speech", "screen_text", "visual_tags")
 SCENES = [thumb(scene(seed)) for seed in range(4)] + [
@@ -129,14 +129,20 @@ class Ear:
 
     def voices(self, sound: np.ndarray) -> list[tuple[float, float]]:
         loud = np.flatnonzero(np.diff(np.concatenate(([0], (np.abs(sound) > 0.1).astype(int), [0]))))
-        return [(round(int(a) / 16_000, 2), round(int(b) / 16_000, 2)) for a, b in zip(loud[::2], loud[1::2], strict=True)]
+        return [
+            (round(int(a) / 16_000, 2), round(int(b) / 16_000, 2))
+            for a, b in zip(loud[::2], loud[1::2], strict=True)
+        ]
 
     def languages(self, sound: np.ndarray) -> list[tuple[str, float]]:
         return [("en", 0.9)] if sound.size > 40_000 else [("de", 0.6), ("en", 0.4)]
 
     def hear(self, sound: np.ndarray, language: str, **how: Any) -> Heard:
         count = max(1, sound.size // 16_000)
-        said = (Word(float(n), n + 0.9, f" {language}{round(sound.size / 8000)}{how['names']}.") for n in range(count))
+        said = (
+            Word(float(n), n + 0.9, f" {language}{round(sound.size / 8000)}{how['names']}.")
+            for n in range(count)
+        )
         return Heard(tuple(said), language, False)
 
 
@@ -408,6 +414,21 @@ def test_a_milestone_that_is_of_no_use_costs_a_beginning_and_no_answer(
     NotesFolder(tmp_path / "evidence").place(KEY).unlink()
     with pytest.raises((VideoFileBroken, EngineFailed)):
         gather(said)
+
+
+def test_a_collector_that_fails_over_a_milestone_gets_another_chance_from_the_beginning(
+    gather: Any, tmp_path: Path
+) -> None:
+    """Its memory may be of another shape than it should be."""
+    failed = replace(NOTES, reports=(CollectorReport("shots", "1", "failed"),))
+    NotesFolder(tmp_path / "evidence").save_milestone(KEY, b"rotten")
+    found, asked, _ = gather([Collected(failed)], [Collected(NOTES)])
+    assert found == NOTES
+    assert [wanted.milestone for wanted in asked] == [b"rotten", None]
+    NotesFolder(tmp_path / "evidence").place(KEY).unlink()
+    found, asked, _ = gather([Collected(failed)])
+    assert found == failed
+    assert len(asked) == 1
 
 
 def test_a_process_killed_in_the_middle_of_a_video_costs_no_more_than_a_part(
