@@ -44,7 +44,7 @@ def test_a_program_makes_a_task_polls_it_and_clears_up(
     served: Served, files: FileServer, any_sdk: Sdk, path: str
 ) -> None:
     sdk = any_sdk
-    url, key = served.url + path, new_key(served, f"polls-{sdk}".replace(".", "-"))
+    url, key = served.url + path, new_key(served, f"polls-{sdk}-{path}".replace(".", "-").replace("/", ""))
     sources: list[Json] = [{"type": "url", "url": files.url("plain.mp4")}, base64_video(clip("plain.mp4"))]
     steps = [
         {"do": "create_task", "model_name": "pegasus1.5", "video": video, "prompt": prompt("odd text")}
