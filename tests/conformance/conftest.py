@@ -146,6 +146,25 @@ def picture(wire: httpx2.Client) -> Asset:
 
 
 @pytest.fixture(scope="session")
+def open_wire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx2.Client]:
+    """A client of a server that also takes reference pictures by plain http."""
+    data = tmp_path_factory.mktemp("open") / "data"
+    settings = {"allow_http_images": True, "url_allow": "127.0.0.1", "url_ports": 0}
+    with serve(data, **settings) as started, started.client() as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def open_picture(open_wire: httpx2.Client) -> Asset:
+    return ready_asset(open_wire, "orange.png")
+
+
+@pytest.fixture(scope="session")
+def open_body(whole_body: Json) -> Json:
+    return whole_body
+
+
+@pytest.fixture(scope="session")
 def body(files: FileServer) -> Json:
     """A good body of `POST /analyze`; tests change a copy."""
     return {

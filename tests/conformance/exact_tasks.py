@@ -88,6 +88,7 @@ class RequestParams(Exact):
     analysis_mode: Literal["general", "time_based_metadata"]
     prompt: Name | None = None
     prompt_v2: ShownPromptV2 | None = None
+    image: Annotated[list[ShownImage], Field(min_length=1)] | None = None
     response_format: ShownFormat | None = None
     temperature: Annotated[float, Field(ge=0, le=1)]
     max_tokens: Annotated[int, Field(ge=1)] | Literal["unlimited"]
@@ -146,7 +147,7 @@ class Task(Exact):
     status: Status
     created_at: Time
     completed_at: Time | None = None
-    video_source: TaskSource
+    video_source: TaskSource | None = None
     request_params: RequestParams
     result: Result | None = None
     error: Warned | None = None
@@ -156,6 +157,7 @@ class Task(Exact):
     @model_validator(mode="after")
     def _fits_its_status(self) -> Self:
         final = self.status in FINAL
+        assert (self.video_source is None) == (self.request_params.image is not None)
         assert (self.completed_at is not None) == final
         assert (self.result is not None) == (self.status == "ready")
         if self.status == "failed":

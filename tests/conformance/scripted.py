@@ -20,6 +20,12 @@ SCRIPTS: dict[str, list[Step]] = {
     "many pieces": [step for number in range(400) for step in ({"text": f"{number} "}, {"wait": 0.1})],
     "a death": [{"text": "The first half. "}, {"wait": 0.3}, {"die": True}],
     "a death at once": [{"die": True}],
+    "fenced json": [{"text": 'Here you are:\n```json\n{"a": 1}\n```\nAnything else?'}],
+    "half a json": [{"text": '{"a": 1, "b": [2, '}],
+    "no json": [{"text": "I would rather not."}],
+    "nothing at all": [{"text": " "}],
+    "the wrong json": [{"text": '{"a": "one"}'}],
+    "the same for ever": [{"text": '{"a": 1},\n' * 200_000}],
     "a failure": [{"text": "Said before. "}, {"wait": 0.3}, {"fail": "out of ideas"}],
 }
 
@@ -34,7 +40,7 @@ def write_scripts(folder: Path) -> Path:
     """The file for the setting `scripted_file`."""
     lines = []
     for name, steps in SCRIPTS.items():
-        lines += ["[[answer]]", f"when = '^Play {name}, please\\.$'", "pieces = ["]
+        lines += ["[[answer]]", f"when = '^Play {name}, please\\.'", "pieces = ["]
         lines += [f"  {{ {_pair(step)} }}," for step in steps]
         lines += ["]"]
     path = folder / "answers.toml"

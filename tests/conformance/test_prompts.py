@@ -1,11 +1,11 @@
-"""Rules C160 to C165 as far as this version goes: structured prompts and reference pictures."""
+"""Rules C160 to C164: structured prompts and the rules of the pictures they bring."""
 
 import base64
 
 import httpx2
 import pytest
 from tests.conformance.clips import clip
-from tests.conformance.exact import Asset, answer, refusal
+from tests.conformance.exact import answer, refusal
 from tests.conformance.wire import Json, without
 
 PICTURE = base64.b64encode(clip("orange.png").read_bytes()).decode()
@@ -91,16 +91,6 @@ def test_a_source_is_one_named_picture(wire: httpx2.Client, body: Json, wrong: o
     refusal(response, 400, response.json()["code"], "prompt_v2.media_sources")
 
 
-@pytest.mark.rule("C163")
-def test_a_reference_picture_is_taken_or_refused_but_never_ignored(
-    wire: httpx2.Client, body: Json, picture: Asset
-) -> None:
-    """Until an engine looks at pictures, a request that brings one is refused with a sentence."""
-    for given in ({"base64_string": PICTURE}, {"asset_id": picture.id}, {"url": "https://example.com/a.png"}):
-        prompt_v2 = {"input_text": "Is <@logo> seen?", "media_sources": [source("logo", **given)]}
-        refusal(ask(wire, body, prompt_v2), 400, "parameter_invalid", "media_sources")
-
-
 @pytest.mark.rule("C164")
 def test_a_picture_by_plain_http_is_refused(wire: httpx2.Client, body: Json) -> None:
     prompt_v2 = {
@@ -108,12 +98,3 @@ def test_a_picture_by_plain_http_is_refused(wire: httpx2.Client, body: Json) -> 
         "media_sources": [source("logo", url="http://example.com/a.png")],
     }
     refusal(ask(wire, body, prompt_v2), 400, "parameter_invalid", "media_sources")
-
-
-@pytest.mark.rule("C165")
-def test_images_in_place_of_a_video_are_refused(wire: httpx2.Client, body: Json) -> None:
-    image = [{"name": "a", "base64_string": PICTURE}]
-    for model in ("pegasus1.2", "pegasus1.5", "pegasus1.6"):
-        asked = {**without(body, "video"), "model_name": model, "image": image}
-        refusal(wire.post("analyze", json=asked), 400, "parameter_invalid", "image")
-    refusal(wire.post("analyze", json={**body, "image": image}), 400, "parameter_invalid")
