@@ -36,6 +36,7 @@ _SHORT = 5.0  # seconds; what is shorter is seldom a subject of its own
 _SHORT_COST = 0.12
 _SENTENCES = 3
 _VISITS = 3
+_SAME_LOOK = 0.84
 _MOST = 4_000
 
 
@@ -171,13 +172,14 @@ def _returns(material: Material) -> dict[float, float]:
     """
     looks = material.notes.looks[:_MOST]
     groups: list[int] = []
-    firsts: list[Look] = []
+    latest: list[Look] = []
     for look in looks:
-        same = next((i for i, other in enumerate(firsts) if _alike(look, other)), None)
-        if same is None:
-            firsts.append(look)
-            same = len(firsts) - 1
-        groups.append(same)
+        likest = max(range(len(latest)), key=lambda i: _likeness(look, latest[i]), default=None)
+        if likest is None or _likeness(look, latest[likest]) < _SAME_LOOK:
+            latest.append(look)
+            likest = len(latest) - 1
+        latest[likest] = look
+        groups.append(likest)
     came = [place == 0 or groups[place - 1] != group for place, group in enumerate(groups)]
     visits = Counter(group for group, new in zip(groups, came, strict=True) if new)
     often = [group for group, count in visits.items() if count >= _VISITS]
@@ -190,11 +192,12 @@ def _returns(material: Material) -> dict[float, float]:
     }
 
 
-def _alike(one: Look, other: Look) -> bool:
+def _likeness(one: Look, other: Look) -> float:
+    """How much of both looks is the same colour (0..1), less what their brightness differs."""
     mine, theirs = ({c.name: c.share for c in look.colours} for look in (one, other))
     shared = sum(min(share, theirs.get(name, 0.0)) for name, share in mine.items())
     whole = max(sum(mine.values()), sum(theirs.values()))
-    return shared > 0.88 * whole and abs(one.brightness - other.brightness) < 0.05
+    return (shared / whole if whole else 1.0) - abs(one.brightness - other.brightness)
 
 
 def _chosen(found: Sequence[Border], start: float, end: float, shortest: float) -> list[float]:
