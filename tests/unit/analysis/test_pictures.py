@@ -1,0 +1,66 @@
+"""Pictures of a request get names that words and answers share."""
+
+from tests.unit.analysis.pretended import Engine
+
+from kinoscribe.analysis.pictures import (
+    Reference,
+    images_for,
+    name_in,
+    named_assets,
+    stills_of,
+    wanted_pictures,
+    words_of,
+)
+from kinoscribe.contract.analyze import AnalyzeRequest
+from kinoscribe.contract.prompts import MediaSource, PromptV2
+from kinoscribe.contract.segments import Definition, Segmentation
+from kinoscribe.contract.sources import AssetSource, Base64Source, UrlSource
+from kinoscribe.media.pieces import Cutout
+
+VIDEO = UrlSource("https://example.com/a.mp4")
+LOGO, ASSET = MediaSource("logo", Base64Source("QUJD")), MediaSource("mark", AssetSource("a" * 24))
+
+
+def request(**changed: object) -> AnalyzeRequest:
+    given = {
+        "model_name": "pegasus1.6",
+        "video": VIDEO,
+        "prompt": "What?",
+        "temperature": 0.0,
+        "stream": False,
+        "max_tokens": 512,
+    }
+    return AnalyzeRequest(**{**given, **changed})  # type: ignore[arg-type]
+
+
+def test_pictures_of_a_prompt_keep_their_names() -> None:
+    asked = request(prompt=PromptV2("Is <@logo> seen?", (LOGO, ASSET)))
+    first, second = wanted_pictures(asked)
+    assert (first.name, first.file, first.at) == ("logo", "image:logo", "prompt_v2.media_sources[0]")
+    assert (second.name, second.at) == ("mark", "prompt_v2.media_sources[1]")
+    assert named_assets(asked) == (("image:mark", "a" * 24),)
+
+
+def test_pictures_of_definitions_get_names_that_are_theirs_alone() -> None:
+    parts = tuple(
+        Definition(str(n), "While <@logo> and <@other> are seen.", media_sources=(LOGO,)) for n in range(2)
+    )
+    found = list(wanted_pictures(request(prompt="", segmentation=Segmentation(parts))))
+    assert [one.name for one in found] == [name_in(0, "logo"), name_in(1, "logo")]
+    assert [one.file for one in found] == ["image:0:logo", "image:1:logo"]
+    assert found[1].at == "response_format.segment_definitions[1].media_sources[0]"
+    assert words_of(1, parts[1]) == "While <@d1-logo> and <@other> are seen."
+
+
+def test_pictures_alone_stand_one_after_another() -> None:
+    asked = request(video=None, images=(LOGO, ASSET))
+    assert [one.at for one in wanted_pictures(asked)] == ["image[0]", "image[1]"]
+    (first, start, end), (second, begin, _) = stills_of(asked.images)
+    assert (first, second) == ("logo", "mark")
+    assert start == 0.0 < end == begin
+
+
+def test_only_an_engine_that_sees_gets_the_files() -> None:
+    picture = (Reference("logo", "ab" * 32, b"file", Cutout(1, 1, b"\0" * 4)),)
+    assert images_for(Engine(sees_pictures=True), picture) == (("logo", b"file"),)
+    assert images_for(Engine(sees_pictures=False), picture) == ()
