@@ -226,6 +226,27 @@ def test_what_lies_before_a_border_is_sought_over(
     assert last.frames == 100
 
 
+def test_where_time_stamps_jumped_no_place_is_sought(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = make_video(tmp_path / "v.mkv", lively, seconds=10, sound=sounds(10), codec_options={"g": "10"})
+    whole = list(read(path, PLAN, PIXELS))
+    at = max(n for n, piece in enumerate(whole) if isinstance(piece, Border))
+    state = thaw(whole[at].state, reading._State)  # type: ignore[union-attr]
+    state.jumps = True
+    seen: list[float] = []
+
+    def noting(video: VideoFile):  # type: ignore[no-untyped-def]
+        for packet in packets(video):
+            if packet.size:
+                seen.append(float((packet.pts or 0) * packet.time_base))
+            yield packet
+        return False
+
+    monkeypatch.setattr(reading, "packets", noting)
+    again = list(read(path, msgspec.structs.replace(PLAN, resume=freeze(state)), PIXELS))
+    assert min(seen) < 1.0
+    check_same(whole[at + 1 :], again)
+
+
 def test_sound_that_was_not_heard_yet_at_the_border_is_heard_from_its_beginning(tmp_path: Path) -> None:
     """A file that was not interleaved: all pictures come before all sound."""
     path = make_video(tmp_path / "v.mkv", lively, seconds=8, sound=sounds(8))
