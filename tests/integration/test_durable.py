@@ -134,9 +134,9 @@ def test_workers_go_on_by_themselves_when_the_database_comes_back(tmp_path: Path
     with a_postgresql(careful=True) as server, server.database() as url:  # noqa: SIM117
         with works(tmp_path, url, lease_seconds=30.0) as place:
             worker = place.worker("only", slots=2)
-            before = [place.submit(f"Wait 1 and say {n}") for n in range(4)]
             long = place.submit("Wait 3 and say it")
-            assert running(place, before[0])
+            before = [place.submit(f"Wait 1 and say {n}") for n in range(4)]
+            assert running(place, long)
             server.stop()
             time.sleep(2.0)
             server.start()
