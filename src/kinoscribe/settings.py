@@ -81,7 +81,7 @@ class Settings(BaseSettings):
         8, ge=1, le=1024, description="Synchronous analyses at once; one more is answered 503."
     )
     large_bodies: int = Field(
-        8, ge=1, le=1024, description="Bodies above 1 MiB taken in at once; one more is answered 503."
+        8, ge=1, le=1024, description="JSON bodies above 1 MiB taken in at once; one more is answered 503."
     )
     worker_slots: int = Field(4, ge=1, le=256, description="Tasks that one worker process runs at once.")
     queue_most: int = Field(
@@ -133,7 +133,7 @@ class Settings(BaseSettings):
     max_url_bytes: int = Field(4096 * MIB, ge=1, description="Largest file fetched from a URL.")
     fetch_seconds: float = Field(600.0, gt=0, description="Longest time a fetch from a URL may take in all.")
     glance_seconds: float = Field(
-        10.0,
+        3.0,
         ge=0,
         description="How long a new task's URL is tried for a reason to refuse it at once; 0: not at all.",
     )
