@@ -32,6 +32,7 @@ _POSTGRESQL_CONNECTION = {
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
 }
 
 
