@@ -27,6 +27,7 @@ from kinoscribe.engines.embedded.words import fold
 _TURNS = Rules("turns")
 _NEAR = 1.0  # seconds between a change of text and the cut that brought it
 _DARK = 0.06
+_BY_TOPIC, _OF_TOPICS = ("topics", "scenes", "steps"), ("opening", "closing", "advertisements")
 _BEFORE_GOAL, _AFTER_GOAL = 4.0, 4.0
 _OPENING = 0.25  # share of a video within which its opening ends
 
@@ -35,9 +36,14 @@ def find_spans(wanted: Wanted, material: Material, shortest: float = 0.0) -> lis
     """The stretches in order of time; empty where the evidence shows none."""
     if wanted.sort in ("there", "pictured"):
         return there(wanted, material, shortest)
-    if wanted.sort in ("topics", "scenes", "steps"):
+    if wanted.sort in _BY_TOPIC:
         return topics(material, shortest)
     return _FINDERS[wanted.sort](material)
+
+
+def needs_topics(wanted: Wanted) -> bool:
+    """Whether borders between topics have to be known, which takes the meaning of what is said."""
+    return wanted.sort in (*_BY_TOPIC, *_OF_TOPICS) or wanted.how == "about"
 
 
 def _shots(material: Material) -> list[Span]:

@@ -3,9 +3,9 @@
 import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice, pairwise
 
 from kinoscribe.engines.embedded.index import Unit
 from kinoscribe.engines.embedded.material import Material
@@ -38,6 +38,7 @@ _SENTENCES = 3
 _VISITS = 3
 _SAME_LOOK = 0.84
 _MOST = 4_000
+_MOST_READ, _AT_ONCE = 400, 16  # borders whose meaning is read, sentences read at a step
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,17 @@ class Border:
 
     time: float
     weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A border before its meaning is known; `telling` says that the meaning may decide."""
+
+    time: float
+    weight: float
+    left: tuple[Unit, ...]
+    right: tuple[Unit, ...]
+    telling: bool = False
 
 
 def topic_borders(material: Material, shortest: float = 0.0) -> list[float]:
@@ -66,12 +78,37 @@ def topics(material: Material, shortest: float) -> list[tuple[float, float]]:
 def borders(material: Material) -> list[Border]:
     """Every moment that may be a border, with its weight."""
     if "borders" not in material.index.memo:
-        material.index.memo["borders"] = _weighed(material)
+        material.index.memo["borders"] = [
+            Border(c.time, round(c.weight + _meaning(material, c), 4)) for c in _candidates(material)
+        ]
     found: list[Border] = material.index.memo["borders"]
     return found
 
 
-def _weighed(material: Material) -> list[Border]:
+def reading(material: Material) -> Iterator[None]:
+    """Reads the sentences whose meaning borders depend on, a few at each step: of an hour of talk it takes a while."""
+    if material.meaning is None:
+        return
+    texts = dict.fromkeys(u.text for c in _candidates(material) for u in (*c.left, *c.right) if c.telling)
+    for batch in _batches(texts):
+        material.meaning.likeness(batch[0], batch)
+        yield
+
+
+def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
+    left = iter(texts)
+    while batch := list(islice(left, _AT_ONCE)):
+        yield batch
+
+
+def _candidates(material: Material) -> list[_Candidate]:
+    if "candidates" not in material.index.memo:
+        material.index.memo["candidates"] = _find_candidates(material)
+    found: list[_Candidate] = material.index.memo["candidates"]
+    return found
+
+
+def _find_candidates(material: Material) -> list[_Candidate]:
     notes, index = material.notes, material.index
     cuts = {s.start: s.begins_with for s in notes.shots if s.start > notes.start + 0.1}
     times = sorted(cuts)
@@ -81,15 +118,25 @@ def _weighed(material: Material) -> list[Border]:
             times.insert(bisect_left(times, time), time)
     returns = _returns(material)
     starts = [u.start for u in index.speech]
+    title_starts = [u.start for u in titles]
     found = []
     for time in times[:_MOST]:
         weight = _CUT * (cuts.get(time) == "cut") + _DISSOLVE * (cuts.get(time) == "dissolve")
         weight += returns.get(time, 0.0)
-        weight += _title_at(titles, time)
+        near = titles[bisect_left(title_starts, time - 35.0) : bisect_right(title_starts, time + 15.0)]
+        weight += _title_at(near, time)
         weight += _speech_at(index.speech, starts, time)
-        weight += _meaning_at(material, titles, starts, time)
-        found.append(Border(time, round(weight, 4)))
-    return found
+        left, right = _sides(index.speech, near, starts, time)
+        found.append(_Candidate(time, weight, left, right))
+    return _with_telling(found)
+
+
+def _with_telling(found: list[_Candidate]) -> list[_Candidate]:
+    """Marks the candidates whose meaning may decide, of very many those that most speaks for."""
+    open_ = [c for c in found if c.left and c.right and _COST - _MEANING < c.weight < _COST + _MEANING]
+    most = sorted(open_, key=lambda c: (-c.weight, c.time))[:_MOST_READ]
+    chosen = {c.time for c in most}
+    return [replace(c, telling=c.time in chosen) for c in found]
 
 
 def _has_near(times: Sequence[float], time: float) -> bool:
@@ -139,20 +186,28 @@ def _speech_at(speech: Sequence[Unit], starts: Sequence[float], time: float) -> 
     return weight + min(_SILENCE_MOST, max(0.0, gap) * _SILENCE_A_SECOND)
 
 
-def _meaning_at(material: Material, titles: Sequence[Unit], starts: Sequence[float], time: float) -> float:
-    """From -1 (the same subject on both sides) to 1 (nothing in common), times its weight; 0 without words."""
-    speech = material.index.speech
+def _sides(
+    speech: Sequence[Unit], titles: Sequence[Unit], starts: Sequence[float], time: float
+) -> tuple[tuple[Unit, ...], tuple[Unit, ...]]:
+    """What is said and titled shortly before and after a moment."""
     place = bisect_left(starts, time - 0.3)
     left = [u for u in speech[max(0, place - _SENTENCES) : place] if time - u.end < 30.0]
     right = [u for u in speech[place : place + _SENTENCES] if u.start - time < 30.0]
     left += [t for t in titles if t.start < time - 0.3 and time - t.end < 5.0][-2:]
     right += [t for t in titles if time - 0.3 <= t.start < time + 10.0][:2]
+    return tuple(left[-4:]), tuple(right)
+
+
+def _meaning(material: Material, candidate: _Candidate) -> float:
+    """From -1 (the same subject on both sides) to 1 (nothing in common), times its weight; 0 without words."""
+    left, right = candidate.left, candidate.right
     if not left or not right:
         return 0.0
     cosine = _SAME_SUBJECT * _shared(material, left, right) / _SAME_WORDS
-    if material.meaning is not None:
-        near = [max(material.meaning.likeness(u.text, [v.text for v in right])) for u in left[-4:]]
-        cosine = max(cosine, sum(sorted(near)[-2:]) / min(2, len(near)))
+    if material.meaning is not None and candidate.telling:
+        texts = [v.text for v in right]
+        near = sorted(max(material.meaning.likeness(u.text, texts)) for u in left)
+        cosine = max(cosine, sum(near[-2:]) / len(near[-2:]))
     return _MEANING * max(-1.0, min(1.0, (_SAME_SUBJECT - cosine) / _SAME_SUBJECT))
 
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 from kinoscribe.engines.embedded.material import Material
 from kinoscribe.engines.embedded.segment_fields import fill_fields
-from kinoscribe.engines.embedded.segment_spans import find_spans
+from kinoscribe.engines.embedded.segment_spans import find_spans, needs_topics
+from kinoscribe.engines.embedded.segment_topics import reading
 from kinoscribe.engines.embedded.segment_wishes import Wanted, read_wish
 from kinoscribe.engines.engine import Ask, SegmentWish
 
@@ -13,7 +14,13 @@ _SLIVER = 0.3  # what of a segment lies in a range by less than this many second
 
 
 def segments(ask: Ask, material: Material) -> Iterator[str]:
-    """An object with an array for every definition, in pieces of a segment at a time."""
+    """An object with an array for every definition, in pieces of a segment at a time.
+
+    White space before it says that the work goes on.
+    """
+    if any(needs_topics(read_wish(wish)) for wish in ask.segments):
+        for _ in reading(material):
+            yield " "
     for place, wish in enumerate(ask.segments):
         yield ("," if place else "{") + json.dumps(wish.id, ensure_ascii=False) + ":["
         for number, found in enumerate(_of(wish, ask, material)):

@@ -92,6 +92,24 @@ def test_coming_back_to_the_studio_begins_a_story() -> None:
     assert spans(replace(found, looks=()), "each story") == [(0.0, 60.0)]
 
 
+def test_the_meaning_of_much_talk_is_read_a_little_at_a_time() -> None:
+    asked: list[int] = []
+
+    class Meaning:
+        def likeness(self, text: str, others: list[str]) -> list[float]:
+            asked.append(len({text, *others}))
+            return [1.0 if text == other else 0.0 for other in others]
+
+    said = [(2.0 * n, f"Sentence {n} speaks of matter {n}.") for n in range(100)]
+    found = notes(200.0, cuts=[10.0 * n for n in range(1, 20)], speech=said)
+    wish = SegmentWish("it", "each topic")
+    ask = Ask("", facts(found), found, 0.0, 200.0, "pegasus1.5", 0.0, 4096, segments=(wish,))
+    pieces = list(compose(ask, Material(Index(found), facts(found), Meaning())))
+    assert pieces[:3] == [" ", " ", " "]
+    assert max(asked) <= 16
+    assert json.loads("".join(pieces))["it"]
+
+
 def test_opening_and_closing_are_the_parts_that_greet_and_say_goodbye() -> None:
     assert spans(NEWS, "The intro of the show") == [(0.0, 8.0)]
     assert spans(NEWS, "The closing of the programme") == [(50.0, 60.0)]
