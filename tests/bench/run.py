@@ -1,6 +1,7 @@
 """Prints how fast and how large Kinoscribe is, as ratios taken in one run, and keeps them in `figures/`.
 
-`make bench` runs all; `python -m tests.bench.run wire decode` runs parts: decode, analysis, memory, wire.
+`make bench` runs all; `python -m tests.bench.run wire decode` runs parts: decode, wire, queue, idle, shapes, analysis,
+memory.
 Without `memory` it takes about ten minutes on two cores; an hour of video more than ten further ones.
 """
 
@@ -8,11 +9,13 @@ import json
 import platform
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.bench import decoding, footage, questions, wire
+from tests.bench import answers, decoding, footage, idle, questions, tasks, wire
+from tests.databases import KINDS, PostgreSQL, a_postgresql
 
 from kinoscribe import log
 from kinoscribe.cli.machine import matrix_speed, usable_cores
@@ -89,9 +92,96 @@ def server() -> dict[str, Any]:
     return {"large_body": body, "first_byte_s": delay}
 
 
+def queue() -> dict[str, Any]:
+    return {kind: _queue(kind) for kind in KINDS}
+
+
+def _queue(kind: str) -> dict[str, Any]:
+    with _folder() as folder, _server(kind) as server, tasks.databases(folder, server) as new_url:
+        beside = tasks.against_sql(new_url, folder)
+        _say(
+            f"{kind}: {beside['ours_s']:.0f} empty tasks/s / bare loop of the same SQL",
+            f"{beside['ratio']:.2f}",
+            "at least 0.70",
+            beside["ratio"] >= 0.7,
+        )
+        found: dict[str, Any] = {"against_sql": beside}
+        if server is not None:
+            other = tasks.with_workers(new_url, folder)
+            found["workers"] = other
+            _say(
+                f"{kind}: {other['ours_s']:.0f} empty tasks/s with a worker / procrastinate",
+                f"{other['ratio']:.2f}",
+                "at least 1",
+                other["ratio"] >= 1,
+            )
+        waits = tasks.pick_up(new_url(), folder)
+        found["pick_up"] = waits
+        median, p95 = (f"{waits[name] * 1000:.0f} ms" for name in ("median_s", "p95_s"))
+        _say(f"{kind}: pick-up of a task, median (p95 {p95})", median, "under 500 ms", waits["p95_s"] < 0.5)
+        page = tasks.listed(folder / "list", None if server is None else new_url())
+        found["list"] = page
+        _say(
+            f"{kind}: first page of {tasks.LISTED:,} tasks, own time",
+            f"{page['own_s'] * 1000:.1f} ms",
+            "at most 20 ms",
+            page["own_s"] <= 0.02,
+        )
+    return found
+
+
+def nothing_to_do() -> dict[str, Any]:
+    found = {}
+    for kind in KINDS:
+        with _folder() as folder, _server(kind) as server, tasks.databases(folder, server) as new_url:
+            found[kind] = idle.share(folder / "data", database_url=None if server is None else new_url())
+        share = found[kind]["all"]
+        _say(f"{kind}: CPU of an idle server, of one core", f"{share:.2%}", "at most 1 %", share <= 0.01)
+    return found
+
+
+def shapes() -> dict[str, Any]:
+    with _folder() as folder, answers.embedded(folder) as tools:
+        found = answers.conforming(footage.base_clip(), tools)
+        for number, one in found.items():
+            _say(
+                f"JSON of {number} properties: conforming / making it",
+                f"{one['ratio']:.3f}",
+                "at most 0.05",
+                one["ratio"] <= 0.05,
+            )
+        segments = answers.definitions(footage.lasting(10, footage.base_clip()), tools)
+    _say(
+        "10 min in segments: three definitions / one",
+        f"{segments['ratio']:.2f}",
+        "at most 1.50",
+        segments["ratio"] <= 1.5,
+    )
+    return {"conforming": found, "definitions": segments}
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def _server(kind: str) -> Iterator[PostgreSQL | None]:
+    """A PostgreSQL that keeps what it is told as one in use does, or None for SQLite."""
+    if kind == "sqlite":
+        yield None
+        return
+    with a_postgresql(careful=True) as server:
+        yield server
+
+
 PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "decode": decode,
     "wire": server,
+    "queue": queue,
+    "idle": nothing_to_do,
+    "shapes": shapes,
     "analysis": analysis,
     "memory": memory,
 }

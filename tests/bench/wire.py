@@ -57,7 +57,7 @@ def first_byte(video: Path, data: Path, rounds: int = 20) -> float:
     }
     delays = []
     with (
-        _served(build_asgi(tools)) as url,
+        served(build_asgi(tools)) as url,
         httpx2.Client(headers={"x-api-key": KEY}, trust_env=False) as client,
     ):
         for _ in range(rounds):
@@ -75,7 +75,7 @@ def large_body(data: Path, rounds: int = 5) -> dict[str, float]:
     body = json.dumps({"video": {"type": "base64_string", "base64_string": video}, "prompt": ""}).encode()
     settings = Settings(data_dir=data, engine="scripted", api_key=KEY)  # type: ignore[arg-type]
     ours, bare = [], []
-    with _served(build_asgi(build_tools(settings))) as url, _served(_only_reads) as bare_url:
+    with served(build_asgi(build_tools(settings))) as url, served(only_reads) as bare_url:
         for _ in range(rounds):
             ours.append(_refused(f"{url}/analyze", body))
             bare.append(_refused(bare_url, body))
@@ -91,7 +91,7 @@ def _refused(url: str, body: bytes) -> float:
     return taken
 
 
-async def _only_reads(scope: Scope, receive: Receive, send: Send) -> None:
+async def only_reads(scope: Scope, receive: Receive, send: Send) -> None:
     """Reads the body and refuses it: what any server must do."""
     if scope["type"] != "http":
         return
@@ -107,7 +107,7 @@ async def _only_reads(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @contextmanager
-def _served(application: ASGIApp) -> Iterator[str]:
+def served(application: ASGIApp) -> Iterator[str]:
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     listening.listen()

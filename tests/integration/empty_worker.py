@@ -41,7 +41,7 @@ def wait_and_answer(
         if seconds:
             tell("answer", 0.5)
             cancel.wait(seconds)
-            cancel.check()
+        cancel.check()
     except Canceled:
         return None
     return Outcome(task.id, f"attempt {task.attempt} of {task.owner}", "stop", None, 1)

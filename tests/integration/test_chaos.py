@@ -221,7 +221,7 @@ class Load:
         for _ in range(MIXED // 4):
             if self._over.is_set():
                 return
-            self.taken_in.append(self.place.submit(own.choices((0.0, 0.02, 0.5), (90, 8, 2))[0]))
+            self.taken_in.append(self.place.submit(own.choices((0.0, 0.05, 0.5), (50, 45, 5))[0]))
 
     def _again(self, what: Callable[[random.Random], None]) -> Callable[[random.Random], None]:
         def work(own: random.Random) -> None:

@@ -1,0 +1,82 @@
+"""Records the SQL of some work on a database and runs the very same statements again on another, in a bare loop."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from sqlalchemy import Connection, event, make_url
+
+from kinoscribe.storage.database import Database
+
+_ALONE = "AUTOCOMMIT"
+
+
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    """`alone` is one outside any transaction. `text` is None where a transaction was committed."""
+
+    text: str | None
+    parameters: Any = None
+    many: bool = False
+    alone: bool = False
+
+
+@dataclass
+class Recorded:
+    statements: list[_Statement] = field(default_factory=list)
+
+    def again(self, url: str) -> float:
+        """Seconds that the statements take without anything around them, on an empty database with all tables."""
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            assert parsed.database is not None
+            with closing(sqlite3.connect(parsed.database, isolation_level=None)) as one:
+                for pragma in ("busy_timeout = 15000", "synchronous = FULL", "foreign_keys = ON"):
+                    one.execute(f"PRAGMA {pragma}")
+                return self._run(one.cursor(), one.cursor(), lambda: one.execute("COMMIT"))
+        plain = parsed.set(drivername="postgresql").render_as_string(hide_password=False)
+        with psycopg.connect(plain) as inside, psycopg.connect(plain, autocommit=True) as outside:
+            return self._run(inside.cursor(), outside.cursor(), inside.commit)
+
+    def _run(self, inside: Any, outside: Any, commit: Any) -> float:
+        began = time.perf_counter()
+        for one in self.statements:
+            if one.text is None:
+                commit()
+                continue
+            cursor = outside if one.alone else inside
+            (cursor.executemany if one.many else cursor.execute)(one.text, one.parameters)
+            if cursor.description:
+                cursor.fetchall()
+        return time.perf_counter() - began
+
+
+@contextmanager
+def recording(database: Database) -> Iterator[Recorded]:
+    """All that goes to `database` while the block lasts, in its order."""
+    recorded = Recorded()
+
+    def statement(
+        connection: Connection, _cursor: object, text: str, parameters: Any, _context: object, many: bool
+    ) -> None:
+        alone = connection.get_execution_options().get("isolation_level") == _ALONE
+        recorded.statements.append(_Statement(text, parameters, many, alone))
+
+    def commit(connection: Connection) -> None:
+        if connection.get_execution_options().get("isolation_level") != _ALONE:
+            recorded.statements.append(_Statement(None))
+
+    engine = database._engine
+    event.listen(engine, "before_cursor_execute", statement)
+    event.listen(engine, "commit", commit)
+    try:
+        yield recorded
+    finally:
+        event.remove(engine, "before_cursor_execute", statement)
+        event.remove(engine, "commit", commit)
