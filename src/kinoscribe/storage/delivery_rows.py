@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, insert, or_, select, update
 
 from kinoscribe import ids
 from kinoscribe.contract.tasks import Status, TaskView
@@ -123,8 +123,7 @@ class DeliveryRows:
             error_message=task.error_message,
         )
         kind = event_type(view)
-        wanted = select(webhooks).where(webhooks.c.account == task.account).order_by(webhooks.c.created_at)
-        hooks = [hook for hook in db.execute(wanted) if kind in hook.events]
+        hooks = [hook for hook in db.execute(_WEBHOOKS_OF, {"of": task.account}) if kind in hook.events]
         if hooks:
             now, event_id = moment(db, self._clock), _new_event_id()
             body = payload(event_id, now, view)
@@ -283,3 +282,8 @@ def _new_event_id() -> str:
 
 
 _WAITING = ("id", "webhook_id", "account", "receiver")
+_WEBHOOKS_OF = (
+    select(webhooks.c.id, webhooks.c.url, webhooks.c.events)
+    .where(webhooks.c.account == bindparam("of"))
+    .order_by(webhooks.c.created_at)
+)
