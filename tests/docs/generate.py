@@ -135,19 +135,35 @@ def limits_table() -> str:
         (
             f"`{name}`",
             _tokens(rules.general),
+            "" if rules.segmentation is None else _tokens(rules.segmentation),
             rules.prompt_tokens or "what fits",
             f"{rules.window_tokens:,}",
             f"{rules.shortest:g} s",
             f"{limits.LONGEST_VIDEO['sync'] / 60:g} min",
+            _longest_in_a_task(name),
             "yes" if rules.windows else "no",
         )
         for name, rules in limits.RULES.items()
     )
     head = (
-        *("Model name", "`max_tokens`", "Prompt, tokens", "All tokens", "Shortest video"),
-        *("Longest video", "`start_time`, `end_time`"),
+        *(
+            "Model name",
+            "`max_tokens`",
+            "of a segmentation",
+            "Prompt, tokens",
+            "All tokens",
+            "Shortest video",
+        ),
+        *("Longest video", "in a task", "`start_time`, `end_time`"),
     )
     return table(head, rows)
+
+
+def _longest_in_a_task(name: str) -> str:
+    minutes = limits.LONGEST_VIDEO["async"] / 60
+    windowed = limits.LONGEST_WINDOWED.get(name)
+    part = "" if windowed is None else f"; {windowed / 60:g} min, a window of {minutes:g} min at most"
+    return f"{minutes:g} min{part}"
 
 
 def _tokens(tokens: limits.TokenRange) -> str:

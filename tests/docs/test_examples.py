@@ -47,7 +47,7 @@ def _examples(*languages: str) -> list[Example]:
 
 @dataclass(frozen=True)
 class Stage:
-    """A folder with `talk.mp4`, a served Kinoscribe, and a clip it can fetch."""
+    """A folder with `talk.mp4` and `logo.png`, a served Kinoscribe, and a clip it can fetch."""
 
     folder: Path
     address: str
@@ -76,6 +76,7 @@ class Stage:
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("examples")
     shutil.copy(clip("plain.mp4"), folder / "talk.mp4")
+    shutil.copy(clip("orange.png"), folder / "logo.png")
     files = start_file_server()
     served = serve(folder / "data", url_allow="127.0.0.1", url_ports=0)
     yield Stage(folder, served.url, served.key, files.url("plain.mp4"))
@@ -108,7 +109,20 @@ def test_curl_examples_work(example: Example, stage: Stage) -> None:
         "curl ", "curl --fail-with-body --silent --show-error --noproxy '*' "
     )
     said = stage.run("sh", "-e", "-c", text)
-    assert "Scripted answer" in said
+    assert ('"finish_reason":"stop"' if "/analyze" in text else '"id":"') in said
+
+
+SEGMENTS = [e for e in _examples("sh") if e.text.startswith("kinoscribe segment")]
+
+
+@pytest.mark.parametrize("example", SEGMENTS, ids=str)
+def test_segment_examples_work(example: Example, stage: Stage) -> None:
+    program = f"{sys.executable} -m kinoscribe.cli.main"
+    own = "--engine scripted --data-dir segments"
+    text = re.sub(
+        r"^kinoscribe segment (\S+)", rf"{program} segment \1 {own}", example.text, flags=re.MULTILINE
+    )
+    assert '"start_time"' in stage.run("sh", "-e", "-c", text)
 
 
 def test_every_command_of_the_shell_examples_exists(stage: Stage) -> None:
