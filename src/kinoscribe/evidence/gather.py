@@ -158,12 +158,12 @@ class Gatherer:
             job = self._jobs.get(key)
             if job is None or job.cancel.thrown:
                 job = CollectingJob(key, path, content, facts)
-                self._jobs[key] = job
                 thread = threading.Thread(
                     target=self._run, args=(job,), name=f"evidence-{content[:8]}", daemon=True
                 )
+                thread.start()  # when the system has no room for it, nobody must wait for this job
+                self._jobs[key] = job
                 self._threads.add(thread)
-                thread.start()
             job.count(+1, waits=waits)
         self._turns.reconsider()
         return job

@@ -91,8 +91,8 @@ class Deliverer:
                     target=self._attempt, args=(held,), daemon=True, name=f"deliver-{held.id}"
                 )
                 with self._lock:
+                    thread.start()  # when the system has no room for it, it takes no place either
                     self._running[held.id] = (held, thread)
-                thread.start()
 
     def _choose(self) -> list[Waiting]:
         """Deliveries for all free places: what waits for a full webhook, receiver or account is passed over."""

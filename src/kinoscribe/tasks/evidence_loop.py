@@ -137,15 +137,22 @@ class EvidenceLoop:
 
     def _take(self, jobs: tuple[EvidenceJob, ...]) -> None:
         for job in jobs:
-            with self._lock:
-                if job.key in self._work:  # its lease ran out while this process slept; the work goes on
-                    continue
-                work = _Work(job, job.waited)
-                work.thread = threading.Thread(
-                    target=self._do, args=(work,), name=f"evidence-job-{job.content[:8]}", daemon=True
-                )
-                self._work[job.key] = work
+            try:
+                self._begin(job)
+            except RuntimeError as error:  # the system has no room for another thread
+                _log.warning("evidence_not_begun", content=job.content[:12], reason=str(error))
+                self._rows.put_back(job.key, self._owner)
+
+    def _begin(self, job: EvidenceJob) -> None:
+        with self._lock:
+            if job.key in self._work:  # its lease ran out while this process slept; the work goes on
+                return
+            work = _Work(job, job.waited)
+            work.thread = threading.Thread(
+                target=self._do, args=(work,), name=f"evidence-job-{job.content[:8]}", daemon=True
+            )
             work.thread.start()
+            self._work[job.key] = work
 
     def _do(self, work: _Work) -> None:
         job = work.job

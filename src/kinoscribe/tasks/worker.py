@@ -155,7 +155,11 @@ class Worker:
         self._beat()  # after an outage: what runs here must not be taken for lost
         held_until = clock.steady() + self._lease
         for task in self._queue.claim(self.owner, free, besides=self._slots.ids()):
-            self._slots.enter(Running(task, held_until, self._work))
+            try:
+                self._slots.enter(Running(task, held_until, self._work))
+            except RuntimeError as error:  # there is no room for a thread now: that is no fault of the task
+                _log.warning("task_not_begun", task=task.id, reason=str(error))
+                self._queue.again(task.claim, _LONGEST_PAUSE, strike=False)
 
     def _able(self) -> bool:
         """Whether an analysis could be begun here. Tasks wait, for other workers or better times, and lose nothing."""

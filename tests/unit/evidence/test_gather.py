@@ -403,3 +403,21 @@ def test_only_the_last_few_notes_stay_in_memory(made: Any, video: Path) -> None:
         finished(gatherer.gather(video, f"{number:064x}", FACTS, Cancel()))
     assert len(gatherer._shelf._at_hand) <= 8
     assert gatherer._jobs == {}
+
+
+def test_nobody_waits_for_a_thread_that_could_not_be_had(
+    made: Any, video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gatherer, _ = made()
+    with monkeypatch.context() as patch:
+        start = threading.Thread.start
+
+        def short(thread: threading.Thread) -> None:
+            if thread.name.startswith("evidence-"):
+                raise RuntimeError("can't start new thread")
+            start(thread)
+
+        patch.setattr(threading.Thread, "start", short)
+        with pytest.raises(RuntimeError):
+            finished(gatherer.gather(video, CONTENT, FACTS, Cancel()))
+    assert Asker(gatherer, video).result() == notes()

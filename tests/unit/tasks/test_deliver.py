@@ -374,3 +374,21 @@ def test_an_idle_sender_writes_nothing(world: World, monkeypatch: pytest.MonkeyP
             time.sleep(0.05)
         assert written == 0
     assert looked >= 2
+
+
+def test_threads_that_cannot_be_had_cost_no_place(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    start, refused = threading.Thread.start, threading.Event()
+
+    def short(thread: threading.Thread) -> None:
+        if thread.name.startswith("deliver-") and not refused.is_set():
+            refused.set()
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", short)
+    world.rows = DeliveryRows(world.database, waits=(0, 0), lease=0.5)
+    world.hook("a.example")
+    world.ends()
+    with world.delivering(places=1):
+        assert until(lambda: all(one.delivered for one in world.all()))
+    assert refused.is_set()

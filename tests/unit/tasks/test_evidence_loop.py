@@ -456,3 +456,20 @@ def test_a_bell_wakes_an_idle_worker(place: Place, video: Path, monkeypatch: pyt
 
     assert until(rung)
     assert asker.result() == notes()
+
+
+def test_a_job_for_which_no_thread_can_be_had_goes_back_and_is_taken_again(
+    place: Place, video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, refused = threading.Thread.start, []
+
+    def short(thread: threading.Thread) -> None:
+        if thread.name.startswith("evidence-job-") and len(refused) < 3:
+            refused.append(thread.name)
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", short)
+    place.worker()
+    assert Asker(place.server(), video).result() == notes()
+    assert len(refused) == 3

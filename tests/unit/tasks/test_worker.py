@@ -441,3 +441,22 @@ def test_owners_are_never_the_same_and_fit_their_column() -> None:
     owners = {new_owner() for _ in range(100)}
     assert len(owners) == 100
     assert all(str(os.getpid()) in owner and len(owner) <= 64 for owner in owners)
+
+
+def test_a_task_for_which_no_thread_can_be_had_waits_without_a_strike(
+    place: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, refused = threading.Thread.start, threading.Event()
+
+    def short(thread: threading.Thread) -> None:
+        if thread.name.startswith("task-") and not refused.is_set():
+            refused.set()
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", short)
+    monkeypatch.setattr("kinoscribe.tasks.worker._LONGEST_PAUSE", 0.1)
+    first, second = submit(place, 2)
+    with place.working(slots=2):
+        ended = [place.ended(task.id) for task in (first, second)]
+    assert [(task.status, task.attempt, task.strikes) for task in ended] == [("ready", 2, 0), ("ready", 1, 0)]
