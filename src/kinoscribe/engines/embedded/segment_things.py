@@ -3,6 +3,7 @@
 import re
 
 from kinoscribe.engines.embedded import objects, spans
+from kinoscribe.engines.embedded.index import Unit
 from kinoscribe.engines.embedded.lexicon import COLOURS
 from kinoscribe.engines.embedded.material import Material
 from kinoscribe.engines.embedded.pictured import sightings_of
@@ -13,6 +14,7 @@ from kinoscribe.engines.embedded.segment_wishes import Wanted
 from kinoscribe.engines.embedded.words import stem
 
 _SEEN_GAP, _WRITTEN_GAP, _SAID_GAP = 2.5, 1.0, 3.0  # shorter absences are gaps in looking, not absences
+_BARE_PRICE = re.compile(r"(?<![\d.:,])\d{1,6}[.,]\d{2}(?![\d.:])")
 _COLOURED = 0.3  # share of the picture from which on a shot is of a colour
 _KINDS = {stem("price"): "money", stem("money"): "money", stem("date"): "when", stem("number"): "number"}
 
@@ -44,8 +46,9 @@ def _shot_around(material: Material, span: Span) -> Span:
 def _of_thing(thing: str, wanted: Wanted, material: Material, shortest: float) -> list[Span]:
     kind = _KINDS.get(stem(thing))
     if kind is not None:
-        held = [(u.start, u.end) for u in material.index.units if spans.find(u.text, kind)]
-        return joined(held, _SAID_GAP)
+        only = {"seen": "text", "written": "text", "said": "speech"}.get(wanted.how)
+        held = [u for u in material.index.units if only in (None, u.kind) and _holds(u, kind)]
+        return joined(((u.start, u.end) for u in held), _SAID_GAP)
     found = find_presence(thing, material)
     if wanted.how in ("said", "about"):
         said = [(u.start, u.end) for u in (*found.said, *(found.near if wanted.how == "about" else ()))]
@@ -64,6 +67,12 @@ def _of_thing(thing: str, wanted: Wanted, material: Material, shortest: float) -
     if wanted.how == "seen":
         return written
     return joined([*written, *((u.start, u.end) for u in found.said)], _SAID_GAP)
+
+
+def _holds(unit: Unit, kind: str) -> bool:
+    """Whether a phrase of a kind is in it; on the screen a number with two decimals is a price too."""
+    bare = kind == "money" and unit.kind == "text" and _BARE_PRICE.search(unit.text)
+    return bool(bare or spans.find(unit.text, kind))
 
 
 def _believed(label: str, material: Material) -> bool:

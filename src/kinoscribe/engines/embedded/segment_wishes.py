@@ -9,7 +9,7 @@ from kinoscribe.engines.embedded.numbers import numbers
 from kinoscribe.engines.embedded.objects import classes_of
 from kinoscribe.engines.embedded.pictured import mentions
 from kinoscribe.engines.embedded.rules import Rules
-from kinoscribe.engines.embedded.words import sentences, tokens
+from kinoscribe.engines.embedded.words import content_words, sentences, tokens
 from kinoscribe.engines.engine import SegmentWish
 
 How = Literal["any", "seen", "written", "said", "about"]
@@ -44,8 +44,9 @@ _TAIL = re.compile(
 )
 _HEAD = re.compile(
     r"^(?:(?:there (?:is|are)|at least|at most|exactly|more than|only|either|both|the|an?|any|some|several|many|few"
-    r"|one|two|three|four|five|\d+|or more|word|phrase|text|name|logo of|picture of|image of)\s+)+"
+    r"|one|two|three|four|five|\d+|or more|brand|word|phrase|text|name|logo|logo of|picture of|image of)\s+)+"
 )
+_LINK = re.compile(r"\b(?:about|mention(?:s|ing)?)(?=\s*$)")
 _LAST = re.compile(r"\s+(?:logos?|brands?|signs?|mentions?|mentioned|names?)$")
 _LOOK = re.compile(
     r"^(?:(?:the|all|any|every|each|an?)\s+)*(\w+) (?:scenes?|shots?|pictures?|footage|parts?)$"
@@ -82,7 +83,10 @@ def read_wish(wish: SegmentWish) -> Wanted:
         if found is not None:
             return found
     name = _plain(wish.id.replace("_", " ").replace("-", " "))
-    return _read(name) or Wanted("there", _things(positive[0] if positive else name), "any")
+    named = _things(positive[0] if positive else name)
+    # A name alone is too little to go by where the description names something.
+    vague = len(content_words(" ".join(named), "en")) <= 1
+    return (_read(name) if vague else None) or Wanted("there", named, "any")
 
 
 def _pictured(names: tuple[str, ...], sentence: str) -> Wanted | None:
@@ -112,7 +116,9 @@ def _read(sentence: str) -> Wanted | None:
         return Wanted(special)
     if frame is not None:
         whole = frame.groupdict().get("stretch") in _CLOSE_UP
-        return _there(frame.group("what"), whole_shots=whole)
+        clause = frame.group("what")
+        link = _LINK.search(sentence[: frame.start("what")])
+        return _there(f"{link.group()} {clause}" if link else clause, whole_shots=whole)
     plain = _PLAIN.first(sentence)
     if plain:
         return Wanted(plain)

@@ -120,6 +120,12 @@ def test_the_part_about_something_is_found_and_about_nothing_else() -> None:
     assert spans(NEWS, "Segments in which football is discussed") == []
 
 
+def test_a_part_about_something_is_read_so_in_few_words_too() -> None:
+    assert spans(NEWS, "The part about coffee") == [(20.0, 34.0)]
+    assert read_wish(SegmentWish("part", "the brand name Zephyr is on screen")).things == ("zephyr",)
+    assert read_wish(SegmentWish("part", "the weather forecast")).sort == "there"
+
+
 def test_the_time_at_which_a_word_is_said_is_that_of_its_sentences() -> None:
     assert spans(NEWS, 'When the word "storm" is said') == [(35.0, 38.333), (43.0, 44.667)]
     assert spans(NEWS, 'When the word "banana" is said') == []
@@ -245,12 +251,13 @@ def test_a_look_a_price_and_a_name_on_the_screen_are_found_too() -> None:
         30.0,
         cuts=[10.0, 20.0],
         speech=[(12.0, "It costs only nineteen dollars.")],
-        texts=[(22.0, 28.0, "ZEPHYR", "caption")],
+        texts=[(2.0, 6.0, "Now 19.50", "caption"), (22.0, 28.0, "ZEPHYR", "caption")],
         looks=[look(0.0, 10.0, "black", brightness=0.1), look(10.0, 20.0, "red"), look(20.0, 30.0, "blue")],
     )
     assert spans(shop, "Dark scenes") == [(0.0, 10.0)]
     assert spans(shop, "red shots") == [(10.0, 20.0)]
     assert spans(shop, "Every time a price is mentioned") == [(12.0, 13.667)]
+    assert spans(shop, "When the price is shown") == [(2.0, 6.0)]
     assert spans(shop, "When the Zephyr logo is on screen") == [(22.0, 28.0)]
 
 
