@@ -92,7 +92,8 @@ def submit(
 def _check_pictures(
     request: AnalyzeRequest, files: dict[str, Stored], account: str, tools: Tools, cancel: Cancel
 ) -> None:
-    """Raises for a picture that can never be used. Those behind URLs are for the worker to fetch."""
+    """Raises for a picture that can never be used."""
+    distant = []
     for wanted in wanted_pictures(request):
         if wanted.file in files:
             try:
@@ -102,18 +103,22 @@ def _check_pictures(
         elif isinstance(wanted.source, AssetSource):
             tools.pictures.check_asset(wanted.source.asset_id, wanted.at, account)
         elif isinstance(wanted.source, UrlSource):
-            _glance_at(wanted, account, tools)
+            distant.append(wanted)
+    if distant and tools.settings.glance_seconds > 0:
+        _glance_at(distant, account, tools)
 
 
-def _glance_at(wanted: Wanted, account: str, tools: Tools) -> None:
-    """Raises for a picture that its URL will never bring; one whose host is away or slow is left to the worker."""
-    if tools.settings.glance_seconds == 0:
-        return
-    with (
-        _patience(tools.settings.glance_seconds) as late,
-        suppress(Canceled, SourceUnreachable, ServiceUnavailable),
-    ):
-        tools.pictures.read(wanted.source, wanted.at, wanted.most, 64, account, late)
+def _glance_at(distant: list[Wanted], account: str, tools: Tools) -> None:
+    """Raises for a picture that its URL will never bring; those whose hosts are away or slow are left to the worker.
+
+    All together have the time of one glance.
+    """
+    with _patience(tools.settings.glance_seconds) as late:
+        for wanted in distant:
+            if late.thrown:
+                return
+            with suppress(Canceled, SourceUnreachable, ServiceUnavailable):
+                tools.pictures.read(wanted.source, wanted.at, wanted.most, 64, account, late)
 
 
 @contextmanager

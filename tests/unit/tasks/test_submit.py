@@ -21,6 +21,7 @@ from kinoscribe.contract.errors import (
     VideoResolutionTooLow,
     VideoTooLong,
 )
+from kinoscribe.contract.sources import UrlSource
 from kinoscribe.contract.task_request import read_stored
 from kinoscribe.contract.video import VideoFacts
 from kinoscribe.storage.asset_rows import Examined
@@ -204,3 +205,24 @@ def test_the_same_request_twice_is_one_task(place: Workplace) -> None:
     assert len(place.tasks()) == 1
     assert place.left() == []
     assert place.bell.rings == 1, "workers hear of new tasks only"
+
+
+def test_many_pictures_behind_slow_urls_have_the_time_of_one(place: Workplace) -> None:
+    asked: list[str] = []
+
+    class Slow:
+        def read(self, source: UrlSource, *rest: Any) -> None:
+            asked.append(source.url)
+            assert rest[-1].wait(20)
+            raise Canceled
+
+    place.settings = place.settings.model_copy(update={"glance_seconds": 0.3})
+    sources = [
+        {"name": f"p{n}", "media_type": "image", "url": f"https://example.com/{n}.png"} for n in range(4)
+    ]
+    mentions = " ".join(f"<@p{n}>" for n in range(4))
+    request = place.request(prompt=None, prompt_v2={"input_text": mentions, "media_sources": sources})
+    tools: Any = place.tools
+    tools.pictures = Slow()
+    assert submit(request, ACCOUNT, tools, Cancel()).task is not None
+    assert asked == ["https://example.com/0.png"]
