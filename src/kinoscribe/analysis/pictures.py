@@ -28,7 +28,10 @@ _MENTION = re.compile(r"<@([A-Za-z0-9_-]{1,64})>")
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A picture that words point at with `<@name>`; `content` is the SHA-256 of its file, `data` the file."""
+    """A picture that words point at with `<@name>`; `content` is the SHA-256 of its file.
+
+    `data` is the file, and empty where the engine does not look at pictures.
+    """
 
     name: str
     content: str
@@ -74,7 +77,9 @@ def read_pictures(
             source = KeptFile(files[wanted.file])
         side = _SIDE_ALONE if request.images else _SIDE
         picture = tools.pictures.read(source, wanted.at, wanted.most, side, account, cancel)
-        found.append(Reference(wanted.name, picture.content, picture.data, picture.cutout))
+        # Eighty files of 32 MB each would be held for as long as the answer takes.
+        data = picture.data if tools.engine.sees_pictures else b""
+        found.append(Reference(wanted.name, picture.content, data, picture.cutout))
     return tuple(found)
 
 

@@ -1,5 +1,8 @@
 """Pictures of a request get names that words and answers share."""
 
+from types import SimpleNamespace
+from typing import Any
+
 from tests.unit.analysis.pretended import Engine
 
 from kinoscribe.analysis.pictures import (
@@ -7,15 +10,18 @@ from kinoscribe.analysis.pictures import (
     images_for,
     name_in,
     named_assets,
+    read_pictures,
     stills_of,
     wanted_pictures,
     words_of,
 )
+from kinoscribe.cancel import Cancel
 from kinoscribe.contract.analyze import AnalyzeRequest
 from kinoscribe.contract.prompts import MediaSource, PromptV2
 from kinoscribe.contract.segments import Definition, Segmentation
 from kinoscribe.contract.sources import AssetSource, Base64Source, UrlSource
 from kinoscribe.media.pieces import Cutout
+from kinoscribe.sources.pictures import StillPicture
 
 VIDEO = UrlSource("https://example.com/a.mp4")
 LOGO, ASSET = MediaSource("logo", Base64Source("QUJD")), MediaSource("mark", AssetSource("a" * 24))
@@ -64,3 +70,15 @@ def test_only_an_engine_that_sees_gets_the_files() -> None:
     picture = (Reference("logo", "ab" * 32, b"file", Cutout(1, 1, b"\0" * 4)),)
     assert images_for(Engine(sees_pictures=True), picture) == (("logo", b"file"),)
     assert images_for(Engine(sees_pictures=False), picture) == ()
+
+
+def test_files_stay_in_memory_only_for_an_engine_that_looks_at_them() -> None:
+    class Reader:
+        def read(self, *_: object) -> StillPicture:
+            return StillPicture("ab" * 32, b"file", Cutout(1, 1, b"\0" * 4))
+
+    asked = request(prompt=PromptV2("Is <@logo> seen?", (LOGO,)))
+    for sees, kept in ((True, b"file"), (False, b"")):
+        tools: Any = SimpleNamespace(pictures=Reader(), engine=Engine(sees_pictures=sees))
+        (found,) = read_pictures(asked, "acme", tools, Cancel(), {})
+        assert found.data == kept
