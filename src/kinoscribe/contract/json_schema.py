@@ -313,9 +313,9 @@ def _is_kind(value: Any, kind: str) -> bool:
     return kind in KINDS and kind != "timestamp" and jsonschema_rs.is_valid({"type": kind}, value)
 
 
-def _check_boundary(part: _Node, path: str) -> None:
+def _check_boundary(part: Any, path: str) -> None:
     """A text with any `format` is no time, also with one that the dialect does not know (contract 8)."""
-    if part.get("format") is not None:
+    if isinstance(part, dict) and part.get("type") == "string" and part.get("format") is not None:
         raise _no_boundary(path)
 
 

@@ -259,6 +259,7 @@ def test_reserved_names_hold_times() -> None:
     assert fields["start_time"] == {"description": "Begin.", **stamp}
     assert fields["end_time"] == {"type": "integer"}
     assert fields["deep"]["properties"] == {"end_time": stamp, "start_time": {"type": "number"}}
+    assert read(start_time=stamp) == {"start_time": stamp}
 
 
 @pytest.mark.parametrize(
