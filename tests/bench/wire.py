@@ -108,7 +108,8 @@ async def only_reads(scope: Scope, receive: Receive, send: Send) -> None:
 
 @contextmanager
 def served(application: ASGIApp) -> Iterator[str]:
-    listening = socket.socket()
+    # The product names the protocol too: asyncio sends small answers at once only where it knows that it is TCP.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))
     listening.listen()
     server = uvicorn.Server(uvicorn.Config(application, log_config=None, access_log=False))
