@@ -24,6 +24,7 @@ Kind = Literal["api", "worker"]
 BEAT_SECONDS = 10.0
 _GONE_AFTER = timedelta(seconds=60)
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
+_NUMBERS = Path("/proc/self/ns/pid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +48,12 @@ class ProcessRows:
         self._database = database
         self._told = told
         self._machine, self._folder = _short(_machine()), _short(b"folder" + pepper)
+        self._numbers = _short(_numbers())
         self._host = socket.gethostname()[:255]
 
     def new_id(self) -> str:
-        """An id for this process; its parts tell the machine and the data folder."""
-        return f"{self._machine}-{self._folder}-{secrets.token_hex(6)}"
+        """An id for this process; its parts tell the machine, the data folder and who numbers its processes."""
+        return f"{self._machine}-{self._folder}-{self._numbers}{secrets.token_hex(6)}"
 
     def beat(self, process_id: str, kind: Kind, slots: int, missing: tuple[str, ...]) -> None:
         """Says that the process lives. Rows of processes that have died are removed."""
@@ -114,8 +116,12 @@ class ProcessRows:
                 )
 
     def _is_dead(self, process_id: str, host: str, pid: int) -> bool:
-        """Whether a process of this very machine is gone; of others nothing is known before a minute has passed."""
-        if host != self._host or not process_id.startswith(self._machine):
+        """Whether a process of this very machine is gone; of others nothing is known before a minute has passed.
+
+        Containers of one machine may have one name and yet number their processes each for itself.
+        """
+        machine, _, own = process_id.split("-")
+        if host != self._host or machine != self._machine or not own.startswith(self._numbers):
             return False
         try:
             os.kill(pid, 0)
@@ -144,6 +150,15 @@ def _machine() -> bytes:
         return _BOOT.read_bytes()
     except OSError:
         return socket.gethostname().encode()
+
+
+@cache
+def _numbers() -> bytes:
+    """What processes have in common that see each other under the same numbers."""
+    try:
+        return os.readlink(_NUMBERS).encode()
+    except OSError:
+        return b""
 
 
 def _short(told: bytes) -> str:

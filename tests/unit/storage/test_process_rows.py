@@ -138,3 +138,19 @@ def test_a_machine_that_was_started_again_and_a_second_container_are_no_stranger
                 before._host = str(value)
         before.beat(before.new_id(), "api", 8, ())
     ProcessRows(database, b"one").refuse_strangers()
+
+
+def test_containers_of_one_machine_and_one_name_do_not_take_each_other_for_dead(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(process_rows, "_numbers", lambda: b"pid:[4026531999]")
+        other = ProcessRows(database, b"one")
+    other.beat(other.new_id(), "worker", 4, ())
+    with database.writing() as db:
+        db.execute(update(processes).values(pid=2**22 + 1))
+    here = ProcessRows(database, b"one")
+    here.refuse_strangers()
+    assert [seen.kind for seen in here.live()] == ["worker"]
+    here.beat(here.new_id(), "api", 8, ())
+    assert len(here.live()) == 2
