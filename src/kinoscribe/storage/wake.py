@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import sqlite3
+import threading
 from contextlib import ExitStack, suppress
 from typing import Any
 
@@ -37,6 +38,8 @@ class Wake:
         self._seen: int | None = None
         self._nudged, self._nudge = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._pipe = ExitStack()
+        self._closing = threading.Lock()
+        self._closed = False
         for handle in (self._nudged, self._nudge):
             self._pipe.callback(os.close, handle)
 
@@ -64,13 +67,16 @@ class Wake:
 
     def nudge(self) -> None:
         """Wakes the thread that waits here, and no other process."""
-        with suppress(BlockingIOError):  # full: it has been nudged often enough
-            os.write(self._nudge, b"\0")
+        with self._closing, suppress(BlockingIOError):  # full: it has been nudged often enough
+            if not self._closed:
+                os.write(self._nudge, b"\0")
 
     def close(self) -> None:
-        """To be called when nobody waits any more; once more does no harm."""
+        """To be called when nobody waits any more; once more does no harm, and neither does who rings later."""
         self._disconnect()
-        self._pipe.close()
+        with self._closing:
+            self._closed = True
+            self._pipe.close()
 
     def _connect(self) -> None:
         with ExitStack() as opening:

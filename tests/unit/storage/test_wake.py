@@ -98,6 +98,18 @@ def test_closing_again_closes_nothing_that_others_have_opened_since(database: Da
     os.close(writer)
 
 
+def test_who_rings_after_the_end_writes_to_nothing_that_others_have_opened_since(database: Database) -> None:
+    wake = Wake(database)
+    wake.close()
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    wake.ring()
+    with pytest.raises(BlockingIOError):
+        os.read(reader, 1)
+    os.close(reader)
+    os.close(writer)
+
+
 def test_bells_of_another_name_are_not_heard_on_postgresql(postgresql_url: str) -> None:
     with (
         closing(Database(postgresql_url)) as database,
