@@ -58,3 +58,5 @@ class Presence:
             self._rows.beat(self.id, self._kind, self._slots, tuple(self._missing()))
         except ApiError as error:
             _log.warning("presence_not_noted", reason=error.message)
+        except Exception:  # noqa: BLE001  the edge of this thread: who is silent for a minute is taken for dead
+            _log.exception("unexpected")

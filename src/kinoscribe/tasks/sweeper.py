@@ -38,5 +38,7 @@ class Sweeper:
                     sweep()
                 except ApiError as error:
                     _log.warning("not_swept", reason=error.message)
+                except Exception:  # noqa: BLE001  the edge of this thread: the others are swept all the same
+                    _log.exception("unexpected")
             if self._over.wait(self._every):
                 return

@@ -3,6 +3,8 @@
 import threading
 from typing import Any
 
+import pytest
+
 from kinoscribe.contract.errors import DatabaseUnavailable
 from kinoscribe.tasks.presence import Presence
 
@@ -12,6 +14,7 @@ class Rows:
         self.said: list[tuple[str, ...]] = []
         self.left = 0
         self.away = False
+        self.failure: Exception = DatabaseUnavailable()
         self.beaten = threading.Semaphore(0)
 
     def new_id(self) -> str:
@@ -20,7 +23,7 @@ class Rows:
     def beat(self, _id: str, _kind: str, _slots: int, missing: tuple[str, ...]) -> None:
         self.beaten.release()
         if self.away:
-            raise DatabaseUnavailable
+            raise self.failure
         self.said.append(missing)
 
     def leave(self, _id: str) -> None:
@@ -45,8 +48,10 @@ def test_what_is_lacking_is_asked_at_every_beat() -> None:
     assert rows.left == 1
 
 
-def test_a_database_that_goes_away_ends_nothing() -> None:
+@pytest.mark.parametrize("failure", [DatabaseUnavailable(), OSError("The weights cannot be read.")])
+def test_whatever_goes_wrong_for_a_while_ends_nothing(failure: Exception) -> None:
     rows: Any = Rows()
+    rows.failure = failure
     with Presence(rows, "api", 8, list, every=0.01):
         rows.away = True
         rows.wait_for_beats(4)

@@ -2,15 +2,18 @@
 
 import threading
 
+import pytest
+
 from kinoscribe.contract.errors import DatabaseUnavailable
 from kinoscribe.tasks.sweeper import Sweeper
 
 
-def test_every_sweep_is_made_again_and_again_also_after_a_failure() -> None:
+@pytest.mark.parametrize("failure", [DatabaseUnavailable(), OSError("The disk is gone.")])
+def test_every_sweep_is_made_again_and_again_also_after_a_failure(failure: Exception) -> None:
     swept = threading.Semaphore(0)
 
     def away() -> int:
-        raise DatabaseUnavailable
+        raise failure
 
     def sweep() -> int:
         swept.release()
