@@ -155,9 +155,13 @@ class AssetRows:
             return tuple(_asset(row) for row in db.execute(query))
 
     def arrived(self, asset_id: str, stored: Stored) -> bool:
-        """Gives a processing asset its file. False when the asset is gone: the file is then not kept."""
+        """Gives a processing asset its file. False when it is gone, or has got one by another process meanwhile.
+
+        The file is then not kept.
+        """
         with self._database.writing() as db:
-            here = _left(asset_id).values(content=stored.sha256, size=stored.bytes)
+            without = _left(asset_id).where(assets.c.content.is_(None))
+            here = without.values(content=stored.sha256, size=stored.bytes)
             if db.execute(here).rowcount != 1:
                 return False
             self._contents.keep(db, stored)

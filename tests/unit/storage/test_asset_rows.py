@@ -157,6 +157,21 @@ def test_a_file_that_arrives_for_a_deleted_asset_is_not_kept(shelf: Shelf) -> No
     assert shelf.rows.failed(asset.id, "x") is None
 
 
+def test_of_two_processes_that_fetch_an_asset_the_first_to_be_done_gives_it_its_file(shelf: Shelf) -> None:
+    asset = shelf.add(data=None, method="url", url="https://example.com/v.mp4")
+    contents = []
+    for body, first in ((b"one", True), (b"another", False)):
+        with shelf.blobs.begin() as incoming:
+            incoming.write(body)
+            stored = incoming.finish()
+            contents.append(stored.sha256)
+            assert shelf.rows.arrived(asset.id, stored) is first
+    assert list(shelf.blobs.kept()) == contents[:1]
+    ready = shelf.rows.ready(asset.id, VIDEO)
+    assert ready is not None
+    assert ready.content == contents[0]
+
+
 def test_pages_are_newest_first_and_do_not_overlap(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
     made = []
