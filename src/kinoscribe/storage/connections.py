@@ -94,7 +94,14 @@ def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry)
 
 def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get(WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
+    driver: Any = connection.connection.driver_connection
+    try:
+        driver.execute(
+            begin
+        ).close()  # through the engine it would cost as much as a statement that does something
+    except sqlite3.OperationalError as error:
+        raise sql_errors.OperationalError(begin, None, error) from error
 
 
 def _prepare_postgresql(connection: Any, _entry: ConnectionPoolEntry) -> None:
