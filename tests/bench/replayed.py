@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 from sqlalchemy import Connection, event, make_url
 
+from kinoscribe.storage.connections import WRITES
 from kinoscribe.storage.database import Database
 
 _ALONE = "AUTOCOMMIT"
@@ -65,18 +66,26 @@ def recording(database: Database) -> Iterator[Recorded]:
     def statement(
         connection: Connection, _cursor: object, text: str, parameters: Any, _context: object, many: bool
     ) -> None:
+        if text.startswith("BEGIN"):
+            return
         alone = connection.get_execution_options().get("isolation_level") == _ALONE
         recorded.statements.append(_Statement(text, parameters, many, alone))
+
+    def begin(connection: Connection) -> None:
+        if database.is_sqlite:  # PostgreSQL's driver begins by itself
+            writes = connection.get_execution_options().get(WRITES, False)
+            recorded.statements.append(_Statement("BEGIN IMMEDIATE" if writes else "BEGIN", ()))
 
     def commit(connection: Connection) -> None:
         if connection.get_execution_options().get("isolation_level") != _ALONE:
             recorded.statements.append(_Statement(None))
 
     engine = database._engine
-    event.listen(engine, "before_cursor_execute", statement)
-    event.listen(engine, "commit", commit)
+    heard = (("before_cursor_execute", statement), ("begin", begin), ("commit", commit))
+    for name, note in heard:
+        event.listen(engine, name, note)
     try:
         yield recorded
     finally:
-        event.remove(engine, "before_cursor_execute", statement)
-        event.remove(engine, "commit", commit)
+        for name, note in heard:
+            event.remove(engine, name, note)
