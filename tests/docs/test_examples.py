@@ -1,5 +1,6 @@
 """The examples of the README and of docs/ are run as they stand, with this machine's address, key and clip put in."""
 
+import json
 import os
 import re
 import shutil
@@ -8,6 +9,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,8 @@ from tests.conformance.file_server import start_file_server
 from tests.conformance.sdk_environments import JAVASCRIPT_VERSIONS, javascript_folder, node, python_program
 from tests.conformance.served import serve
 
+from kinoscribe.contract.tasks import TaskView
+from kinoscribe.contract.webhooks import payload
 from kinoscribe.engines.scripted import ScriptedEngine
 from kinoscribe.settings import Settings
 
@@ -47,7 +51,7 @@ def _examples(*languages: str) -> list[Example]:
 
 @dataclass(frozen=True)
 class Stage:
-    """A folder with `talk.mp4` and `logo.png`, a served Kinoscribe, and a clip it can fetch."""
+    """A folder with `talk.mp4`, `logo.png` and our `examples/`, a served Kinoscribe, and a clip it can fetch."""
 
     folder: Path
     address: str
@@ -77,6 +81,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("examples")
     shutil.copy(clip("plain.mp4"), folder / "talk.mp4")
     shutil.copy(clip("orange.png"), folder / "logo.png")
+    shutil.copytree(ROOT / "examples", folder / "examples")
     files = start_file_server()
     served = serve(folder / "data", url_allow="127.0.0.1", url_ports=0)
     yield Stage(folder, served.url, served.key, files.url("plain.mp4"))
@@ -146,3 +151,20 @@ def test_toml_examples_are_what_they_say(example: Example, tmp_path: Path) -> No
         assert ScriptedEngine(tmp_path / "answers.toml").state().ready
     else:
         assert Settings(**read).port == read["port"]
+
+
+@pytest.mark.parametrize("example", _examples("json"), ids=str)
+def test_the_message_of_a_webhook_is_what_is_sent(example: Example) -> None:
+    told = json.loads(example.text)
+    task, source = told["data"], told["data"]["video_source"]
+    view = TaskView(
+        task_id=task["id"],
+        status=task["status"],
+        created_at=datetime.fromisoformat(task["created_at"]),
+        params={},
+        custom_id=task["custom_id"],
+        source={name: source[name] for name in ("type", "url")},
+        duration=source["system_metadata"]["duration"],
+    )
+    sent = json.loads(payload(told["id"], datetime.fromisoformat(told["created_at"]), view))
+    assert json.dumps(sent) == json.dumps(told)
