@@ -15,7 +15,7 @@ from kinoscribe import clock
 from kinoscribe.contract.errors import ApiError
 from kinoscribe.storage.database import Database
 
-_LOOK = 0.05  # seconds between two looks at whether a SQLite file has changed
+_LOOK = 0.1
 
 CHANNEL = "kinoscribe_work"
 
