@@ -31,6 +31,10 @@ _RENEW_BELOW = 6.0
 # After one has left, the others have so long to say that they are still there: several looks each.
 _GRACE = 2.0
 _DATABASE_AWAY = 60.0
+# A job that was another's ends with the other's file, and is asked for again. It does not do so again and again
+# unless the workers cannot see the file at all.
+_MOST_ASKED = 12
+_UNSEEN = "Its workers do not see the files it has: all machines need the data folder at the same path."
 _KINDS = {kind.code: kind for kind in (VideoFileBroken, ServiceUnavailable, StorageFull, EngineFailed)}
 _log = structlog.get_logger(__name__)
 
@@ -124,6 +128,7 @@ class _Asking:
         self._facts = facts
         self._away_since: float | None = None
         self._last: EvidenceView | None = EvidenceView({}, None, _WANTED)
+        self._asked = 0
         self.over = False
         self.begin()
 
@@ -131,6 +136,10 @@ class _Asking:
         """Asks for the job, at first and whenever it was given up with another's file."""
         if not self._path.exists():
             raise VideoFileBroken(reason="The file was removed before it was looked at.")
+        self._asked += 1
+        if self._asked > _MOST_ASKED:
+            _log.error("evidence_given_up", content=self._content[:12], reason=_UNSEEN)
+            raise ServiceUnavailable(reason=_UNSEEN)
         self._rows.want(
             self._key, content=self._content, path=str(self._path), facts=self._facts, seconds=_WANTED
         )

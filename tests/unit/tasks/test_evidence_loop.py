@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -41,7 +41,7 @@ from kinoscribe.evidence.queued import QueuedGatherer
 from kinoscribe.evidence.record import Collected, Piece, Stage, Unreadable, Wanted
 from kinoscribe.notes import Notes
 from kinoscribe.storage.database import Database
-from kinoscribe.storage.evidence_rows import EvidenceRows
+from kinoscribe.storage.evidence_rows import EvidenceJob, EvidenceRows
 from kinoscribe.tasks import evidence_loop
 from kinoscribe.tasks.evidence_loop import EvidenceLoop
 
@@ -473,3 +473,23 @@ def test_a_job_for_which_no_thread_can_be_had_goes_back_and_is_taken_again(
     place.worker()
     assert Asker(place.server(), video).result() == notes()
     assert len(refused) == 3
+
+
+def test_workers_that_do_not_see_the_file_are_not_waited_for_for_ever(
+    place: Place, video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = place.rows.claim
+
+    def elsewhere(*asked: Any, **more: Any) -> tuple[EvidenceJob, ...]:
+        return tuple(replace(job, path=f"/mounted{job.path}") for job in claim(*asked, **more))
+
+    gone = place.rows.gone
+    monkeypatch.setattr(place.rows, "claim", elsewhere)
+    monkeypatch.setattr(
+        place.rows, "gone", lambda key, owner, path: gone(key, owner, path.removeprefix("/mounted"))
+    )
+    monkeypatch.setattr("kinoscribe.evidence.queued._MOST_ASKED", 3)
+    place.worker(broken)
+    outcome = Asker(place.server(), video).result()
+    assert isinstance(outcome, ServiceUnavailable)
+    assert "the same path" in outcome.message
