@@ -14,7 +14,7 @@ from kinoscribe.engines.embedded.keywords import hashtag, keywords
 from kinoscribe.engines.embedded.material import Material
 from kinoscribe.engines.embedded.numbers import numbers
 from kinoscribe.engines.embedded.people import people
-from kinoscribe.engines.embedded.presence import find_presence
+from kinoscribe.engines.embedded.presence import absence, find_presence
 from kinoscribe.engines.embedded.question import read_question, split_question
 from kinoscribe.engines.embedded.request import count_in, intent_of
 from kinoscribe.engines.embedded.summary import lead_line, summary, title
@@ -176,7 +176,12 @@ def _genre(material: Material) -> str:
 
 
 def yes_value(field: Field, material: Material) -> bool:
-    """The truth of a boolean field; what is not known is false."""
+    """The truth of a boolean field where a value must be given: what is not known is false."""
+    return truth(field, material) is True
+
+
+def truth(field: Field, material: Material) -> bool | None:
+    """Whether the evidence says yes or no to a boolean field; None when it could not tell."""
     asked = field.asks.strip()
     low = f"{field.name} {asked}".lower()
     if re.search(r"\b(?:speech|spoken|dialogue|narration|voice|talking|speaks?)\b", low) and not re.search(
@@ -198,7 +203,7 @@ def yes_value(field: Field, material: Material) -> bool:
         rows = thing_asked(field.prompt, "when") or _thing_in(field.prompt)
         return bool(rows) and not find_presence(rows, material).empty
     if is_question(asked):
-        return answer(read_question(asked), material).polarity is True
+        return answer(read_question(asked), material).polarity
     thing = re.sub(
         r"^(?:true if|whether|if|indicates? (?:if|whether)|has|have|is|are|contains?"
         r"|includes?|shows?|mentions?|features?)\b\s*",
@@ -217,7 +222,13 @@ def yes_value(field: Field, material: Material) -> bool:
         "",
         thing,
     ).strip(" .")
-    return bool(thing) and not find_presence(thing, material).empty
+    if not thing:
+        return None
+    if not find_presence(thing, material).empty:
+        return True
+    only_said = re.search(r"\b(?:mention(?:s|ed)?|said|says?|talk(?:s|ed)?|discuss(?:es|ed)?|named?)\b", low)
+    _, knowable = absence(thing, material, spoken=only_said is not None)
+    return False if knowable else None
 
 
 def _thing_in(prompt: str) -> str:

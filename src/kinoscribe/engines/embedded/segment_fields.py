@@ -14,8 +14,8 @@ from kinoscribe.engines.embedded.fields import (
     role_of,
     short_answer,
     text_value,
+    truth,
     words_of,
-    yes_value,
 )
 from kinoscribe.engines.embedded.index import Unit
 from kinoscribe.engines.embedded.keywords import keywords
@@ -67,7 +67,7 @@ def _value(field: SegmentField, wanted: Wanted, material: Material) -> Any:
         case "array":
             return _items(field, place, material)
         case "boolean":
-            return yes_value(place, material)
+            return truth(place, material)
         case "integer" | "number":
             return number_value(place, material)
     if field.enum:

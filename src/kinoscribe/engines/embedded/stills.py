@@ -19,6 +19,8 @@ _TIMES = re.compile(
 )
 _VIDEO = re.compile(r"\b(?:the|this) video\b")
 
+_NOTHING = "The evidence of this video holds nothing"
+
 Say = Callable[[Ask, Material], Iterator[str]]
 
 
@@ -34,7 +36,9 @@ def about_stills(ask: Ask, material: Material, say: Say) -> Iterator[str]:
             text = _described(alone)
         else:
             own = replace(ask, prompt=prompt, notes=alone.notes, start=start, end=end, stills=())
-            text = without_times("".join(say(own, alone))) or _described(alone)
+            text = "".join(say(own, alone))
+            nothing = text.startswith(_NOTHING) or not text.strip()
+            text = _described(alone) if nothing else without_times(text)
         label = f"{name}: " if len(ask.stills) > 1 else ""
         yield ("\n" if place else "") + label + text
 

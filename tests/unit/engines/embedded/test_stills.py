@@ -54,6 +54,13 @@ def test_no_times_are_told() -> None:
         assert not re.search(r"\d:\d\d", say(prompt)), prompt
 
 
+def test_what_is_not_there_is_answered_by_what_is() -> None:
+    bare = replace(NOTES, screen_text=NOTES.screen_text[:1])
+    ask = replace(make_ask(bare, "What is written on <@card>?"), stills=STILLS)
+    said = "".join(compose(ask, material(bare)))
+    assert said.startswith("card: No text is written on it.")
+
+
 def test_a_single_picture_needs_no_label() -> None:
     assert not say("Describe it.", STILLS[:1]).startswith("door:")
 
