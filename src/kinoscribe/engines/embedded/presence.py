@@ -128,7 +128,7 @@ def absence(thing: str, material: Material, *, spoken: bool = False) -> tuple[st
             places.append(f"recognised in the pictures (as {' or '.join(classes[:3])})")
         else:
             blind.append(
-                "the closed list of about 90 object classes does not know it, so it may be in the picture unnamed"
+                "the closed list of 80 object classes does not know it, so it may be in the picture unnamed"
             )
             knowable = False
     found = f"The evidence of this video holds nothing about “{name}”: "

@@ -64,7 +64,7 @@ def _described(material: Material) -> str:
         things = ", ".join(f"{one.most} {objects.plural(one.label, one.most)}" for one in seen[:8])
         sentences.append(f"Recognised: {things}.")
     elif notes.worked("visual_tags"):
-        sentences.append("Nothing of the about 90 kinds of things that are known was recognised.")
+        sentences.append("Nothing of the 80 kinds of things that are known was recognised.")
     colours = [share.name for look in notes.looks[:1] for share in look.colours[:3] if share.share >= 0.08]
     if colours:
         sentences.append(f"Its main colours are {' and '.join(colours)}.")
