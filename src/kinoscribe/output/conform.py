@@ -30,8 +30,8 @@ def conform(text: str, schema: dict[str, Any]) -> str:
         raise DoesNotFit(str(error)) from error
     checked = _validator(json.dumps(schema))
     value = mended(value, schema)
-    wrong = next(checked.iter_errors(value), None)
-    if wrong is not None:
+    if not checked.is_valid(value):
+        wrong = next(checked.iter_errors(value))
         path = "/".join(str(part) for part in wrong.instance_path)
         raise DoesNotFit(f"it does not fit the schema at /{path}: {wrong.message[:_LONGEST_REASON]}")
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
