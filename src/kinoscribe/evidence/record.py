@@ -69,12 +69,14 @@ def unpack_piece(body: bytes) -> Piece:
 
 
 PART_SECONDS = 120.0
+TELL_SECONDS = 0.5
 
 
 class PerceptionConfig(msgspec.Struct, frozen=True):
     """What a perception process is started with. `weights` is the folder of all weights.
 
-    Of a video longer than `part_seconds` a milestone is told of each time so much more of it is known.
+    Of a video longer than `part_seconds` a milestone is told of each time so much more of it is known; the parent
+    hears news every `tell_seconds` at most.
     """
 
     collectors: tuple[str, ...]
@@ -85,6 +87,7 @@ class PerceptionConfig(msgspec.Struct, frozen=True):
     max_pixels: int
     threads: int
     part_seconds: float = PART_SECONDS
+    tell_seconds: float = TELL_SECONDS
 
 
 # Threads that wait sleep instead of spinning, for the collectors share few cores; few heaps keep the process from
@@ -110,6 +113,7 @@ def perception_config(
     max_pixels: int,
     threads: int,
     part_seconds: float = PART_SECONDS,
+    tell_seconds: float = TELL_SECONDS,
 ) -> bytes:
     """The bytes for `ChildSpec.config`."""
     config = PerceptionConfig(
@@ -121,5 +125,6 @@ def perception_config(
         max_pixels=max_pixels,
         threads=threads,
         part_seconds=part_seconds,
+        tell_seconds=tell_seconds,
     )
     return msgspec.msgpack.encode(config)

@@ -12,8 +12,6 @@ from kinoscribe.evidence.perception import Perception
 from kinoscribe.evidence.record import Piece, Unreadable, Wanted, pack, read_config, unpack_wanted
 from kinoscribe.media.decoders import Decoders
 
-_TELL_EVERY = 0.5
-
 
 def serve(config: bytes) -> Handler:
     """The handler of a perception process. Models stay loaded from one video to the next."""
@@ -36,6 +34,7 @@ def perceive(wanted: Wanted, perception: Perception, decoders: Decoders) -> Gene
     """Yields how far the collectors are and from where another process could go on; last the notes, or why there
     are none. Close it to stop.
     """
+    every = perception.config.tell_seconds
     with perception.of(wanted) as collecting:
         pieces = decoders.read(Path(wanted.path), collecting.plan)
         told, heap = clock.steady(), Heap()
@@ -43,7 +42,7 @@ def perceive(wanted: Wanted, perception: Perception, decoders: Decoders) -> Gene
             for piece in pieces:
                 while not collecting.take(piece):
                     yield from collecting.news()
-                if clock.steady() - told >= _TELL_EVERY:
+                if clock.steady() - told >= every:
                     told = clock.steady()
                     heap.tidy()
                     yield from collecting.news()
@@ -52,7 +51,7 @@ def perceive(wanted: Wanted, perception: Perception, decoders: Decoders) -> Gene
             return
         finally:
             pieces.close()
-        while not collecting.settled(_TELL_EVERY):
+        while not collecting.settled(every):
             heap.tidy()
             yield from collecting.news()
         yield from collecting.news(ended=True)

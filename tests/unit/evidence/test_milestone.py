@@ -230,7 +230,9 @@ def models(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def perception(collectors: tuple[str, ...] = ALL) -> Perception:
-    return Perception(PerceptionConfig(collectors, "/nowhere", "base", 3 << 30, 60.0, 64_000_000, 1, PART))
+    return Perception(
+        PerceptionConfig(collectors, "/nowhere", "base", 3 << 30, 60.0, 64_000_000, 1, PART, 0.0)
+    )
 
 
 def see(
@@ -262,9 +264,8 @@ class Counting:
 
 @pytest.mark.usefixtures("models")
 def test_from_every_milestone_on_the_same_notes_are_made_and_nothing_is_looked_at_twice(
-    video: Path, facts: VideoFacts, decoders: Decoders, monkeypatch: pytest.MonkeyPatch
+    video: Path, facts: VideoFacts, decoders: Decoders
 ) -> None:
-    monkeypatch.setattr("kinoscribe.evidence.worker._TELL_EVERY", 0.0)
     wanted = Wanted(str(video), CONTENT, facts)
     whole, reached, _ = see(decoders, wanted)
     assert len(whole.shots) == 8
@@ -283,10 +284,7 @@ def test_from_every_milestone_on_the_same_notes_are_made_and_nothing_is_looked_a
             assert ours.items == theirs.items
 
 
-def test_shots_and_looks_alone_go_on_too(
-    video: Path, facts: VideoFacts, decoders: Decoders, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("kinoscribe.evidence.worker._TELL_EVERY", 0.0)
+def test_shots_and_looks_alone_go_on_too(video: Path, facts: VideoFacts, decoders: Decoders) -> None:
     wanted = Wanted(str(video), CONTENT, facts)
     whole, reached, _ = see(decoders, wanted, perception(("shots", "looks")))
     last = reached[-1].milestone
@@ -297,7 +295,6 @@ def test_shots_and_looks_alone_go_on_too(
 def test_a_milestone_of_another_program_or_other_collectors_or_none_at_all_is_not_used(
     video: Path, facts: VideoFacts, decoders: Decoders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kinoscribe.evidence.worker._TELL_EVERY", 0.0)
     _, reached, _ = see(decoders, Wanted(str(video), CONTENT, facts), perception(("shots", "looks")))
     body = reached[0].milestone
     assert read_milestone(body, ("looks", "shots")) is not None
@@ -443,11 +440,15 @@ def test_a_process_killed_in_the_middle_of_a_video_costs_no_more_than_a_part(
         max_pixels=64_000_000,
         threads=1,
         part_seconds=PART,
+        tell_seconds=0.0,
     )
     told: list[tuple[Wanted, list[float]]] = []
 
     class Watched(Children):
-        """Kills the process as soon as it has told of a milestone, the first time."""
+        """Kills the process as soon as it has told of a milestone, the first time.
+
+        What a quick process had told beyond that is lost with it, as on a machine that dies.
+        """
 
         def call(self, body: bytes, **how: Any) -> Any:
             times: list[float] = []
@@ -460,6 +461,7 @@ def test_a_process_killed_in_the_middle_of_a_video_costs_no_more_than_a_part(
                         if len(told) == 1:
                             for pid in self.pids:
                                 psutil.Process(pid).send_signal(signal.SIGKILL)
+                            raise ChildDied("was killed")
                     case _:
                         yield piece
 
