@@ -49,7 +49,7 @@ from kinoscribe.tasks.presence import Presence
 from kinoscribe.tasks.sweeper import Sweeper
 from kinoscribe.tasks.worker import Worker, new_owner
 from kinoscribe.weights.check import Weights
-from kinoscribe.weights.registry import MINILM, SSD_MOBILENET, needed
+from kinoscribe.weights.registry import MINILM, needed
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -120,13 +120,11 @@ def _picture_fetcher(settings: Settings) -> UrlFetcher:
 
 
 def _picture_search(settings: Settings, folder: DataFolder) -> PictureSearch:
-    weights = Weights(settings.weights_dir)
-    names = SSD_MOBILENET.name if weights.have(SSD_MOBILENET.name) else None
     config = SearchConfig(
         decode_memory=settings.decode_memory_bytes,
         decode_seconds=settings.decode_seconds,
         max_pixels=settings.max_pixels,
-        detector=None if names is None else str(weights.genuine(names)),
+        weights=str(settings.weights_dir),
     )
     spec = ChildSpec(
         target="kinoscribe.evidence.picture_worker:serve",

@@ -11,12 +11,12 @@ VERSION = "1"
 
 
 class SearchConfig(msgspec.Struct, frozen=True):
-    """What the parent tells the process. `detector` is the folder of the weights that name things, if it is there."""
+    """What the parent tells the process. `weights` is the folder of all weights; those for naming may be absent."""
 
     decode_memory: int
     decode_seconds: float
     max_pixels: int
-    detector: str | None = None
+    weights: str
 
 
 class Search(msgspec.Struct, frozen=True):

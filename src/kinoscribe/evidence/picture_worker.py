@@ -21,6 +21,8 @@ from kinoscribe.evidence.sightings import Looked, sightings
 from kinoscribe.media.changes import came_up
 from kinoscribe.media.decoders import Decoders
 from kinoscribe.media.pieces import Cutout, Picture, ReadPlan
+from kinoscribe.weights.check import Weights
+from kinoscribe.weights.registry import SSD_MOBILENET
 
 if TYPE_CHECKING:
     from kinoscribe.evidence.detector import Detector
@@ -39,7 +41,7 @@ def serve(config: bytes) -> Handler:
     decoders = Decoders(
         most=1, memory=chosen.decode_memory, seconds=chosen.decode_seconds, max_pixels=chosen.max_pixels
     )
-    names = _Names(chosen.detector)
+    names = _Names(Weights(Path(chosen.weights)))
 
     def answer(body: bytes) -> Iterator[bytes]:
         wanted = msgspec.msgpack.decode(body, type=Search)
@@ -107,20 +109,20 @@ def _pixels(cutout: Cutout) -> NDArray[np.uint8]:
 
 
 class _Names:
-    """Says what a reference shows, where a model for that is at hand; loads it when it is first needed."""
+    """Says what a reference shows, where a model for that is at hand; checks and loads it when it is first needed."""
 
-    def __init__(self, folder: str | None) -> None:
-        self._folder = folder
+    def __init__(self, weights: Weights) -> None:
+        self._weights = weights
         self._detector: Detector | None = None
 
     def of(self, pixels: NDArray[np.uint8]) -> str | None:
         """The class of the one thing that fills much of a picture; None when there is no such thing."""
-        if self._folder is None:
-            return None
         if self._detector is None:
+            if not self._weights.have(SSD_MOBILENET.name):
+                return None
             from kinoscribe.evidence.detector import Detector
 
-            self._detector = Detector(Path(self._folder))
+            self._detector = Detector(self._weights.genuine(SSD_MOBILENET.name))
         seen = self._detector.look(np.ascontiguousarray(pixels[..., :3]))
         large = [one for one in seen if one.box.width * one.box.height >= 0.2]
         return max(large, key=lambda one: one.score).label if large else None

@@ -51,7 +51,7 @@ def facts(video: Path) -> VideoFacts:
 
 @pytest.fixture
 def search(tmp_path: Path) -> Iterator[PictureSearch]:
-    config = encode(SearchConfig(1 << 31, 60.0, 64_000_000, None))
+    config = encode(SearchConfig(1 << 31, 60.0, 64_000_000, str(tmp_path / "weights")))
     made = PictureSearch(tmp_path / "kept", Children(ChildSpec(TARGET, config, silence=60.0), most=1))
     yield made
     made.close()
