@@ -101,7 +101,7 @@ def test_two_who_ask_at_once_share_one_collection(made: Any, video: Path) -> Non
     gate = Gate()
     gatherer, children = made(gate)
     first, second = Asker(gatherer, video), Asker(gatherer, video)
-    assert gate.reached.wait(30)
+    assert gate.reached.wait(5)
     gate.go.set()
     assert first.result() == second.result() == notes()
     assert len(children.asked) == 1
@@ -111,7 +111,7 @@ def test_who_leaves_does_not_stop_the_one_who_stays(made: Any, video: Path) -> N
     gate = Gate()
     gatherer, children = made(gate)
     first, second = Asker(gatherer, video), Asker(gatherer, video)
-    assert gate.reached.wait(30)
+    assert gate.reached.wait(5)
     first.cancel.throw()
     assert isinstance(first.result(), Canceled)
     gate.go.set()
@@ -123,7 +123,7 @@ def test_the_last_who_leaves_stops_the_work(made: Any, video: Path) -> None:
     gate = Gate()
     gatherer, children = made(gate)
     asker = Asker(gatherer, video)
-    assert gate.reached.wait(30)
+    assert gate.reached.wait(5)
     asker.cancel.throw()
     assert isinstance(asker.result(), Canceled)
     assert until(lambda: children.running == 0)
@@ -139,7 +139,7 @@ def test_a_file_that_goes_with_its_request_costs_the_other_one_nothing(
     def play(wanted: Wanted, _cancel: Cancel, number: int) -> Iterator[Piece]:
         if number == 1:
             reached.set()
-            gone.wait(30)
+            gone.wait(5)
         if Path(wanted.path).exists():
             yield Collected(notes())
         else:
@@ -149,7 +149,7 @@ def test_a_file_that_goes_with_its_request_costs_the_other_one_nothing(
     own.write_bytes(b"video")
     gatherer, children = made(play)
     first = Asker(gatherer, video)
-    assert reached.wait(30)
+    assert reached.wait(5)
     second = Asker(gatherer, own)
     assert until(lambda: next(iter(gatherer._jobs.values())).waiting == 2)
     first.cancel.throw()
@@ -289,11 +289,11 @@ def test_early_evidence_is_collected_one_by_one_and_nobody_who_asks_waits_for_it
     )
     for content in gates:
         gatherer.start(video, content, FACTS)
-    assert gates[CONTENT].reached.wait(30)
+    assert gates[CONTENT].reached.wait(5)
     time.sleep(0.2)
     assert [wanted.content for wanted in children.asked] == [CONTENT]
     last = Asker(gatherer, video, "ef" * 32)
-    assert gates["ef" * 32].reached.wait(30), "who asks is served at once"
+    assert gates["ef" * 32].reached.wait(5), "who asks is served at once"
     for gate in gates.values():
         gate.go.set()
     assert isinstance(last.result(), Notes)
@@ -305,7 +305,7 @@ def test_early_evidence_goes_on_when_a_client_who_joined_it_leaves(made: Any, vi
     gate = Gate()
     gatherer, _ = made(gate)
     gatherer.start(video, CONTENT, FACTS)
-    assert gate.reached.wait(30)
+    assert gate.reached.wait(5)
     asker = Asker(gatherer, video)
     assert until(lambda: gatherer._jobs[KEY].waiting == 1)
     asker.cancel.throw()
@@ -319,9 +319,9 @@ def test_early_evidence_makes_way_for_a_question_and_is_taken_up_again(made: Any
     gates = {CONTENT: Gate(), OTHER: Gate()}
     gatherer, children = made(lambda wanted, cancel, number: gates[wanted.content](wanted, cancel, number))
     gatherer.start(video, CONTENT, FACTS)
-    assert gates[CONTENT].reached.wait(30)
+    assert gates[CONTENT].reached.wait(5)
     asker = Asker(gatherer, video, OTHER)
-    assert gates[OTHER].reached.wait(30), "a question does not wait for what nobody waits for"
+    assert gates[OTHER].reached.wait(5), "a question does not wait for what nobody waits for"
     gates[OTHER].go.set()
     assert asker.result() == notes(OTHER)
     gates[CONTENT].go.set()
@@ -333,12 +333,12 @@ def test_early_evidence_that_somebody_waits_for_makes_no_way(made: Any, video: P
     gates = {CONTENT: Gate(), OTHER: Gate()}
     gatherer, children = made(lambda wanted, cancel, number: gates[wanted.content](wanted, cancel, number))
     gatherer.start(video, CONTENT, FACTS)
-    assert gates[CONTENT].reached.wait(30)
+    assert gates[CONTENT].reached.wait(5)
     joined, asker = Asker(gatherer, video), Asker(gatherer, video, OTHER)
     assert not gates[OTHER].reached.wait(0.5)
     joined.cancel.throw()
     joined.result()
-    assert gates[OTHER].reached.wait(30), "whom it kept waiting goes on when the other one has left"
+    assert gates[OTHER].reached.wait(5), "whom it kept waiting goes on when the other one has left"
     gates[OTHER].go.set()
     gates[CONTENT].go.set()
     assert asker.result() == notes(OTHER)
@@ -359,7 +359,7 @@ def test_one_who_does_not_wait_is_told_that_another_went_first(made: Any, video:
 
     thread = threading.Thread(target=patient)
     thread.start()
-    assert gates[CONTENT].reached.wait(30)
+    assert gates[CONTENT].reached.wait(5)
     asker = Asker(gatherer, video, OTHER)
     thread.join(5)
     assert told == [Interrupted]
@@ -384,7 +384,7 @@ def test_closing_ends_all_work_and_nothing_begins_afterwards(made: Any, video: P
     for content in (OTHER, "ef" * 32):
         gatherer.start(video, content, FACTS)
     asker = Asker(gatherer, video)
-    assert gate.reached.wait(30)
+    assert gate.reached.wait(5)
     began = time.monotonic()
     gatherer.close()
     assert time.monotonic() - began < 5
