@@ -1,6 +1,6 @@
 """The words between the analysis and an engine: an Ask goes in, Pieces come out."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -39,6 +39,30 @@ class SegmentWish:
 
 
 @dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture of the video as a JPEG, upright and with square pixels; `time` in absolute seconds."""
+
+    time: float
+    width: int
+    height: int
+    jpeg: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What pictures an engine wants: at most `most` in one ask, none with a longer side than `max_side` pixels.
+
+    A picture of `width` by `height` pixels takes `tokens(width, height)` of its context. `numbered`: the number of
+    each picture is to be painted into its corner.
+    """
+
+    most: int
+    max_side: int
+    tokens: Callable[[int, int], int]
+    numbered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
     """One question about one video.
 
@@ -52,6 +76,10 @@ class Ask:
     With `segments` the answer is JSON text of an object: for every wish's id an array of
     `{"start_time": seconds, "end_time": seconds, "metadata": {field: value}}`, all times in absolute seconds;
     `prompt` is then empty.
+
+    An engine with a `Sight` gets `frames` of the window in the order of time, and `brief`, the evidence of the window
+    as text. `content` is the SHA-256 of the video, by which asks about one video find the same server; `salt` keeps
+    the caches of accounts apart and tells nothing about them.
     """
 
     prompt: str
@@ -66,6 +94,10 @@ class Ask:
     images: tuple[tuple[str, bytes], ...] = ()
     segments: tuple[SegmentWish, ...] = ()
     stills: tuple[tuple[str, float, float], ...] = ()
+    frames: tuple[Frame, ...] = ()
+    brief: str = ""
+    content: str = ""
+    salt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +132,8 @@ class Engine(Protocol):
     """`name` is what the operator chose, `model` the true name of what answers, for receipts and `/models`.
 
     An engine that `sees_pictures` gets the reference pictures of a request; for another one they are looked for in
-    the video, and where they are seen stands in the notes.
+    the video, and where they are seen stands in the notes. `sight` is None for one that looks at no pictures of the
+    video itself. `context_tokens` and `sight` may change when a server behind the engine is asked what it can.
     """
 
     name: str
@@ -108,6 +141,7 @@ class Engine(Protocol):
     version: str
     context_tokens: int
     sees_pictures: bool
+    sight: Sight | None
 
     def generate(self, ask: Ask, cancel: Cancel) -> Iterator[Piece]:
         """Yields at least one `Text` and ends with `Finished`, or raises an `ApiError` or `Canceled`.

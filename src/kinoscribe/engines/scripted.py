@@ -63,6 +63,7 @@ class ScriptedEngine:
     version = "1"
     context_tokens = 1_000_000
     sees_pictures = True
+    sight = None
 
     def __init__(self, file: Path | None = None) -> None:
         self._answers = [] if file is None else _read(file)

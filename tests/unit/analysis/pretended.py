@@ -52,6 +52,7 @@ class Engine:
     version: str = "1"
     context_tokens: int = 1_000_000
     sees_pictures: bool = True
+    sight: Any = None
     ready: EngineState = field(default_factory=lambda: EngineState(True))
     asked: list[Ask] = field(default_factory=list)
     closed: int = 0

@@ -25,6 +25,7 @@ class EmbeddedEngine:
     version = "1"
     context_tokens = 10_000_000
     sees_pictures = False
+    sight = None
 
     def __init__(self, *, minilm: Path | None = None, processes: int = 1) -> None:
         self._minilm = minilm if minilm is not None and minilm.is_file() else None
