@@ -26,7 +26,16 @@ from kinoscribe.cancel import Cancel, Canceled
 from kinoscribe.contract.errors import EngineFailed
 from kinoscribe.contract.json_ends import name_of
 from kinoscribe.contract.times import clock_time, seconds_number
-from kinoscribe.engines.engine import Ask, EngineState, Finished, Piece, SegmentField, SegmentWish, Text
+from kinoscribe.engines.engine import (
+    Ask,
+    EngineState,
+    Finished,
+    Piece,
+    SegmentField,
+    SegmentWish,
+    Sight,
+    Text,
+)
 from kinoscribe.engines.fitted import fitted
 
 
@@ -63,7 +72,7 @@ class ScriptedEngine:
     version = "1"
     context_tokens = 1_000_000
     sees_pictures = True
-    sight = None
+    sight: Sight | None = None
 
     def __init__(self, file: Path | None = None) -> None:
         self._answers = [] if file is None else _read(file)

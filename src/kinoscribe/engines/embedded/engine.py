@@ -10,7 +10,7 @@ from kinoscribe.cancel import Cancel
 from kinoscribe.child import ChildDied, ChildFailed, ChildNotStarted, Children, ChildSpec
 from kinoscribe.contract.errors import EngineFailed
 from kinoscribe.engines.embedded.worker import Config
-from kinoscribe.engines.engine import Ask, EngineState, Finished, Piece, Text
+from kinoscribe.engines.engine import Ask, EngineState, Finished, Piece, Sight, Text
 
 _TARGET = "kinoscribe.engines.embedded.worker:serve"
 _SILENCE = 60.0
@@ -25,7 +25,7 @@ class EmbeddedEngine:
     version = "1"
     context_tokens = 10_000_000
     sees_pictures = False
-    sight = None
+    sight: Sight | None = None
 
     def __init__(self, *, minilm: Path | None = None, processes: int = 1) -> None:
         self._minilm = minilm if minilm is not None and minilm.is_file() else None
