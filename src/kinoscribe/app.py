@@ -9,6 +9,7 @@ from kinoscribe.analysis.tools import Tools
 from kinoscribe.child import Children, ChildSpec
 from kinoscribe.contract.limits import BASE64_IMAGE_BYTES
 from kinoscribe.contract.rate_limits import read_limit
+from kinoscribe.engines.chosen import Engines
 from kinoscribe.engines.engine import Engine
 from kinoscribe.engines.scripted import ScriptedEngine
 from kinoscribe.evidence.facts import KnownFacts
@@ -109,7 +110,7 @@ def build_tools(settings: Settings, *, queued: bool = False) -> Tools:
         resolver=Resolver(assets, blobs, fetcher, asset_wait=settings.asset_wait_seconds),
         pictures=PictureReader(assets, blobs, _picture_fetcher(settings), decoders),
         search=_picture_search(settings, folder),
-        engine=build_engine(settings),
+        engines=Engines(build_engine(settings)),
     )
 
 
@@ -143,7 +144,7 @@ def presence(tools: Tools, kind: Kind, slots: int) -> Presence:
 
 def lacking(tools: Tools) -> list[str]:
     """What keeps this process from doing an analysis, in sentences."""
-    state = tools.engine.state()
+    state = tools.engines.state()
     return [*([] if state.ready else [state.reason]), *tools.gatherer.missing()]
 
 

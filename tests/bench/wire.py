@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kinoscribe.app import build_asgi, build_tools
 from kinoscribe.cancel import Cancel
+from kinoscribe.engines.chosen import Engines
 from kinoscribe.engines.engine import Ask, EngineState, Finished, Piece, Text
 from kinoscribe.settings import Settings
 
@@ -51,7 +52,7 @@ def first_byte(video: Path, data: Path, rounds: int = 20) -> float:
     """Seconds from the engine's first token to the client's having it: the median of some rounds."""
     engine = Prompt()
     settings = Settings(data_dir=data, engine="scripted", api_key=KEY)  # type: ignore[arg-type]
-    tools = replace(build_tools(settings), engine=engine)
+    tools = replace(build_tools(settings), engines=Engines(engine))
     body = {
         "video": {"type": "base64_string", "base64_string": base64.b64encode(video.read_bytes()).decode()}
     }

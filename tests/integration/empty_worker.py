@@ -53,7 +53,7 @@ def worker(url: str, folder: Path, slots: int, lease: float) -> Worker:
     database, blobs = Database(url), Blobs(folder)
     parts: dict[str, Any] = {
         "settings": Settings(data_dir=folder, engine="scripted"),
-        "engine": SimpleNamespace(state=lambda: EngineState(ready=True)),
+        "engines": SimpleNamespace(state=lambda: EngineState(ready=True)),
         "gatherer": SimpleNamespace(missing=list),
         "rates": RateRows(database),
     }

@@ -37,8 +37,8 @@ def admit(
     windowed = request.start_time is not None or request.end_time is not None or bool(ranges)
     longer = windowed and source_kind != "base64_string" and "hls" not in facts.container
     longer = longer and _longest(request.segmentation) <= LONGEST_VIDEO[mode]
-    check_video(facts, request.model_name, mode, shortest, windowed=longer)
-    window = choose_window(facts, request.start_time, request.end_time, request.model_name, mode, shortest)
+    check_video(facts, request.rules, mode, shortest, windowed=longer)
+    window = choose_window(facts, request.start_time, request.end_time, request.rules, mode, shortest)
     if request.segmentation is None:
         return Admitted(window, None)
     segmentation = check_ranges(request.segmentation, facts)

@@ -53,11 +53,12 @@ def prepare(
     Raises an `ApiError` of contract sections 2 to 4, or `Canceled`. The caller closes the job.
     """
     stopwatch = Stopwatch()
-    state = tools.engine.state()
+    engine = tools.engine
+    state = engine.state()
     for reason in ([] if state.ready else [state.reason]) + tools.gatherer.missing():
         raise ServiceUnavailable(reason=reason)
     with ExitStack() as held:
-        pictures = read_pictures(request, account, tools, cancel, files or {})
+        pictures = read_pictures(request, account, tools, engine, cancel, files or {})
         kind: str
         if request.images:
             kind, content = "image", held.enter_context(reel_of(pictures, tools))
@@ -72,7 +73,7 @@ def prepare(
             request, facts, kind, mode, 0.0 if request.images else tools.settings.shortest_seconds
         )
         needed = count_tokens(request.words)
-        most = min(context_window(request.model_name), tools.engine.context_tokens)
+        most = min(context_window(request.rules), engine.context_tokens)
         if needed >= most:
             raise TokenLimitExceeded
         looked = Looked(
@@ -93,6 +94,7 @@ def prepare(
             spent=Spent(input_tokens=needed),
             cancel=cancel,
             held=held.pop_all(),
+            engine=engine,
             stopwatch=stopwatch,
             kept=kept or KeptHere(),
             pictures=pictures,
@@ -138,7 +140,7 @@ def events(job: Job, tools: Tools) -> Generator[Event, None, None]:
 
 def _with_pictures(job: Job, notes: Notes, tools: Tools) -> Generator[Event, None, Notes]:
     """The notes with where the reference pictures are seen, for an engine that cannot look for them itself."""
-    if not job.pictures or job.request.images or tools.engine.sees_pictures:
+    if not job.pictures or job.request.images or job.engine.sees_pictures:
         return notes
     samples = tuple(Sample(one.name, one.content, one.cutout) for one in job.pictures)
     found = yield from tools.search.find(
@@ -155,7 +157,7 @@ def _keep_receipt(
         generation_id=job.generation_id,
         created=created,
         model_name=job.request.model_name,
-        engine=tools.engine,
+        engine=job.engine,
         looked=job.looked,
         notes=notes,
         evidence_kept=from_store,

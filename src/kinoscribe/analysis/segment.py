@@ -2,23 +2,23 @@
 
 import json
 from collections.abc import Generator, Mapping
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 from kinoscribe.analysis.job import Job
 from kinoscribe.analysis.merge import Limits, Part, Piece, merged
 from kinoscribe.analysis.pictures import images_for, name_in, words_of
+from kinoscribe.analysis.said import in_full, parts
 from kinoscribe.analysis.segment_text import Nonsense, Raw, read_cut, read_raw, read_segments
 from kinoscribe.analysis.segment_values import write_time, write_values
 from kinoscribe.analysis.tools import Tools
 from kinoscribe.analysis.windows import Edges, Window, edges, longest_window, windows
 from kinoscribe.contract.errors import AnalysisFailed, EngineFailed
-from kinoscribe.contract.events import Ended, Event, Progress, TextPart
+from kinoscribe.contract.events import Ended, Event, Progress
 from kinoscribe.contract.limits import RULES, context_window
 from kinoscribe.contract.segments import Definition, DefinitionField, Segmentation
 from kinoscribe.contract.times import TimeStyle
 from kinoscribe.contract.warnings import partial
-from kinoscribe.engines.engine import Ask, Finished, SegmentField, SegmentWish, Text
+from kinoscribe.engines.engine import Ask, SegmentField, SegmentWish
 from kinoscribe.evidence.brief import DEFAULT_TOKENS
 from kinoscribe.notes import Notes, within
 from kinoscribe.tokens import count_tokens
@@ -26,7 +26,6 @@ from kinoscribe.tokens import count_tokens
 _STEPS: dict[TimeStyle, float] = {"seconds": 0.001, "hh:mm:ss.fff": 0.001, "hh:mm:ss": 1.0}
 # An engine that sees a picture a second is off by half of that, and a little for what it takes to notice.
 _REACH = 0.75
-_PART = 400
 # No token of the bundled tokenizer is longer on average; what runs on is not read to its end.
 _CHARACTERS_A_TOKEN = 8
 _TOO_LONG = "the answer is longer than max_tokens allows"
@@ -52,13 +51,12 @@ def segment(job: Job, notes: Notes, tools: Tools) -> Generator[Event, None, Ende
     wishes = tuple(_wish(place, one, asked, whole) for place, one in enumerate(asked.definitions))
     moments = edges(notes)
     lenient = tools.settings.partial_segments or asked.max_tokens is None
-    found = yield from _look(job, notes, tools, wishes, moments, lenient=lenient)
+    found = yield from _look(job, notes, wishes, moments, lenient=lenient)
     pieces = {wish.id: _settled(wish, found, moments, asked.time_style) for wish in wishes}
     job.spent.output_tokens = 0
-    text, cut = _fitting(job, tools, asked, wishes, pieces, whole, lenient=lenient)
+    text, cut = _fitting(job, asked, wishes, pieces, whole, lenient=lenient)
     job.spent.output_tokens = count_tokens(text)
-    for first in range(0, len(text), _PART):
-        yield TextPart(text[first : first + _PART])
+    yield from parts(text)
     incomplete = {**found.missing, **cut}
     ids = [wish.id for wish in wishes if wish.id in incomplete]
     warning = partial(ids, next(iter(incomplete.values()))) if ids else None
@@ -90,10 +88,10 @@ def _field(one: DefinitionField) -> SegmentField:
 
 
 def _look(
-    job: Job, notes: Notes, tools: Tools, wishes: tuple[SegmentWish, ...], moments: Edges, *, lenient: bool
+    job: Job, notes: Notes, wishes: tuple[SegmentWish, ...], moments: Edges, *, lenient: bool
 ) -> Generator[Event, None, _Found]:
     """Asks about every window, all definitions at once; those that an earlier attempt finished are not asked again."""
-    context = min(context_window(job.request.model_name), tools.engine.context_tokens)
+    context = min(context_window(job.request.rules), job.engine.context_tokens)
     cuts = windows(
         (r for wish in wishes for r in wish.ranges), moments, longest_window(context, DEFAULT_TOKENS)
     )
@@ -103,7 +101,7 @@ def _look(
         job.cancel.check()
         mine = tuple(w for w in (_inside(wish, window) for wish in wishes) if w.ranges)
         try:
-            raw, exact = _window(job, notes, tools, window, mine)
+            raw, exact = _window(job, notes, window, mine)
         except Nonsense as error:
             nothing_yet = not any(found.parts.values())
             if not lenient or (nothing_yet and not error.rest and window == cuts[-1]):
@@ -132,11 +130,9 @@ def _failure(reason: str, window: Window) -> AnalysisFailed | EngineFailed:
     return EngineFailed(reason=f"from {window.start:.1f} to {window.end:.1f} seconds, asked twice, {reason}.")
 
 
-def _window(
-    job: Job, notes: Notes, tools: Tools, window: Window, wishes: tuple[SegmentWish, ...]
-) -> tuple[Raw, bool]:
+def _window(job: Job, notes: Notes, window: Window, wishes: tuple[SegmentWish, ...]) -> tuple[Raw, bool]:
     """The raw segments of a window, and whether their times are exact. Raises `Nonsense` after one repair round."""
-    engine = tools.engine
+    engine = job.engine
     key = f"{engine.name} {engine.version} {window.start:.3f} {window.end:.3f}"
     kept = job.kept.get(key)
     if kept is not None:
@@ -152,48 +148,22 @@ def _window(
         temperature=job.request.temperature,
         max_tokens=job.request.max_tokens,
         segments=wishes,
-        images=images_for(tools.engine, job.pictures),
+        images=images_for(job.engine, job.pictures),
     )
     try:
-        raw, exact = _asked(job, tools, ask)
+        raw, exact = _asked(job, ask)
     except Nonsense as error:
-        raw, exact = _asked(job, tools, replace(ask, prompt=f"Your last answer cannot be used: {error}."))
+        raw, exact = _asked(job, replace(ask, prompt=f"Your last answer cannot be used: {error}."))
     job.kept.put(key, json.dumps({"exact": exact, "segments": raw}))
     return raw, exact
 
 
-def _asked(job: Job, tools: Tools, ask: Ask) -> tuple[Raw, bool]:
-    texts: list[str] = []
-    length, most = 0, _CHARACTERS_A_TOKEN * context_window(job.request.model_name)
-    finished: Finished | None = None
-    with closing(_pieces(job, tools, ask)) as pieces:
-        for piece in pieces:
-            if isinstance(piece, Finished):
-                finished = piece
-                break
-            texts.append(piece.text)
-            length += len(piece.text)
-            if length > most:
-                finished = Finished("length")
-                break
-    if finished is None:
-        raise EngineFailed(reason="it stopped before the end of the answer.")
+def _asked(job: Job, ask: Ask) -> tuple[Raw, bool]:
+    text, finished = in_full(job, ask, _CHARACTERS_A_TOKEN * context_window(job.request.model_name))
     job.spent.input_tokens += finished.input_tokens or 0
     if finished.reason == "length":
-        raise Nonsense(_TOO_LONG, read_cut("".join(texts), ask.segments))
-    return read_raw("".join(texts), ask.segments), finished.notes.get("times") == "exact"
-
-
-def _pieces(job: Job, tools: Tools, ask: Ask) -> Generator[Text | Finished, None, None]:
-    pieces = tools.engine.generate(ask, job.cancel)
-    try:
-        for piece in pieces:
-            job.cancel.check()
-            yield piece
-    finally:
-        close = getattr(pieces, "close", None)
-        if close is not None:
-            close()
+        raise Nonsense(_TOO_LONG, read_cut(text, ask.segments))
+    return read_raw(text, ask.segments), finished.notes.get("times") == "exact"
 
 
 def _settled(wish: SegmentWish, found: _Found, moments: Edges, style: TimeStyle) -> tuple[Piece, ...]:
@@ -203,7 +173,6 @@ def _settled(wish: SegmentWish, found: _Found, moments: Edges, style: TimeStyle)
 
 def _fitting(
     job: Job,
-    tools: Tools,
     asked: Segmentation,
     wishes: tuple[SegmentWish, ...],
     pieces: Mapping[str, tuple[Piece, ...]],
@@ -247,7 +216,7 @@ def _until(pieces: Mapping[str, tuple[Piece, ...]], end: int) -> dict[str, tuple
 
 def _most_tokens(job: Job) -> int:
     """The tokens that the segments may take: `max_tokens`, and without a limit what the model's window leaves."""
-    asked, rules = job.request.segmentation, RULES[job.request.model_name]
+    asked, rules = job.request.segmentation, RULES[job.request.rules]
     if asked is not None and asked.max_tokens is not None:
         return asked.max_tokens
     return max(0, rules.window_tokens - job.spent.input_tokens)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from kinoscribe.engines.chosen import Engines
 from kinoscribe.engines.engine import Engine
 from kinoscribe.evidence.facts import KnownFacts
 from kinoscribe.evidence.gathering import Gathers
@@ -51,13 +52,18 @@ class Tools:
     resolver: Resolver
     pictures: PictureReader
     search: PictureSearch
-    engine: Engine
+    engines: Engines
+
+    @property
+    def engine(self) -> Engine:
+        """The engine of the operator's settings."""
+        return self.engines.default
 
     def close(self) -> None:
         """Ends the processes and removes what was temporary. Nothing works afterwards."""
         self.gatherer.close()
         self.search.close()
-        self.engine.close()
+        self.engines.close()
         self.decoders.close()
         self.blobs.close()
         self.wake.close()

@@ -42,13 +42,14 @@ async def create(call: Call) -> Response:
 async def _read(call: Call, place: Place) -> AnalyzeRequest:
     settings = call.house.tools.settings
     body = await read_json_body(call.request, settings.max_body_bytes, place)
-    model = call.default_model
+    model, names = call.default_model, call.house.tools.engines.names
 
     def read() -> AnalyzeRequest:
         return read_analyze(
             body,
             default_model=model,
             count_tokens=count_tokens,
+            names=names,
             allow_http_images=settings.allow_http_images,
             wide_schema=settings.schema == "wide",
         )

@@ -25,7 +25,7 @@ async def readyz(_request: Request, house: House) -> Response:
 
 def _missing(house: House) -> list[str]:
     tools = house.tools
-    state = tools.engine.state()
+    state = tools.engines.state()
     found = [] if state.ready else [state.reason]
     try:
         found += tools.gatherer.missing()

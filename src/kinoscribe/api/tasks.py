@@ -113,6 +113,7 @@ def _submit(call: Call, sent: list[bytes], cancel: Cancel) -> Submitted:
         body,
         default_model=call.default_model,
         count_tokens=count_tokens,
+        names=tools.engines.names,
         allow_http_images=tools.settings.allow_http_images,
         wide_schema=tools.settings.schema == "wide",
     )

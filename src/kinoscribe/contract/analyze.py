@@ -8,7 +8,14 @@ from typing import Any, Literal
 from kinoscribe.contract.errors import ParameterInvalid
 from kinoscribe.contract.fields import Fields, read_object
 from kinoscribe.contract.json_schema import read_schema
-from kinoscribe.contract.limits import DEFAULT_MODEL, NEWER_DEFAULT_MODEL, NEWER_SDK, RULES, SDK_NAMES
+from kinoscribe.contract.limits import (
+    DEFAULT_MODEL,
+    NEWER_DEFAULT_MODEL,
+    NEWER_SDK,
+    RULES,
+    SDK_NAMES,
+    STANDARD,
+)
 from kinoscribe.contract.prompts import MediaSource, PromptV2, read_prompt
 from kinoscribe.contract.question import (
     read_max_tokens,
@@ -48,6 +55,7 @@ _ASYNC_ROUTE = "Use POST /analyze/tasks for it."
 class AnalyzeRequest:
     """A question about one video, or about `images` alone, when `video` is None.
 
+    `model_name` is the name that was sent, `own_rules` the rule set it stands for where it is none of the API's.
     `start_time` and `end_time` are absolute seconds, as they were sent. With `segmentation` the mode is
     `time_based_metadata` and `prompt` is empty. `max_tokens` of an unlimited segmentation is the model's window.
     """
@@ -64,6 +72,12 @@ class AnalyzeRequest:
     analysis_mode: AnalysisMode = "general"
     segmentation: Segmentation | None = None
     images: tuple[MediaSource, ...] = ()
+    own_rules: str = ""
+
+    @property
+    def rules(self) -> str:
+        """The name of the rule set that holds for this request."""
+        return self.own_rules or self.model_name
 
     @property
     def prompt_text(self) -> str:
@@ -81,24 +95,26 @@ def read_analyze(
     *,
     default_model: str,
     count_tokens: Callable[[str], int],
+    names: Mapping[str, str] = STANDARD,
     allow_http_images: bool = False,
     wide_schema: bool = False,
 ) -> AnalyzeRequest:
     """Reads the body. Raises the `ApiError` of the first rule that it breaks, in the order of the contract's table.
 
-    `allow_http_images` and `wide_schema` are what the operator accepts beyond the contract.
+    `names` are the models that may be named, with their rule sets. `allow_http_images` and `wide_schema` are what
+    the operator accepts beyond the contract.
     """
     fields = read_object(body)
     fields.refuse_unknown(_KNOWN)
-    model_name = read_model(fields, default_model)
+    model_name, rules = read_model(fields, default_model, names)
     _check_mode(fields)
-    video, images = read_subject(fields, model_name, allow_http_images=allow_http_images)
-    prompt = read_prompt(fields, model_name, count_tokens, images, allow_http_images=allow_http_images)
+    video, images = read_subject(fields, rules, allow_http_images=allow_http_images)
+    prompt = read_prompt(fields, rules, count_tokens, images, allow_http_images=allow_http_images)
     temperature = read_temperature(fields)
     stream = fields.boolean("stream") is not False
-    json_schema = _read_response_format(fields, model_name, wide=wide_schema)
-    max_tokens = read_max_tokens(fields, RULES[model_name].general, model_name)
-    start_time, end_time = read_times(fields, model_name)
+    json_schema = _read_response_format(fields, rules, wide=wide_schema)
+    max_tokens = read_max_tokens(fields, RULES[rules].general, rules)
+    start_time, end_time = read_times(fields, rules)
     return AnalyzeRequest(
         model_name=model_name,
         video=video,
@@ -110,6 +126,7 @@ def read_analyze(
         end_time=end_time,
         json_schema=json_schema,
         images=images,
+        own_rules="" if rules == model_name else rules,
     )
 
 

@@ -77,6 +77,8 @@ RULES = {
     ),
 }
 MODELS = tuple(RULES)
+# The names that every server knows; an operator may add names of his own, each with one of these rule sets.
+STANDARD = {name: name for name in MODELS}
 DEFAULT_MODEL = "pegasus1.2"
 
 # From this version on the SDKs document another default and can no longer name the first one (contract 19.1).

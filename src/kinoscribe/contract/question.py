@@ -1,18 +1,20 @@
 """Turns the fields that the synchronous and the asynchronous route share into checked values (contract 3, 4)."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 
 from kinoscribe.contract.errors import ParameterInvalid, ParameterNotProvided
 from kinoscribe.contract.fields import Fields
-from kinoscribe.contract.limits import DEFAULT_TEMPERATURE, MODELS, RULES, TEMPERATURE, TokenRange
+from kinoscribe.contract.limits import DEFAULT_TEMPERATURE, RULES, STANDARD, TEMPERATURE, TokenRange
 from kinoscribe.contract.prompts import MediaSource, read_images
 from kinoscribe.contract.shown import show
 from kinoscribe.contract.sources import VideoIdSource, VideoSource, read_video
 
 
-def read_model(fields: Fields, default_model: str) -> str:
-    """The rule set that is named, or else `default_model`."""
-    return fields.choice("model_name", MODELS) or default_model
+def read_model(fields: Fields, default_model: str, names: Mapping[str, str] = STANDARD) -> tuple[str, str]:
+    """The model that is named, or else `default_model`, and its rule set. `names` maps the one to the other."""
+    name = fields.choice("model_name", names) or default_model
+    return name, names[name]
 
 
 def read_subject(

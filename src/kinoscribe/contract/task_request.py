@@ -19,6 +19,7 @@ from kinoscribe.contract.limits import (
     IMAGE_BYTES,
     RULES,
     SHORTEST_SEGMENT,
+    STANDARD,
     UNLIMITED,
     context_window,
 )
@@ -66,35 +67,36 @@ def read_task(
     *,
     default_model: str,
     count_tokens: Callable[[str], int],
+    names: Mapping[str, str] = STANDARD,
     allow_http_images: bool = False,
     wide_schema: bool = False,
 ) -> TaskRequest:
     """Reads the body. Raises the `ApiError` of the first rule that it breaks.
 
     The order is that of the contract's tables, but for the mode, which says what other fields mean, and for fields
-    that the mode has no place for: those are refused before their values are judged. `allow_http_images` and
-    `wide_schema` are what the operator accepts beyond the contract.
+    that the mode has no place for: those are refused before their values are judged. `names` are the models that may
+    be named, with their rule sets; `allow_http_images` and `wide_schema` what the operator accepts beyond the contract.
     """
     fields = read_object(body)
     fields.refuse_unknown(_KNOWN)
-    model_name = read_model(fields, default_model)
+    model_name, rules = read_model(fields, default_model, names)
     segmented = fields.choice("analysis_mode", ANALYSIS_MODES) == "time_based_metadata"
-    video, images = read_subject(fields, model_name, allow_http_images=allow_http_images)
+    video, images = read_subject(fields, rules, allow_http_images=allow_http_images)
     prompt: str | PromptV2 = ""
     if segmented:
-        _check_segmented(fields, model_name)
+        _check_segmented(fields, rules)
     else:
-        prompt = read_prompt(fields, model_name, count_tokens, images, allow_http_images=allow_http_images)
+        prompt = read_prompt(fields, rules, count_tokens, images, allow_http_images=allow_http_images)
     temperature = read_temperature(fields)
-    start_time, end_time = read_times(fields, model_name)
+    start_time, end_time = read_times(fields, rules)
     custom_id = _read_custom_id(fields)
     wanted = _read_response_format(fields, segmented=segmented)
-    max_tokens = _read_max_tokens(fields, model_name, segmented=segmented)
+    max_tokens = _read_max_tokens(fields, rules, segmented=segmented)
     json_schema, found = None, None
     if segmented and wanted is not None:
-        found = read_definitions(wanted, model_name, allow_http_images=allow_http_images)
+        found = read_definitions(wanted, rules, allow_http_images=allow_http_images)
     elif wanted is not None:
-        json_schema = read_schema(wanted.raw("json_schema"), model_name, wide=wide_schema)
+        json_schema = read_schema(wanted.raw("json_schema"), rules, wide=wide_schema)
     lengths = _read_lengths(fields, segmented=segmented)
     segmentation = None if found is None else Segmentation(*found, *lengths, max_tokens)
     if segmentation is not None and segmentation.has_ranges:
@@ -106,13 +108,14 @@ def read_task(
         prompt=prompt,
         temperature=temperature,
         stream=False,
-        max_tokens=context_window(model_name) if max_tokens is None else max_tokens,
+        max_tokens=context_window(rules) if max_tokens is None else max_tokens,
         start_time=start_time,
         end_time=end_time,
         json_schema=json_schema,
         analysis_mode="time_based_metadata" if segmented else "general",
         segmentation=segmentation,
         images=images,
+        own_rules="" if rules == model_name else rules,
     )
     return TaskRequest(request, custom_id, fields.as_sent())
 
@@ -132,15 +135,17 @@ def stored_request(task: TaskRequest, contents: Mapping[str, str]) -> str:
     return json.dumps(_with_digests(body, texts), separators=(",", ":"), allow_nan=False)
 
 
-def read_stored(text: str) -> TaskRequest:
+def read_stored(text: str, names: Mapping[str, str] = STANDARD) -> TaskRequest:
     """The request of `stored_request` again; a `Base64Source` in it holds the SHA-256 of its content.
 
-    What was counted and allowed when it was accepted is not judged again.
+    Raises `ParameterInvalid` when its model is none of `names` any more. What was counted and allowed when it was
+    accepted is not judged again.
     """
     return read_task(
         text.encode(),
         default_model=DEFAULT_MODEL,
         count_tokens=_not_counted,
+        names=names,
         allow_http_images=True,
         wide_schema=True,
     )

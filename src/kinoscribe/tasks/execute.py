@@ -165,7 +165,7 @@ def _outcome(task: Task, tools: Tools, queue: TaskQueue, cancel: Cancel, tell: T
 
 
 def _prepared(task: Task, tools: Tools, queue: TaskQueue, cancel: Cancel) -> Job:
-    request = read_stored(task.request).request
+    request = read_stored(task.request, tools.engines.names).request
     kept = KeptWindows(queue, task.claim)
     source = KeptFile(request.video.text) if isinstance(request.video, Base64Source) else None
     files = {file.name: file.content for file in queue.files(task.id)}

@@ -163,7 +163,7 @@ class Worker:
 
     def _able(self) -> bool:
         """Whether an analysis could be begun here. Tasks wait, for other workers or better times, and lose nothing."""
-        state = self._tools.engine.state()
+        state = self._tools.engines.state()
         lacks = [*([] if state.ready else [state.reason]), *self._tools.gatherer.missing()]
         if lacks != self._lacks:
             self._lacks = lacks

@@ -16,6 +16,7 @@ from kinoscribe.contract.errors import ApiError
 from kinoscribe.contract.events import Progress
 from kinoscribe.contract.sources import UrlSource
 from kinoscribe.contract.video import VideoFacts
+from kinoscribe.engines.chosen import Engines
 from kinoscribe.engines.engine import Ask, EngineState, Finished, Piece, Text
 from kinoscribe.notes import CollectorReport, Notes, Sentence, Shot
 from kinoscribe.sources.resolve import Content
@@ -147,6 +148,7 @@ class Parts:
             SimpleNamespace(
                 settings=SimpleNamespace(shortest_seconds=None, heartbeat_seconds=15.0),
                 engine=self.engine,
+                engines=Engines(self.engine),
                 gatherer=self.gatherer,
                 receipts=self.receipts,
                 resolver=self.resolver,
@@ -169,6 +171,18 @@ def request(prompt: str = "What is said?", **more: Any) -> AnalyzeRequest:
     return AnalyzeRequest(**{**chosen, **more})
 
 
-def job(start: float = 0.0, end: float = 20.0, *, spent: int = 5, **more: Any) -> Job:
+def job(
+    start: float = 0.0, end: float = 20.0, *, spent: int = 5, engine: Engine | None = None, **more: Any
+) -> Job:
     looked = Looked("url", CONTENT.sha256, CONTENT.bytes, FACTS, start, end)
-    return Job("an-id", "one", request(**more), CONTENT, looked, Spent(spent), Cancel(), ExitStack())
+    return Job(
+        "an-id",
+        "one",
+        request(**more),
+        CONTENT,
+        looked,
+        Spent(spent),
+        Cancel(),
+        ExitStack(),
+        engine or Engine(),
+    )

@@ -26,6 +26,8 @@ from kinoscribe.cancel import Cancel
 from kinoscribe.contract.errors import VideoFileBroken
 from kinoscribe.contract.rate_limits import read_limit
 from kinoscribe.contract.video import VideoFacts
+from kinoscribe.engines.chosen import Engines
+from kinoscribe.engines.scripted import ScriptedEngine
 from kinoscribe.media.pieces import FileKind
 from kinoscribe.settings import Settings
 from kinoscribe.sources.intake import Intake
@@ -102,9 +104,9 @@ class Running:
 
     def settled(self, condition: Callable[[], bool], seconds: float = 5.0) -> bool:
         until = time.monotonic() + seconds
-        while not condition() and time.monotonic() < until:
+        while not (met := condition()) and time.monotonic() < until:
             time.sleep(0.02)
-        return condition()
+        return met
 
 
 @contextmanager
@@ -124,6 +126,7 @@ def running(folder: Path, **settings: Any) -> Iterator[Running]:
     chosen = Settings(data_dir=folder, **settings)
     tools: Any = SimpleNamespace(
         settings=chosen,
+        engines=Engines(ScriptedEngine()),
         blobs=blobs,
         assets=rows,
         facts=looks,

@@ -21,6 +21,7 @@ from kinoscribe.contract.errors import ApiError, VideoFileBroken
 from kinoscribe.contract.rate_limits import read_limit
 from kinoscribe.contract.task_request import TaskRequest, read_task
 from kinoscribe.contract.video import VideoFacts
+from kinoscribe.engines.chosen import Engines
 from kinoscribe.settings import Settings
 from kinoscribe.sources.resolve import Resolver
 from kinoscribe.sources.url_fetch import FetchLimits, UrlFetcher
@@ -114,6 +115,7 @@ class Workplace:
                 blobs=self.blobs,
                 tasks=self.rows,
                 engine=self.engine,
+                engines=Engines(self.engine),
                 gatherer=self.gatherer,
                 receipts=self.receipts,
                 rates=self.rates,
