@@ -9,6 +9,7 @@ from kinoscribe.analysis.receipt import Looked, Stopwatch
 from kinoscribe.cancel import Cancel
 from kinoscribe.contract.analyze import AnalyzeRequest
 from kinoscribe.contract.events import Usage
+from kinoscribe.engines.engine import Engine
 from kinoscribe.sources.resolve import Content
 
 
@@ -48,7 +49,10 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """`held` keeps temporary files; whoever prepared the job closes it, with `close()`."""
+    """`held` keeps temporary files; whoever prepared the job closes it, with `close()`.
+
+    `engine` is the one that answers: chosen once, so that all of an answer is by the same.
+    """
 
     generation_id: str
     account: str
@@ -58,6 +62,7 @@ class Job:
     spent: Spent
     cancel: Cancel
     held: ExitStack
+    engine: Engine
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
     kept: Kept = field(default_factory=KeptHere)
     pictures: tuple[Reference, ...] = ()

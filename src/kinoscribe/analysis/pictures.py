@@ -64,7 +64,12 @@ def wanted_pictures(request: AnalyzeRequest) -> Iterator[Wanted]:
 
 
 def read_pictures(
-    request: AnalyzeRequest, account: str, tools: Tools, cancel: Cancel, files: Mapping[str, str]
+    request: AnalyzeRequest,
+    account: str,
+    tools: Tools,
+    engine: Engine,
+    cancel: Cancel,
+    files: Mapping[str, str],
 ) -> tuple[Reference, ...]:
     """All of them, decoded once to be sure. `files` are those kept with a task, by name.
 
@@ -78,7 +83,7 @@ def read_pictures(
         side = _SIDE_ALONE if request.images else _SIDE
         picture = tools.pictures.read(source, wanted.at, wanted.most, side, account, cancel)
         # Eighty files of 32 MB each would be held for as long as the answer takes.
-        data = picture.data if tools.engine.sees_pictures else b""
+        data = picture.data if engine.sees_pictures else b""
         found.append(Reference(wanted.name, picture.content, data, picture.cutout))
     return tuple(found)
 

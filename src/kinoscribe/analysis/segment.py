@@ -159,7 +159,7 @@ def _window(job: Job, notes: Notes, window: Window, wishes: tuple[SegmentWish, .
 
 
 def _asked(job: Job, ask: Ask) -> tuple[Raw, bool]:
-    text, finished = in_full(job, ask, _CHARACTERS_A_TOKEN * context_window(job.request.model_name))
+    text, finished = in_full(job, ask, _CHARACTERS_A_TOKEN * context_window(job.request.rules))
     job.spent.input_tokens += finished.input_tokens or 0
     if finished.reason == "length":
         raise Nonsense(_TOO_LONG, read_cut(text, ask.segments))

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required"
 
 
 def events(parts: Parts, asked: Job) -> list[Event]:
-    return list(run.events(asked, parts.tools))
+    return list(run.events(replace(asked, engine=parts.engine), parts.tools))
 
 
 def text(said: list[Event]) -> str:
@@ -101,7 +102,7 @@ def test_json_is_sent_only_when_it_fits_the_schema() -> None:
     bad = Parts(Engine(says('{"a"', ': "one"}')))
     said: list[Event] = []
     with pytest.raises(EngineFailed):
-        said.extend(run.events(job(json_schema=SCHEMA), bad.tools))
+        said.extend(run.events(job(engine=bad.engine, json_schema=SCHEMA), bad.tools))
     assert text(said) == ""
     assert len(bad.engine.asked) == 2
 
@@ -183,7 +184,7 @@ def test_a_receipt_that_cannot_be_kept_costs_nobody_the_answer(error: Any) -> No
 
 def test_the_receipt_is_there_when_the_end_is_said() -> None:
     parts = Parts(gatherer=Gatherer(at_hand=True))
-    for event in run.events(job(), parts.tools):
+    for event in run.events(job(engine=parts.engine), parts.tools):
         if isinstance(event, Ended):
             receipt = parts.receipts.bodies["an-id"]
     assert receipt["finish_reason"] == "stop"
@@ -192,7 +193,8 @@ def test_the_receipt_is_there_when_the_end_is_said() -> None:
 
 
 def test_whoever_loses_interest_stops_the_engine() -> None:
-    parts, asked = Parts(Engine(says(*["word "] * 100))), job()
+    parts = Parts(Engine(says(*["word "] * 100)))
+    asked = job(engine=parts.engine)
     with closing(run.events(asked, parts.tools)) as said:
         while not isinstance(next(said), TextPart):
             continue
@@ -204,7 +206,7 @@ def test_whoever_loses_interest_stops_the_engine() -> None:
 
 def test_closing_the_answer_closes_the_engine() -> None:
     parts = Parts(Engine(says(*["word "] * 100)))
-    said = run.events(job(), parts.tools)
+    said = run.events(job(engine=parts.engine), parts.tools)
     while not isinstance(next(said), TextPart):
         continue
     said.close()

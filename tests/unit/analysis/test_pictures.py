@@ -79,6 +79,6 @@ def test_files_stay_in_memory_only_for_an_engine_that_looks_at_them() -> None:
 
     asked = request(prompt=PromptV2("Is <@logo> seen?", (LOGO,)))
     for sees, kept in ((True, b"file"), (False, b"")):
-        tools: Any = SimpleNamespace(pictures=Reader(), engine=Engine(sees_pictures=sees))
-        (found,) = read_pictures(asked, "acme", tools, Cancel(), {})
+        tools: Any = SimpleNamespace(pictures=Reader())
+        (found,) = read_pictures(asked, "acme", tools, Engine(sees_pictures=sees), Cancel(), {})
         assert found.data == kept

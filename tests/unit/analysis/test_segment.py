@@ -51,7 +51,7 @@ def say(
         prompt="", segmentation=segmentation or asked(), analysis_mode="time_based_metadata", **more
     )
     texts = []
-    said = segment(task, NOTES, tools)
+    said = segment(replace(task, engine=engine), NOTES, tools)
     try:
         while True:
             event = next(said)
@@ -144,7 +144,7 @@ def test_several_definitions_share_windows_that_end_at_cuts() -> None:
     engine.context_tokens = 10
     tools = Parts(engine=engine).tools
     object.__setattr__(tools.settings, "partial_segments", False)
-    task = job(0.0, 60.0, prompt="", segmentation=asked(replace(PART, fields=()), OTHER))
+    task = job(0.0, 60.0, engine=engine, prompt="", segmentation=asked(replace(PART, fields=()), OTHER))
     for _ in segment(task, notes_end, tools):
         pass
     assert [(ask.start, ask.end) for ask in engine.asked] == [(0, 15), (15, 30), (30, 45), (45, 60)]

@@ -23,6 +23,7 @@ from kinoscribe.contract.analyze import AnalyzeRequest
 from kinoscribe.contract.errors import EngineFailed
 from kinoscribe.contract.events import Ended, Event, Progress, Started, TextPart, Usage
 from kinoscribe.contract.sources import UrlSource
+from kinoscribe.engines.engine import Engine
 from kinoscribe.sources.resolve import Content
 
 Said = Callable[[Job, Tools], Generator[Event, None, None]]
@@ -42,7 +43,9 @@ class Run:
         request = AnalyzeRequest("pegasus1.5", UrlSource("https://a.example/v.mp4"), "Why?", 0.2, True, 4096)
         looked = cast("Looked", None)
         content = Content(Path("x"), "0" * 64, 1, None, False)
-        self.job = Job("an-id", "one", request, content, looked, Spent(3), Cancel(), held)
+        self.job = Job(
+            "an-id", "one", request, content, looked, Spent(3), Cancel(), held, cast("Engine", None)
+        )
         self.heartbeat = heartbeat
 
     def play(self, *, leave_after: float | None = None) -> list[dict[str, Any]]:
