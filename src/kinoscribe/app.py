@@ -29,6 +29,7 @@ from kinoscribe.sources.url_guard import make_gate
 from kinoscribe.storage.api_key_rows import ApiKeyRows, pepper_of
 from kinoscribe.storage.asset_rows import AssetRows
 from kinoscribe.storage.blobs import Blobs
+from kinoscribe.storage.cache_folder import CacheFolder
 from kinoscribe.storage.data_folder import DataFolder
 from kinoscribe.storage.database import Database
 from kinoscribe.storage.delivery_log import DeliveryLog
@@ -111,7 +112,13 @@ def build_tools(settings: Settings, *, queued: bool = False) -> Tools:
         pictures=PictureReader(assets, blobs, _picture_fetcher(settings), decoders),
         search=_picture_search(settings, folder),
         engines=Engines(build_engine(settings)),
+        cache=build_cache(settings, folder, pepper),
     )
+
+
+def build_cache(settings: Settings, folder: DataFolder, pepper: bytes) -> CacheFolder:
+    """Where pictures, captions and answers are kept for later questions."""
+    return CacheFolder(folder.path / "cache", settings.cache_bytes, pepper)
 
 
 def _picture_fetcher(settings: Settings) -> UrlFetcher:

@@ -178,6 +178,26 @@ class Settings(BaseSettings):
     max_pixels: int = Field(
         64_000_000, ge=129_600, description="Largest coded picture that is decoded at all, in pixels."
     )
+    frames_per_second: float = Field(
+        2.0,
+        ge=0.1,
+        le=10.0,
+        description="Most pictures a second of video that an engine that sees is shown.",
+    )
+    frame_side: int = Field(
+        768, ge=64, le=4096, description="Longest side of a picture that an engine is shown, in pixels."
+    )
+    frame_numbers: bool = Field(
+        False, description="Paint the number of each picture an engine is shown into its corner."
+    )
+    cache_bytes: int = Field(
+        4096 * MIB,
+        ge=0,
+        description=(
+            "Disk for pictures, captions and answers that are kept for later questions, in bytes; what was not "
+            "used for longest goes first. 0 keeps none."
+        ),
+    )
     asset_wait_seconds: float = Field(
         30.0, ge=0, description="How long a synchronous request waits for an asset that is still processing."
     )

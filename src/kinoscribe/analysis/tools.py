@@ -15,6 +15,7 @@ from kinoscribe.sources.url_fetch import UrlFetcher
 from kinoscribe.storage.api_key_rows import ApiKeyRows
 from kinoscribe.storage.asset_rows import AssetRows
 from kinoscribe.storage.blobs import Blobs
+from kinoscribe.storage.cache_folder import CacheFolder
 from kinoscribe.storage.data_folder import DataFolder
 from kinoscribe.storage.database import Database
 from kinoscribe.storage.delivery_log import DeliveryLog
@@ -53,6 +54,7 @@ class Tools:
     pictures: PictureReader
     search: PictureSearch
     engines: Engines
+    cache: CacheFolder
 
     @property
     def engine(self) -> Engine:
