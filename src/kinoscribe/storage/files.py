@@ -1,0 +1,118 @@
+"""Turns streams of bytes into whole files on this machine, and a full disk into an error of ours."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from kinoscribe.cancel import Cancel
+from kinoscribe.contract.errors import StorageFull
+
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV, errno.ENOSYS}
+_PIECE = 1024 * 1024
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@contextmanager
+def our_errors() -> Iterator[None]:
+    """A disk or quota that is full becomes `StorageFull`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL:
+            raise StorageFull from error
+        raise
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A whole file on disk and what it holds."""
+
+    path: Path
+    sha256: str
+    bytes: int
+
+
+class Incoming:
+    """A file that is being written. Leaving its `with` block without `Blobs.keep` removes it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._hash = hashlib.sha256()
+        self._size = 0
+        with our_errors():
+            self._file = open(path, "xb", buffering=0)  # noqa: SIM115  closed by `finish` and `discard`
+
+    @property
+    def size(self) -> int:
+        """Bytes written so far."""
+        return self._size
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Appends `data`. Raises `StorageFull`."""
+        view = memoryview(data)
+        self._hash.update(view)
+        self._size += len(view)
+        with our_errors():
+            while view:
+                view = view[self._file.write(view) :]
+
+    def finish(self) -> Stored:
+        """Closes the file after its bytes have reached the disk. Raises `StorageFull`."""
+        with our_errors():
+            if not self._file.closed:
+                os.fsync(self._file.fileno())
+                self._file.close()
+        return Stored(self.path, self._hash.hexdigest(), self._size)
+
+    def discard(self) -> None:
+        """Removes the file; does nothing when it was kept or removed before."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+        self.path.unlink(missing_ok=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.discard()
+
+
+def settle(folder: Path) -> None:
+    """Makes the names in `folder` outlive a power cut."""
+    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def second_name(path: Path, name: Path) -> Path:
+    """Gives a file `name` beside `path` and returns it; `path` itself where the file system has no links.
+
+    Raises `FileNotFoundError`.
+    """
+    try:
+        os.link(path, name)
+    except OSError as error:
+        if error.errno not in _NO_LINKS | FULL:
+            raise
+        return path
+    return name
+
+
+def digest(path: Path, cancel: Cancel) -> str:
+    """The SHA-256 of a file. Raises `Canceled`."""
+    whole = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        while piece := file.read(_PIECE):
+            cancel.check()
+            whole.update(piece)
+    return whole.hexdigest()
