@@ -94,8 +94,8 @@ class Parts(Protocol):
         reading all of it. Raises `PartsGone`, `StoreUnavailable` and `Canceled`.
         """
 
-    def sweep(self, older: float) -> int:
-        """Removes uploads in which nothing has happened for `older` seconds; says how many."""
+    def held(self, older: float) -> Iterator[str]:
+        """The uploads of which there are bytes and in which nothing has happened for `older` seconds."""
 
 
 def check_all(parts: Sequence[PartStored]) -> None:
@@ -156,14 +156,12 @@ class PartFolder:
             if link != data:
                 link.unlink(missing_ok=True)
 
-    def sweep(self, older: float) -> int:
-        before, swept = clock.now().timestamp() - older, 0
+    def held(self, older: float) -> Iterator[str]:
+        before = clock.now().timestamp() - older
         for home in self._folder.iterdir():
             with suppress(OSError):
                 if max(path.stat().st_mtime for path in (home, *home.iterdir())) < before:
-                    shutil.rmtree(home)
-                    swept += 1
-        return swept
+                    yield home.name
 
     def _home(self, upload: str) -> Path:
         assert upload.isalnum(), "the name of an upload is our own, never a client's"
