@@ -31,19 +31,19 @@ code = supervisor.run(lambda: print("ending", flush=True))
 sys.exit(code)
 """
 
-# Says that it lives, and ends when it is asked to.
+# Says that it lives, and ends when it is asked to. One call for each line: two programs write into the same file.
 POLITE = """
 import os, signal, sys
 from kinoscribe.cli import lifeline
 lifeline.wait(int(sys.argv[2]))
 lifeline.watch(int(sys.argv[2]), lambda: os._exit(0))
-print("lives", os.getpid(), flush=True)
-print("told", signal.sigwait({signal.SIGTERM, signal.SIGINT}), flush=True)
+os.write(1, b"lives %d\\n" % os.getpid())
+os.write(1, b"told %d\\n" % signal.sigwait({signal.SIGTERM, signal.SIGINT}))
 """
 BLOCKED = "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})\n"
 POLITE = BLOCKED + POLITE
 # Heeds only the second request, the one to hurry.
-SLOW = POLITE + "\nprint('told', signal.sigwait({signal.SIGINT}), flush=True)\n"
+SLOW = POLITE + "\nos.write(1, b'told %d\\n' % signal.sigwait({signal.SIGINT}))\n"
 DEAF = POLITE + "\nimport time\ntime.sleep(600)\n"
 BROKEN = "print('lives 0', flush=True); raise SystemExit(3)"
 MISCHOSEN = f"raise SystemExit({USAGE})"
@@ -68,7 +68,7 @@ class Running:
 def supervised(folder: Path, *programs: tuple[str, float]) -> Iterator[Running]:
     named = [(f"program{number}", *program) for number, program in enumerate(programs)]
     out = folder / "out"
-    with out.open("wb") as sink:
+    with out.open("ab") as sink:
         process = subprocess.Popen(
             [sys.executable, "-c", SUPERVISOR, json.dumps(named)],
             stdout=sink,
@@ -97,7 +97,7 @@ def test_programs_are_ended_in_turn_and_asked_politely(
     tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
     with supervised(tmp_path, (POLITE, 5.0), (POLITE, 5.0)) as running:
-        assert until(lambda: len(running.lives()) == 2)
+        assert until(lambda: len(running.lives()) == 2), running.said()
         family = running.children()
         running.process.send_signal(number)
         assert running.process.wait(20) == code
@@ -108,7 +108,7 @@ def test_programs_are_ended_in_turn_and_asked_politely(
 
 def test_a_program_that_dies_is_started_again_and_the_other_one_is_left_alone(tmp_path: Path) -> None:
     with supervised(tmp_path, (POLITE, 5.0), (POLITE, 5.0)) as running:
-        assert until(lambda: len(running.lives()) == 2)
+        assert until(lambda: len(running.lives()) == 2), running.said()
         victim, other = running.lives()
         os.kill(victim, signal.SIGKILL)
         assert until(lambda: len(running.lives()) == 3)
@@ -169,7 +169,7 @@ def test_a_program_that_hears_nothing_is_killed_in_the_end(tmp_path: Path) -> No
 
 def test_no_program_outlives_a_supervisor_that_is_killed(tmp_path: Path) -> None:
     with supervised(tmp_path, (POLITE, 5.0), (DEAF, 5.0)) as running:
-        assert until(lambda: len(running.lives()) == 2)
+        assert until(lambda: len(running.lives()) == 2), running.said()
         family = running.children()
         running.process.kill()
         assert psutil.wait_procs(family, 10)[1] == []

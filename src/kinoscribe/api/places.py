@@ -14,6 +14,11 @@ class Slots:
         self._what = what
         self._taken = 0
 
+    @property
+    def taken(self) -> int:
+        """How many are taken now."""
+        return self._taken
+
     def take(self) -> None:
         """Takes a place. Raises `ServiceUnavailable` when all are taken."""
         if self._taken >= self._most:
