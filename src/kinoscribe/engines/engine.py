@@ -1,6 +1,6 @@
 """The words between the analysis and an engine: an Ask goes in, Pieces come out."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -122,10 +122,14 @@ Piece = Text | Finished
 
 @dataclass(frozen=True, slots=True)
 class EngineState:
-    """Whether an engine can answer now, and if not, a sentence that says why and what to do."""
+    """Whether an engine can answer now, and if not, a sentence that says why and what to do.
+
+    `about` tells what is known of the server behind the engine, for receipts and `/models`.
+    """
 
     ready: bool
     reason: str = ""
+    about: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Engine(Protocol):
