@@ -10,8 +10,19 @@ from tests.databases import (
     sqlite_url,
 )
 from tests.media_truth import CASES
+from tests.object_store import bucket, s3, way
 
-__all__ = ("database", "database_url", "migrated_sqlite", "postgresql", "postgresql_url", "sqlite_url")
+__all__ = (
+    "bucket",
+    "database",
+    "database_url",
+    "migrated_sqlite",
+    "postgresql",
+    "postgresql_url",
+    "s3",
+    "sqlite_url",
+    "way",
+)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

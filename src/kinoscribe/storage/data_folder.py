@@ -18,6 +18,10 @@ class DatabaseUnusable(Exception):
     """The text is a sentence for the operator: why the database cannot be used. It never holds a password."""
 
 
+class StoreUnusable(DataFolderUnusable):
+    """The text is a sentence for the operator: why the store of media cannot be used."""
+
+
 class DataFolder:
     """Where things lie below the data folder. Making one creates the folder for its owner only."""
 
