@@ -21,12 +21,13 @@ from kinoscribe.evidence.record import ENVIRONMENT, perception_config
 from kinoscribe.evidence.versions import versions
 from kinoscribe.media.decoders import Decoders
 from kinoscribe.settings import Settings
-from kinoscribe.sources.intake import Intake
+from kinoscribe.sources.intake import Intake, WhenReady
 from kinoscribe.sources.pictures import PictureReader
 from kinoscribe.sources.resolve import Resolver
 from kinoscribe.sources.url_fetch import FetchLimits, UrlFetcher
 from kinoscribe.sources.url_guard import make_gate
 from kinoscribe.storage.api_key_rows import ApiKeyRows, pepper_of
+from kinoscribe.storage.asset_queue import AssetQueue
 from kinoscribe.storage.asset_rows import AssetRows
 from kinoscribe.storage.blobs import Blobs
 from kinoscribe.storage.cache_folder import CacheFolder
@@ -44,6 +45,7 @@ from kinoscribe.storage.task_queue import TaskQueue
 from kinoscribe.storage.task_rows import TaskRows
 from kinoscribe.storage.wake import Wake
 from kinoscribe.storage.webhook_rows import WebhookRows
+from kinoscribe.tasks.asset_loop import AssetLoop
 from kinoscribe.tasks.bells import SharedBell
 from kinoscribe.tasks.deliver import Deliverer
 from kinoscribe.tasks.evidence_loop import EvidenceLoop
@@ -179,14 +181,40 @@ def build_worker(tools: Tools) -> Worker:
         lease=settings.lease_seconds,
     )
     deliverer = Deliverer(tools.deliveries, sender.post)
+    asked_for = _queued_gatherer(settings, tools.folder, tools.database, tools.processes)
+    assets = AssetLoop(
+        _asset_queue(tools),
+        _intake(tools, asked_for.start),
+        new_owner(),
+        lease=settings.lease_seconds,
+        attempts=settings.task_attempts,
+        retry=settings.retry_seconds,
+        when_decided=tools.wake.ring,
+    )
+    sweeps = (tools.idempotency.forget, tools.deliveries.forget, tools.assets.sweep)
     return Worker(
         tools,
         queue,
-        SharedBell(tools.wake, [evidence.ring, deliverer.ring]),
+        SharedBell(tools.wake, [evidence.ring, deliverer.ring, assets.ring]),
         slots=settings.worker_slots,
         lease=settings.lease_seconds,
         drain=settings.drain_seconds,
-        beside=(evidence, deliverer, Sweeper(tools.idempotency.forget, tools.deliveries.forget)),
+        beside=(evidence, assets, deliverer, Sweeper(*sweeps)),
+    )
+
+
+def _asset_queue(tools: Tools) -> AssetQueue:
+    settings = tools.settings
+    return AssetQueue(
+        tools.database, tools.assets, lease=settings.lease_seconds, attempts=settings.task_attempts
+    )
+
+
+def _intake(tools: Tools, start: WhenReady) -> Intake:
+    """What processes an asset; where the operator wants that, `start` then has its evidence collected."""
+    early = tools.settings.evidence_on_upload and tools.settings.engine != "scripted"
+    return Intake(
+        tools.assets, tools.blobs, tools.fetcher, tools.decoders, when_ready=start if early else None
     )
 
 
@@ -211,22 +239,17 @@ def build_asgi(tools: Tools) -> ASGIApp:
     from kinoscribe.api.application import make_application
     from kinoscribe.api.auth import Keys
     from kinoscribe.api.door import House
+    from kinoscribe.api.first_look import FirstLook
     from kinoscribe.api.places import Slots
     from kinoscribe.api.rate_limit import RateLimits
 
     settings = tools.settings
-    early = settings.evidence_on_upload and settings.engine != "scripted"
-    intake = Intake(
-        tools.assets,
-        tools.blobs,
-        tools.fetcher,
-        tools.decoders,
-        when_ready=tools.gatherer.start if early else None,
-    )
+    intake = _intake(tools, tools.gatherer.start)
+    first_look = FirstLook(intake, _asset_queue(tools), new_owner(), tools.wake.ring)
     house = House(
         tools=tools,
         keys=Keys(tools.api_keys),
-        intake=intake,
+        first_look=first_look,
         slots=Slots(settings.sync_slots),
         bodies=Slots(settings.large_bodies, "large bodies"),
         analyses=CapacityLimiter(settings.sync_slots),
@@ -234,10 +257,10 @@ def build_asgi(tools: Tools) -> ASGIApp:
     )
 
     async def start() -> None:
-        await to_thread.run_sync(intake.resume)
+        """Nothing waits for the server: what an earlier one left undone is the workers'."""
 
     async def stop() -> None:
-        await to_thread.run_sync(intake.close)
+        await to_thread.run_sync(first_look.close)
         await to_thread.run_sync(tools.close)
 
     return make_application(house, start, stop)

@@ -47,7 +47,7 @@ async def create(call: Call) -> Response:
 
     With an `Idempotency-Key` the first answer is the one that is kept, so it does not wait for `ready`.
     """
-    blobs = call.house.intake.blobs
+    blobs = call.house.tools.blobs
     if call.request.headers.get("content-length") == "0":
         raise ParameterNotProvided(p="method")
     most = call.house.tools.settings.max_upload_bytes
@@ -67,7 +67,7 @@ async def find(call: Call) -> Response:
     wanted = read_asset_query(call.request.query_params.multi_items())
     page = read_page(call.request.query_params)
     narrowed = AssetFilter(wanted.asset_ids, wanted.asset_types, wanted.filename)
-    rows = call.house.intake.assets
+    rows = call.house.tools.assets
     assets, total = await _small(
         call, lambda: rows.page(call.account.name, narrowed, page=page.page, limit=page.limit)
     )
@@ -76,14 +76,14 @@ async def find(call: Call) -> Response:
 
 async def retrieve(call: Call) -> Response:
     """`GET /assets/{asset_id}`."""
-    asset_id, rows = _named(call), call.house.intake.assets
+    asset_id, rows = _named(call), call.house.tools.assets
     asset = await _small(call, lambda: rows.get(call.account.name, asset_id))
     return JSONResponse(shown(_there(asset, asset_id)))
 
 
 async def delete(call: Call) -> Response:
     """`DELETE /assets/{asset_id}`. Nothing refers to assets yet, so `force` changes nothing."""
-    asset_id, rows = _named(call), call.house.intake.assets
+    asset_id, rows = _named(call), call.house.tools.assets
     read_flag(call.request.query_params.get("force"), "force")
     if not await _small(call, lambda: rows.remove(call.account.name, asset_id)):
         raise ResourceNotExist(id=asset_id, collection="assets")
@@ -135,7 +135,7 @@ def _add(call: Call, wanted: AssetForm, form: Form) -> Replay | tuple[Asset, boo
     stored = form.stored()
     digest = partial(digest_form, form.fields.items(), stored.sha256 if stored else None)
     once: Once[Asset] | None = once_for(call, _ROUTE, digest, 201, shown)
-    rows = call.house.intake.assets
+    rows = call.house.tools.assets
     add = rows.add if once is None else partial(rows.add_once, once=once)
     added = add(
         call.account.name,
@@ -145,14 +145,19 @@ def _add(call: Call, wanted: AssetForm, form: Form) -> Replay | tuple[Asset, boo
         user_metadata=dict(wanted.user_metadata),
         stored=stored,
         url=wanted.url,
+        hold=None if stored is None else call.house.first_look.hold,
+        wants_thumbnail=wanted.enable_thumbnail,
     )
     return added if isinstance(added, Replay) else (added, once is not None)
 
 
 async def _begin(call: Call, asset: Asset, *, wait: bool) -> Asset:
     """Has the asset looked into, and waits a moment for a good verdict."""
-    decided = asyncio.wrap_future(call.house.intake.take(asset))
-    if wait and asset.method == "direct":
+    if asset.content is None:
+        call.house.first_look.ring()
+        return asset
+    decided = asyncio.wrap_future(call.house.first_look.take(asset))
+    if wait:
         with suppress(asyncio.CancelledError):  # the asset is there, and is told even when the server ends
             await asyncio.wait({decided}, timeout=_VERDICT_SECONDS)
         verdict = decided.result() if decided.done() else None
@@ -167,7 +172,7 @@ async def _metadata(call: Call) -> bytes:
 
 
 async def _change(call: Call, asset_id: str, change: Callable[[Metadata], Metadata]) -> Response:
-    rows = call.house.intake.assets
+    rows = call.house.tools.assets
     _there(await _small(call, lambda: rows.change_metadata(call.account.name, asset_id, change)), asset_id)
     return Response(status_code=204)
 

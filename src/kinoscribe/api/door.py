@@ -12,7 +12,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kinoscribe.analysis.tools import Tools
+from kinoscribe.api.address import reached_by
 from kinoscribe.api.auth import Keys
+from kinoscribe.api.chunk_urls import ChunkUrls
+from kinoscribe.api.first_look import FirstLook
 from kinoscribe.api.places import Slots
 from kinoscribe.api.rate_limit import RateLimits, Spending
 from kinoscribe.api.request_body import Body
@@ -20,11 +23,13 @@ from kinoscribe.contract.analyze import default_model_for
 from kinoscribe.contract.errors import ApiError, ServerEnding, error_body
 from kinoscribe.contract.limits import API_VERSION
 from kinoscribe.contract.rate_limits import Category
-from kinoscribe.sources.intake import Intake
 from kinoscribe.storage.api_key_rows import Account
 
 NESTED_ERRORS = ("/analyze/tasks", "/analyze/batches")
 BASE_PATH = f"/{API_VERSION}"
+
+# Whoever comes by a signed URL. No account has this name.
+_NOBODY = Account("")
 
 _log = structlog.get_logger(__name__)
 
@@ -39,10 +44,11 @@ class House:
 
     tools: Tools
     keys: Keys
-    intake: Intake
+    first_look: FirstLook
     slots: Slots
     analyses: CapacityLimiter
     limits: RateLimits | None = None
+    chunk_urls: ChunkUrls = field(default_factory=lambda: ChunkUrls(secrets.token_bytes(32), 3600.0))
     bodies: Slots = field(default_factory=lambda: Slots(8, "large bodies"))
     creations: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(64))
     uploads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(16))
@@ -62,9 +68,8 @@ class Call:
     @property
     def base_url(self) -> str:
         """Scheme, host and base path by which this client reaches the server."""
-        chosen = self.house.tools.settings.public_url
-        root = chosen.rstrip("/") if chosen else str(self.request.base_url).rstrip("/")
-        return root + BASE_PATH
+        settings = self.house.tools.settings
+        return reached_by(self.request, settings.public_url, settings.proxies) + BASE_PATH
 
     @property
     def default_model(self) -> str:
@@ -84,12 +89,17 @@ def bare_path(path: str) -> str:
     return path
 
 
-def guarded(handler: Handler, house: House, limited: Category | None = None) -> Endpoint:
-    """An endpoint that asks for a key, and counts the call where it is limited, before it calls the handler."""
+def guarded(
+    handler: Handler, house: House, limited: Category | None = None, *, keyless: bool = False
+) -> Endpoint:
+    """An endpoint that asks for a key, and counts the call where it is limited, before it calls the handler.
+
+    A `keyless` one is entered by a URL that the handler can tell to be one of ours.
+    """
 
     async def endpoint(request: Request) -> Response:
         request_id = request.scope["kinoscribe.request_id"]
-        account = await house.keys.account_of(request.headers.get("x-api-key"))
+        account = _NOBODY if keyless else await house.keys.account_of(request.headers.get("x-api-key"))
         spending = Spending()
         if limited is not None and house.limits is not None:
             spending = await house.limits.enter(account, limited)

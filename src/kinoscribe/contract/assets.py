@@ -35,6 +35,7 @@ class AssetForm:
     url: str | None
     filename: str | None
     user_metadata: Metadata
+    enable_thumbnail: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +64,10 @@ def read_asset_form(texts: Mapping[str, str], *, has_file: bool) -> AssetForm:
     if url is not None:
         check_url(url, "url")
     filename = fields.text("filename")
-    for flag in ("enable_hls", "enable_thumbnail"):
-        read_flag(fields.text(flag), flag)
-    return AssetForm(
-        "direct" if direct else "url", url, filename, _read_metadata_text(fields.text(_METADATA))
-    )
+    read_flag(fields.text("enable_hls"), "enable_hls")
+    thumbnail = read_flag(fields.text("enable_thumbnail"), "enable_thumbnail")
+    metadata = _read_metadata_text(fields.text(_METADATA))
+    return AssetForm("direct" if direct else "url", url, filename, metadata, thumbnail)
 
 
 def read_asset_query(pairs: Iterable[tuple[str, str]]) -> AssetQuery:
@@ -101,7 +101,7 @@ def read_metadata_change(body: bytes) -> dict[str, Any]:
     fields.refuse_unknown((_METADATA,))
     fields.required(_METADATA)
     given = fields.raw(_METADATA)
-    return _check_metadata(given)
+    return check_metadata(given)
 
 
 def merged(old: Mapping[str, Any], change: Mapping[str, Any]) -> Metadata:
@@ -183,10 +183,11 @@ def _read_metadata_text(text: str | None) -> Metadata:
         given = from_json(text, allow_inf_nan=False)
     except ValueError as error:
         raise ParameterInvalid(p=_METADATA, reason=f"It is not valid JSON: {error}.") from error
-    return kept(_check_metadata(given))
+    return kept(check_metadata(given))
 
 
-def _check_metadata(given: Any) -> dict[str, Any]:
+def check_metadata(given: Any) -> dict[str, Any]:
+    """Metadata as it was sent, when it has the form of some. Raises `ParameterInvalid`."""
     if not isinstance(given, dict):
         raise ParameterInvalid(p=_METADATA, reason=f"{show(given)} was given; an object is accepted.")
     for name, value in given.items():

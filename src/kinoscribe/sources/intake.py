@@ -1,30 +1,28 @@
-"""Turns new assets, uploaded or only named by a URL, into ready or failed ones, behind the backs of requests."""
+"""Turns a new asset, uploaded or only named, into a ready or a failed one: brings its file and looks into it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
 import structlog
 
 from kinoscribe.cancel import Cancel, Canceled
-from kinoscribe.contract.errors import ApiError, ServiceUnavailable
+from kinoscribe.contract.errors import ApiError
 from kinoscribe.contract.video import VideoFacts
 from kinoscribe.media.pieces import FileKind
 from kinoscribe.sources.technical import examined
 from kinoscribe.sources.url_fetch import FetchFailed, UrlFetcher
 from kinoscribe.sources.url_guard import UrlRefused
-from kinoscribe.storage.asset_rows import Asset, AssetRows
-from kinoscribe.storage.blobs import Blobs
+from kinoscribe.storage.asset_queue import AssetJob
+from kinoscribe.storage.asset_rows import Asset, AssetRows, Examined
+from kinoscribe.storage.blobs import Blobs, Stored
 
 WhenReady = Callable[[Path, str, VideoFacts], None]
-Decided = Future[Asset | None]
-
-# Seconds between attempts to look into a file while no decoder can be started.
-_PAUSES = (1.0, 5.0, 25.0)
+Assemble = Callable[[str, Cancel], AbstractContextManager[Stored]]
+Depict = Callable[[Path, FileKind, Cancel], bytes | None]
 
 _log = structlog.get_logger(__name__)
 
@@ -35,10 +33,22 @@ class Looks(Protocol):
     def kind(self, path: Path, cancel: Cancel | None = None) -> FileKind: ...
 
 
-class Intake:
-    """Looks into every asset that is `processing`: a few at once, fetching and decoding in threads of their own.
+class Unusable(Exception):
+    """An asset cannot become ready. `passes`: it may in a while, and nothing has been decided."""
 
-    `when_ready` is called with the path, the content hash and the facts of every video that became ready.
+    def __init__(self, reason: str, *, passes: bool = False, file_type: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.passes = passes
+        self.file_type = file_type
+
+
+class Intake:
+    """Processes assets in the thread of whoever holds them; may be shared between threads.
+
+    `assemble` gives the file of an upload for as long as its block lasts. `depict` makes the JPEG of a thumbnail, or
+    None where there is nothing to show. `when_ready` is called with the path, the content hash and the facts of
+    every video that became ready.
     """
 
     def __init__(
@@ -48,90 +58,87 @@ class Intake:
         fetcher: UrlFetcher,
         looks: Looks,
         *,
+        assemble: Assemble | None = None,
+        depict: Depict | None = None,
         when_ready: WhenReady | None = None,
-        fetches: int = 8,
-        examinations: int = 2,
     ) -> None:
         self.assets = assets
         self.blobs = blobs
         self._fetcher = fetcher
         self._looks = looks
+        self._assemble = assemble
+        self._depict = depict
         self._when_ready = when_ready
-        self._cancel = Cancel()
-        self._fetching = ThreadPoolExecutor(fetches, "fetch")
-        self._examining = ThreadPoolExecutor(examinations, "examine")
 
-    def take(self, asset: Asset) -> Decided:
-        """Begins with an asset. The future brings it when it is decided, or `None` when it is gone or `close` came."""
-        decided = Decided()
-        decided.set_running_or_notify_cancel()  # whoever waits may give up; the work goes on
-        if asset.content is None:
-            self._fetching.submit(self._fetch, asset, decided)
-        else:
-            self._examining.submit(self._examine, asset.id, asset.content, decided)
-        return decided
+    def process(self, job: AssetJob, cancel: Cancel, *, patient: bool = True) -> Asset | None:
+        """Brings the asset to its end and returns it, or None when it is gone or its owner's no more.
 
-    def resume(self) -> int:
-        """Begins with all that an earlier process left `processing`; says how many. Removes files nothing refers to."""
-        self.assets.sweep()
-        left = self.assets.processing()
-        for asset in left:
-            self.take(asset)
-        return len(left)
-
-    def close(self) -> None:
-        """Stops. Assets that are not decided stay `processing` until the next `resume`."""
-        self._cancel.throw()
-        for pool in (self._fetching, self._examining):
-            pool.shutdown(cancel_futures=True)
-
-    def _fetch(self, asset: Asset, decided: Decided) -> None:
-        with self._failing(asset.id, decided), self.blobs.begin() as incoming:
-            self._fetcher.fetch(asset.url or "", incoming, self._cancel)
-            stored = incoming.finish()
-            if self.assets.arrived(asset.id, stored):
-                self._examining.submit(self._examine, asset.id, stored.sha256, decided)
-            else:
-                decided.set_result(None)
-
-    def _examine(self, asset_id: str, content: str, decided: Decided) -> None:
-        with self._failing(asset_id, decided):
-            with self.blobs.borrow(content) as path:
-                found = self._look(path)
-                verdict = examined(found, path.stat().st_size)
-            if isinstance(verdict, str):
-                decided.set_result(self.assets.failed(asset_id, verdict, found.mime_type))
-                return
-            asset = self.assets.ready(asset_id, verdict)
-            decided.set_result(asset)
-            if asset is not None and found.facts is not None and self._when_ready is not None:
-                self._when_ready(self.blobs.path(content), content, found.facts)
-
-    def _look(self, path: Path) -> FileKind:
-        """A decoder that cannot be started now may be later: that is no fault of the file."""
-        for pause in _PAUSES:
-            try:
-                return self._looks.kind(path, self._cancel)
-            except ServiceUnavailable:
-                self._cancel.wait(pause)
-        return self._looks.kind(path, self._cancel)
-
-    @contextmanager
-    def _failing(self, asset_id: str, decided: Decided) -> Iterator[None]:
-        """The edge of this background work: whatever goes wrong becomes the asset's failure."""
+        Raises `Canceled`, and for one who is `patient` an `Unusable` that passes.
+        """
         try:
-            yield
+            with _sentences(job):
+                content = job.content or self._bring(job, cancel)
+                if content is None:
+                    return None
+                found, verdict = self._look(content, job, cancel)
+        except Unusable as trouble:
+            if trouble.passes and patient:
+                raise
+            return self.assets.failed(job.id, trouble.reason, trouble.file_type, owner=job.owner)
+        asset = self.assets.ready(job.id, verdict, owner=job.owner)
+        if asset is not None and found.facts is not None:
+            self._tell(content, found.facts)
+        return asset
+
+    def _bring(self, job: AssetJob, cancel: Cancel) -> str | None:
+        """Gets the file and gives it to the asset. None when that is gone or its owner's no more."""
+        if job.url is not None:
+            with self.blobs.begin() as incoming:
+                self._fetcher.fetch(job.url, incoming, cancel)
+                return self._keep(job, incoming.finish())
+        assert job.upload_id is not None, "it has a file, a URL or an upload"
+        assert self._assemble is not None, "whoever claims an upload can put it together"
+        with self._assemble(job.upload_id, cancel) as stored:
+            return self._keep(job, stored)
+
+    def _keep(self, job: AssetJob, stored: Stored) -> str | None:
+        return stored.sha256 if self.assets.arrived(job.id, stored, owner=job.owner) else None
+
+    def _look(self, content: str, job: AssetJob, cancel: Cancel) -> tuple[FileKind, Examined]:
+        with self.blobs.borrow(content) as path:
+            found = self._looks.kind(path, cancel)
+            verdict = examined(found, path.stat().st_size)
+            if isinstance(verdict, str):
+                raise Unusable(verdict, file_type=found.mime_type)
+            if job.wants_thumbnail and self._depict is not None:
+                verdict = verdict.shown_by(self._depict(path, found, cancel))
+        return found, verdict
+
+    def _tell(self, content: str, facts: VideoFacts) -> None:
+        """A listener that fails does not unmake the asset."""
+        if self._when_ready is None:
             return
-        except Canceled:
-            decided.set_result(None)
-            return
-        except (UrlRefused, FetchFailed) as error:
-            reason = f"The URL could not be fetched. {error}"
-        except ApiError as error:
-            reason = error.message
-        except Exception:  # noqa: BLE001  the edge: nobody above would see it
-            _log.exception("asset_not_examined", asset=asset_id)
-            reason = ApiError().message
-        failed = self.assets.failed(asset_id, reason)
-        if not decided.done():
-            decided.set_result(failed)
+        try:
+            self._when_ready(self.blobs.path(content), content, facts)
+        except Exception:  # noqa: BLE001  the asset is ready, and whoever listens is not its business
+            _log.exception("ready_not_told", content=content[:12])
+
+
+@contextmanager
+def _sentences(job: AssetJob) -> Iterator[None]:
+    """The edge of this work: whatever goes wrong becomes a sentence about the asset."""
+    try:
+        yield
+    except (Canceled, Unusable):
+        raise
+    except UrlRefused as error:
+        raise Unusable(f"The URL could not be fetched. {error}") from error
+    except FetchFailed as error:
+        raise Unusable(f"The URL could not be fetched. {error}", passes=error.passes) from error
+    except ApiError as error:
+        raise Unusable(error.message, passes=error.passes) from error
+    except FileNotFoundError as error:
+        raise Unusable("The file is no longer kept.") from error
+    except Exception as error:  # nobody above would know what to say of it
+        _log.exception("asset_not_examined", asset=job.id)
+        raise Unusable(ApiError().message) from error

@@ -4,77 +4,53 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal
+from dataclasses import fields, replace
+from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from kinoscribe import clock, ids
 from kinoscribe.contract.video import VideoFacts
+from kinoscribe.storage.asset_record import (
+    Asset,
+    AssetFilter,
+    Decided,
+    Examined,
+    Hold,
+    Kind,
+    Metadata,
+    Status,
+    no_one,
+)
 from kinoscribe.storage.blobs import Blobs, Stored
 from kinoscribe.storage.contents import Contents
 from kinoscribe.storage.database import Database
 from kinoscribe.storage.idempotency_rows import TRIES, IdempotencyRows, Once, Replay
-from kinoscribe.storage.tables import assets
+from kinoscribe.storage.tables import asset_thumbnails, assets
 
-Status = Literal["processing", "ready", "failed"]
-Kind = Literal["video", "image", "audio", "document"]
-Metadata = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Asset:
-    """One asset. `content` is the SHA-256 of its file, unset until the file is here; `url` is where it comes from.
-
-    `size`, `duration` (seconds), `technical` and `facts` are set when the asset is ready, as far as they apply.
-    """
-
-    id: str
-    account: str
-    method: str
-    status: Status
-    filename: str
-    file_type: str
-    kind: Kind | None
-    url: str | None
-    content: str | None
-    size: int | None
-    duration: float | None
-    technical: dict[str, Any] | None
-    facts: VideoFacts | None
-    user_metadata: Metadata | None
-    error: str | None
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Examined:
-    """What looking into an asset's file has shown."""
-
-    kind: Kind
-    file_type: str
-    duration: float | None = None
-    technical: dict[str, Any] | None = None
-    facts: VideoFacts | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class AssetFilter:
-    """Which assets a list shows; an empty tuple or `None` means all. `filename` is a part of it in any case."""
-
-    asset_ids: tuple[str, ...] = ()
-    kinds: tuple[str, ...] = ()
-    filename: str | None = None
+__all__ = (
+    "Asset",
+    "AssetFilter",
+    "AssetRows",
+    "Examined",
+    "Hold",
+    "Kind",
+    "Metadata",
+    "Status",
+)
 
 
 class AssetRows:
-    """Assets by account. What belongs to another account is as good as not there."""
+    """Assets by account. What belongs to another account is as good as not there.
 
-    def __init__(self, database: Database, blobs: Blobs) -> None:
+    `decided` is called in the transaction in which an asset becomes ready or fails.
+    """
+
+    def __init__(self, database: Database, blobs: Blobs, *, decided: Decided = no_one) -> None:
         self._database = database
+        self._decided = decided
         self._contents = Contents(database, blobs)
         self._answers = IdempotencyRows(database)
 
@@ -88,11 +64,13 @@ class AssetRows:
         user_metadata: Metadata | None = None,
         stored: Stored | None = None,
         url: str | None = None,
+        hold: Hold | None = None,
+        wants_thumbnail: bool = False,
     ) -> Asset:
         """A new asset in `processing`, with the file `stored` or a `url` to fetch it from. Raises `StorageFull`."""
-        made = _new(account, method, filename, file_type, user_metadata, stored, url)
+        made = _new(account, method, filename, file_type, user_metadata, stored, url, wants_thumbnail)
         with self._database.writing() as db:
-            self._insert(db, made)
+            self.insert(db, made, hold)
             if stored is not None:
                 self._contents.keep(db, stored)
         return made
@@ -108,18 +86,20 @@ class AssetRows:
         user_metadata: Metadata | None = None,
         stored: Stored | None = None,
         url: str | None = None,
+        hold: Hold | None = None,
+        wants_thumbnail: bool = False,
     ) -> Asset | Replay:
         """`add`, or the answer that the same request had before: then there is no second asset.
 
         Raises `IdempotencyKeyReused` and `StorageFull`; then nothing was kept.
         """
-        made = _new(account, method, filename, file_type, user_metadata, stored, url)
+        made = _new(account, method, filename, file_type, user_metadata, stored, url, wants_thumbnail)
         for left in reversed(range(TRIES)):
             with suppress(IntegrityError) if left else nullcontext(), self._database.writing() as db:
                 replay = self._answers.look(db, account, once)
                 if replay is not None:
                     return replay
-                self._insert(db, made)
+                self.insert(db, made, hold)
                 self._answers.keep(db, account, once, made)
                 if stored is not None:
                     self._contents.keep(db, stored)
@@ -148,28 +128,33 @@ class AssetRows:
             total = db.execute(select(func.count()).select_from(assets).where(*where)).scalar_one()
             return tuple(_asset(row) for row in db.execute(rows)), total
 
-    def processing(self) -> tuple[Asset, ...]:
-        """The assets of all accounts whose files have still to be fetched or looked into, oldest first."""
-        query = select(*_SHOWN).where(assets.c.status == "processing").order_by(assets.c.created_at)
-        with self._database.reading() as db:
-            return tuple(_asset(row) for row in db.execute(query))
+    def thumbnail(self, asset_id: str) -> bytes | None:
+        """The JPEG of an asset's thumbnail, whoever owns the asset."""
+        with self._database.asking() as db:
+            jpeg = select(asset_thumbnails.c.jpeg).where(asset_thumbnails.c.asset_id == asset_id)
+            return db.execute(jpeg).scalar_one_or_none()
 
-    def arrived(self, asset_id: str, stored: Stored) -> bool:
+    def hand_over(self, db: Connection, asset_id: str, upload_id: str) -> None:
+        """Has a worker put the asset's file together out of an upload, in the transaction that completes that."""
+        db.execute(_left(asset_id).values(upload_id=upload_id))
+
+    def arrived(self, asset_id: str, stored: Stored, *, owner: str | None = None) -> bool:
         """Gives a processing asset its file. False when it is gone, or has got one by another process meanwhile.
 
-        The file is then not kept.
+        The file is then not kept. With `owner` also when that one does not hold the asset any more.
         """
         with self._database.writing() as db:
-            without = _left(asset_id).where(assets.c.content.is_(None))
+            without = _left(asset_id, owner).where(assets.c.content.is_(None))
             here = without.values(content=stored.sha256, size=stored.bytes)
             if db.execute(here).rowcount != 1:
                 return False
             self._contents.keep(db, stored)
         return True
 
-    def ready(self, asset_id: str, examined: Examined) -> Asset | None:
-        """From `processing` to `ready`. `None` when the asset is gone or was decided before."""
+    def ready(self, asset_id: str, examined: Examined, *, owner: str | None = None) -> Asset | None:
+        """From `processing` to `ready`. `None` when the asset is gone, was decided before, or `owner` has lost it."""
         values = {
+            **_FREE,
             "status": "ready",
             "kind": examined.kind,
             "file_type": examined.file_type,
@@ -178,25 +163,36 @@ class AssetRows:
             "facts": None if examined.facts is None else msgspec.to_builtins(examined.facts),
         }
         with self._database.writing() as db:
-            row = db.execute(_left(asset_id).values(**values).returning(*_SHOWN)).one_or_none()
-        return None if row is None else _asset(row)
+            row = db.execute(_left(asset_id, owner).values(**values).returning(*_SHOWN)).one_or_none()
+            if row is None:
+                return None
+            asset = _asset(row)
+            if examined.thumbnail is not None:
+                db.execute(insert(asset_thumbnails).values(asset_id=asset.id, jpeg=examined.thumbnail))
+                asset = replace(asset, has_thumbnail=True)
+            self._decided(db, asset)
+        return asset
 
-    def failed(self, asset_id: str, reason: str, file_type: str | None = None) -> Asset | None:
-        """From `processing` to `failed`; the file is not kept. `None` when the asset is gone or was decided before.
+    def failed(
+        self, asset_id: str, reason: str, file_type: str | None = None, *, owner: str | None = None
+    ) -> Asset | None:
+        """From `processing` to `failed`; the file is not kept. `None` as with `ready`.
 
         `file_type` is what the file was found to be, if it was found to be anything.
         """
-        values = {"status": "failed", "error": reason, "content": None}
+        values = {**_FREE, "status": "failed", "error": reason, "content": None}
         if file_type is not None:
             values["file_type"] = file_type
         with self._database.writing() as db:
             had = select(assets.c.content).where(assets.c.id == asset_id)
             content = db.execute(had.with_for_update()).scalar_one_or_none()
-            failed = db.execute(_left(asset_id).values(**values).returning(*_SHOWN)).one_or_none()
-        if failed is None:
-            return None
+            row = db.execute(_left(asset_id, owner).values(**values).returning(*_SHOWN)).one_or_none()
+            if row is None:
+                return None
+            failed = _asset(row)
+            self._decided(db, failed)
         self._contents.drop_unused([content])
-        return _asset(failed)
+        return failed
 
     def change_metadata(
         self, account: str, asset_id: str, change: Callable[[Metadata], Metadata]
@@ -224,13 +220,22 @@ class AssetRows:
         """Removes contents that no asset and no task refers to, left by a process that died; says how many."""
         return self._contents.sweep()
 
-    def _insert(self, db: Connection, made: Asset) -> None:
+    def insert(self, db: Connection, made: Asset, hold: Hold | None) -> None:
+        """Writes a new asset in a transaction of somebody else's."""
         values = {name: getattr(made, name) for name in _NAMES}
+        if hold is not None:
+            values |= {
+                "owner": hold.owner,
+                "lease_until": self._database.now(hold.seconds),
+                "attempt": 1,
+            }
         db.execute(insert(assets).values(**values, filename_folded=made.filename.casefold()))
 
 
-_SHOWN = tuple(column for column in assets.c if column.name != "filename_folded")
-_NAMES: Collection[str] = tuple(column.name for column in _SHOWN)
+_NAMES: Collection[str] = tuple(field.name for field in fields(Asset) if field.name in assets.c)
+_DEPICTED = exists().where(asset_thumbnails.c.asset_id == assets.c.id).label("has_thumbnail")
+_SHOWN = (*(assets.c[name] for name in _NAMES), _DEPICTED)
+_FREE: dict[str, Any] = {"owner": None, "lease_until": None, "run_at": None}
 
 
 def _new(
@@ -241,6 +246,7 @@ def _new(
     user_metadata: Metadata | None,
     stored: Stored | None,
     url: str | None,
+    wants_thumbnail: bool = False,
 ) -> Asset:
     return Asset(
         id=ids.new_object_id(),
@@ -259,6 +265,8 @@ def _new(
         user_metadata=user_metadata or None,
         error=None,
         created_at=clock.now(),
+        upload_id=None,
+        wants_thumbnail=wants_thumbnail,
     )
 
 
@@ -266,9 +274,10 @@ def _owned(account: str, asset_id: str) -> tuple[ColumnElement[bool], ...]:
     return assets.c.id == asset_id, assets.c.account == account
 
 
-def _left(asset_id: str) -> Any:
-    """The statement that leaves `processing`, and does nothing to an asset in any other state."""
-    return update(assets).where(assets.c.id == asset_id, assets.c.status == "processing")
+def _left(asset_id: str, owner: str | None = None) -> Any:
+    """The statement that leaves `processing`, and does nothing to an asset in any other state or of another owner."""
+    left = update(assets).where(assets.c.id == asset_id, assets.c.status == "processing")
+    return left if owner is None else left.where(assets.c.owner == owner)
 
 
 def _asset(row: Row[Any]) -> Asset:

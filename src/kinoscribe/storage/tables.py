@@ -14,6 +14,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -81,9 +82,23 @@ assets = Table(
     Column("user_metadata", JSON(none_as_null=True)),
     Column("error", Text),
     Column("created_at", Instant, nullable=False),
+    Column("upload_id", String(24)),
+    Column("wants_thumbnail", Boolean, nullable=False, server_default=text("false")),
+    Column("owner", String(64)),
+    Column("lease_until", Instant),
+    Column("attempt", Integer, nullable=False, server_default=text("0")),
+    Column("run_at", Instant),
     Index("ix_assets_account_created_at", "account", "created_at", "id"),
     Index("ix_assets_content", "content"),
     Index("ix_assets_status", "status"),
+)
+
+# Small pictures lie beside their rows: they come and go with them, and no store of objects is asked for each.
+asset_thumbnails = Table(
+    "asset_thumbnails",
+    tables,
+    Column("asset_id", String(24), ForeignKey("assets.id", ondelete="CASCADE"), primary_key=True),
+    Column("jpeg", LargeBinary, nullable=False),
 )
 
 receipts = Table(
@@ -286,4 +301,34 @@ processes = Table(
     Column("missing", JSON, nullable=False),
     Column("started_at", Instant, nullable=False),
     Column("seen_at", Instant, nullable=False),
+)
+
+# An upload in chunks. Chunks that nothing has come of have no row; `reported_at` settles one for good.
+uploads = Table(
+    "uploads",
+    tables,
+    Column("id", String(24), primary_key=True),
+    Column("asset_id", String(24), ForeignKey("assets.id", ondelete="CASCADE"), nullable=False),
+    Column("account", String(64), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("total_size", BigInteger, nullable=False),
+    Column("chunk_size", BigInteger, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Index("ix_uploads_asset_id", "asset_id"),
+    Index("ix_uploads_account_created_at", "account", "created_at", "id"),
+    Index("ix_uploads_status", "status", "expires_at"),
+)
+
+upload_chunks = Table(
+    "upload_chunks",
+    tables,
+    Column("upload_id", String(24), ForeignKey("uploads.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("bytes", BigInteger, nullable=False),
+    Column("etag", String(128)),
+    Column("reported_at", Instant),
+    Column("updated_at", Instant, nullable=False),
+    Column("error", Text),
 )

@@ -17,7 +17,12 @@ def wait_before(strikes: int, error: ApiError, *, attempts: int, first: float, c
     """
     if not error.passes or strikes >= attempts:
         return None
-    wait = min(first * 4.0 ** min(strikes - 1, 50), LONGEST_WAIT)
+    return wait_between(strikes, first=first, chance=chance)
+
+
+def wait_between(attempts: int, *, first: float, chance: float) -> float:
+    """Seconds until the attempt that follows so many: `first`, then four times as long each, give or take a fifth."""
+    wait = min(first * 4.0 ** min(attempts - 1, 50), LONGEST_WAIT)
     return min(wait * (0.8 + 0.4 * chance), LONGEST_WAIT)
 
 

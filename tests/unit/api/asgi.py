@@ -15,10 +15,10 @@ from tests.unit.analysis.pretended import Parts
 from kinoscribe.api.application import make_application
 from kinoscribe.api.auth import Keys
 from kinoscribe.api.door import House
+from kinoscribe.api.first_look import FirstLook
 from kinoscribe.api.places import Slots
 from kinoscribe.contract.errors import ApiKeyInvalid
 from kinoscribe.settings import Settings
-from kinoscribe.sources.intake import Intake
 from kinoscribe.storage.api_key_rows import Account
 
 Send = Callable[[Any], Awaitable[None]]
@@ -67,7 +67,7 @@ def make_house(parts: Parts, *, slots: int = 2, keys: KnownKeys | None = None) -
     return House(
         tools=tools,
         keys=cast("Keys", keys or KnownKeys()),
-        intake=cast("Intake", None),
+        first_look=cast("FirstLook", None),
         slots=Slots(slots),
         analyses=CapacityLimiter(slots),
     )

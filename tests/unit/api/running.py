@@ -20,6 +20,7 @@ from anyio import CapacityLimiter
 from kinoscribe.api.application import make_application
 from kinoscribe.api.auth import Keys
 from kinoscribe.api.door import House
+from kinoscribe.api.first_look import FirstLook
 from kinoscribe.api.places import Slots
 from kinoscribe.api.rate_limit import RateLimits
 from kinoscribe.cancel import Cancel
@@ -35,6 +36,7 @@ from kinoscribe.sources.resolve import Resolver
 from kinoscribe.sources.url_fetch import FetchLimits, UrlFetcher
 from kinoscribe.sources.url_guard import make_gate
 from kinoscribe.storage.api_key_rows import ApiKeyRows
+from kinoscribe.storage.asset_queue import AssetQueue
 from kinoscribe.storage.asset_rows import AssetRows
 from kinoscribe.storage.blobs import Blobs
 from kinoscribe.storage.database import Database
@@ -46,6 +48,7 @@ from kinoscribe.storage.task_queue import TaskQueue
 from kinoscribe.storage.task_rows import TaskRows
 from kinoscribe.storage.wake import Wake
 from kinoscribe.storage.webhook_rows import WebhookRows
+from kinoscribe.tasks.asset_loop import AssetLoop
 
 FACTS = VideoFacts(0.0, 8.0, 640, 360, 25.0, 0, "mov,mp4", "video/mp4", "h264", "aac", 44100, 2, 1, 1, 4)
 
@@ -119,10 +122,15 @@ def running(folder: Path, **settings: Any) -> Iterator[Running]:
     looks = Looks()
     fetcher = UrlFetcher(make_gate(["127.0.0.1"], [0]), FetchLimits(10_000_000, 10, idle=2))
     intake = Intake(rows, blobs, fetcher, looks)
+    assets = AssetQueue(database, rows)
     deliveries = DeliveryRows(database, waits=(0,), lease=30)
     tasks = TaskRows(database, blobs, announce=deliveries.announce)
     queue = TaskQueue(database, blobs, lease=30, attempts=2, announce=deliveries.announce)
     wake = Wake(database)
+    first_look = FirstLook(intake, assets, "api", wake.ring)
+    worker = AssetLoop(
+        assets, intake, "worker", lease=30, attempts=3, retry=0.05, when_decided=wake.ring, looks=1
+    )
     chosen = Settings(data_dir=folder, **settings)
     tools: Any = SimpleNamespace(
         settings=chosen,
@@ -141,7 +149,7 @@ def running(folder: Path, **settings: Any) -> Iterator[Running]:
     house = House(
         tools=tools,
         keys=Keys(keys),
-        intake=intake,
+        first_look=first_look,
         slots=Slots(2),
         analyses=CapacityLimiter(2),
         limits=RateLimits(RateRows(database, [read_limit(text) for text in chosen.rate_limits])),
@@ -160,6 +168,7 @@ def running(folder: Path, **settings: Any) -> Iterator[Running]:
     while not server.started:
         time.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
+    worker.start()
     try:
         key = keys.create("a")[0]
         yield Running(folder, port, blobs, rows, keys, looks, key, database, tasks, queue, house)
@@ -167,7 +176,8 @@ def running(folder: Path, **settings: Any) -> Iterator[Running]:
         looks.go.set()
         server.should_exit = True
         thread.join()
-        intake.close()
+        first_look.close()
+        worker.stop()
         blobs.close()
         wake.close()
         database.close()

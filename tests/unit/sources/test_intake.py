@@ -1,6 +1,7 @@
-import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.unit.sources.hostile import answer, hostile, says
@@ -9,12 +10,12 @@ from kinoscribe.cancel import Cancel, Canceled
 from kinoscribe.contract.errors import ApiError, ServiceUnavailable, VideoFileBroken
 from kinoscribe.contract.video import VideoFacts
 from kinoscribe.media.pieces import FileKind, PictureFacts
-from kinoscribe.sources import intake as intake_module
-from kinoscribe.sources.intake import Intake
+from kinoscribe.sources.intake import Intake, Unusable
 from kinoscribe.sources.url_fetch import FetchLimits, UrlFetcher
 from kinoscribe.sources.url_guard import Gate, make_gate
+from kinoscribe.storage.asset_queue import AssetJob, AssetQueue
 from kinoscribe.storage.asset_rows import Asset, AssetRows
-from kinoscribe.storage.blobs import Blobs
+from kinoscribe.storage.blobs import Blobs, Stored
 from kinoscribe.storage.database import Database
 
 FACTS = VideoFacts(0.0, 8.0, 640, 360, 25.0, 0, "mov,mp4", "video/mp4", "h264", "aac", 44100, 2, 1, 1, 4)
@@ -45,14 +46,18 @@ class Bench:
         self.blobs = Blobs(folder)
         self.rows = AssetRows(self.database, self.blobs)
         self.looks = Looks()
+        self.queue = AssetQueue(self.database, self.rows)
         self.told: list[tuple[Path, str, VideoFacts]] = []
-        self.intakes: list[Intake] = []
 
-    def intake(self, gate: Gate | None = None) -> Intake:
+    def intake(self, gate: Gate | None = None, **more: Any) -> Intake:
         fetcher = UrlFetcher(gate or make_gate(["127.0.0.1"], [0]), LIMITS)
         when_ready = lambda path, content, facts: self.told.append((path, content, facts))  # noqa: E731
-        self.intakes.append(Intake(self.rows, self.blobs, fetcher, self.looks, when_ready=when_ready))
-        return self.intakes[-1]
+        return Intake(self.rows, self.blobs, fetcher, self.looks, **{"when_ready": when_ready, **more})
+
+    def job(self) -> AssetJob:
+        """The one asset that waits, as a worker gets it."""
+        (job,) = self.queue.claim("w", arrivals=1, looks=1)
+        return job
 
     def upload(self, data: bytes = b"data") -> Asset:
         with self.blobs.begin() as incoming:
@@ -64,8 +69,6 @@ class Bench:
         return self.rows.add("a", method="url", filename="v", file_type="video/mp4", url=url)
 
     def close(self) -> None:
-        for intake in self.intakes:
-            intake.close()
         self.blobs.close()
         self.database.close()
 
@@ -77,20 +80,20 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     bench.close()
 
 
-def decided(intake: Intake, asset: Asset) -> Asset:
-    found = intake.take(asset).result(10)
+def decided(bench: Bench, asset: Asset, intake: Intake | None = None) -> Asset:
+    """The asset after one attempt that is the last one."""
+    found = (intake or bench.intake()).process(bench.job(), Cancel(), patient=False)
     assert found is not None
-    assert intake.assets.get("a", asset.id) == found
+    assert bench.rows.get("a", asset.id) == found
     return found
 
 
 def test_an_uploaded_video_becomes_ready_and_those_who_want_to_know_are_told(bench: Bench) -> None:
-    asset = decided(bench.intake(), bench.upload())
+    asset = decided(bench, bench.upload())
     assert (asset.status, asset.kind, asset.duration, asset.facts) == ("ready", "video", 8.0, FACTS)
     assert asset.technical is not None
     assert asset.technical["video_codec"] == "h264"
     assert asset.content is not None
-    bench.intakes[0].close()
     assert bench.told == [(bench.blobs.path(asset.content), asset.content, FACTS)]
 
 
@@ -105,7 +108,7 @@ def test_a_picture_and_a_sound_become_ready_as_what_they_are(
     bench: Bench, found: FileKind, kind: str, duration: float | None
 ) -> None:
     bench.looks.found = found
-    asset = decided(bench.intake(), bench.upload())
+    asset = decided(bench, bench.upload())
     assert (asset.status, asset.kind, asset.file_type, asset.duration) == (
         "ready",
         kind,
@@ -129,7 +132,7 @@ def test_what_cannot_be_read_fails_with_a_sentence(
     bench: Bench, found: FileKind | Exception, sentence: str
 ) -> None:
     bench.looks.found = found
-    asset = decided(bench.intake(), bench.upload())
+    asset = decided(bench, bench.upload())
     assert asset.status == "failed"
     assert asset.error is not None
     assert sentence in asset.error
@@ -142,27 +145,22 @@ def test_what_cannot_be_read_fails_with_a_sentence(
     )
 
 
-def test_a_decoder_that_cannot_be_started_at_the_moment_is_no_fault_of_the_file(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(intake_module, "_PAUSES", (0.01, 0.01))
-    attempts: list[int] = []
-
-    def busy(_path: Path, _cancel: Cancel) -> FileKind:
-        attempts.append(1)
-        if len(attempts) < 3:
-            raise ServiceUnavailable(reason="No decoder.")
-        return VIDEO
-
-    bench.looks.found = busy
-    assert decided(bench.intake(), bench.upload()).status == "ready"
+def test_a_decoder_that_cannot_be_started_at_the_moment_is_no_fault_of_the_file(bench: Bench) -> None:
     bench.looks.found = ServiceUnavailable(reason="No decoder.")
-    assert decided(bench.intakes[0], bench.upload()).error == "No decoder."
+    asset, intake = bench.upload(), bench.intake()
+    job = bench.job()
+    with pytest.raises(Unusable, match="No decoder") as caught:
+        intake.process(job, Cancel())
+    assert caught.value.passes
+    assert (bench.rows.get("a", asset.id) or asset).status == "processing"
+    failed = intake.process(job, Cancel(), patient=False)
+    assert failed is not None
+    assert (failed.status, failed.error) == ("failed", "No decoder.")
 
 
 def test_a_url_is_fetched_and_looked_into(bench: Bench) -> None:
     with hostile(says(answer(b"from afar"))) as server:
-        asset = decided(bench.intake(), bench.by_url(f"http://127.0.0.1:{server.port}/v.mp4"))
+        asset = decided(bench, bench.by_url(f"http://127.0.0.1:{server.port}/v.mp4"))
     assert (asset.status, asset.size) == ("ready", 9)
     assert bench.looks.seen == [b"from afar"]
 
@@ -180,7 +178,7 @@ def test_a_url_that_cannot_be_fetched_fails_with_a_sentence(
     bench: Bench, reply: bytes, sentence: str
 ) -> None:
     with hostile(says(reply)) as server:
-        asset = decided(bench.intake(), bench.by_url(f"http://127.0.0.1:{server.port}/v.mp4"))
+        asset = decided(bench, bench.by_url(f"http://127.0.0.1:{server.port}/v.mp4"))
     assert asset.status == "failed"
     assert asset.error is not None
     assert sentence in asset.error
@@ -188,28 +186,8 @@ def test_a_url_that_cannot_be_fetched_fails_with_a_sentence(
 
 
 def test_a_url_into_the_inside_fails(bench: Bench) -> None:
-    asset = decided(bench.intake(make_gate()), bench.by_url("http://127.0.0.1/v.mp4"))
+    asset = decided(bench, bench.by_url("http://127.0.0.1/v.mp4"), bench.intake(make_gate()))
     assert asset.status == "failed"
-
-
-def test_what_was_processing_when_the_server_went_down_is_taken_up_again(bench: Bench) -> None:
-    with hostile(says(answer(b"from afar"))) as server:
-        waiting = [bench.upload(), bench.by_url(f"http://127.0.0.1:{server.port}/v.mp4")]
-        done = bench.rows.failed(bench.upload(b"other").id, "earlier")
-        with bench.blobs.begin() as incoming:
-            incoming.write(b"of an asset whose row was never written")
-            orphan = bench.blobs.keep(incoming.finish())
-        intake = bench.intake()
-        assert intake.resume() == 2
-        assert not orphan.exists()
-        until = threading.Event()
-        for _ in range(100):
-            if all((bench.rows.get("a", asset.id) or asset).status == "ready" for asset in waiting):
-                break
-            until.wait(0.05)
-    assert [(bench.rows.get("a", asset.id) or asset).status for asset in waiting] == ["ready", "ready"]
-    assert done is not None
-    assert bench.rows.get("a", done.id) == done
 
 
 def test_an_asset_deleted_while_it_is_looked_into_comes_to_nothing(bench: Bench) -> None:
@@ -220,47 +198,100 @@ def test_an_asset_deleted_while_it_is_looked_into_comes_to_nothing(bench: Bench)
         return VIDEO
 
     bench.looks.found = delete_it
-    assert bench.intake().take(asset).result(10) is None
+    assert bench.intake().process(bench.job(), Cancel()) is None
     assert list(bench.blobs.kept()) == []
     assert bench.told == []
 
 
 def test_an_asset_deleted_before_it_is_looked_into_comes_to_nothing(bench: Bench) -> None:
     asset = bench.upload()
+    job = bench.job()
     bench.rows.remove("a", asset.id)
-    assert bench.intake().take(asset).result(10) is None
+    assert bench.intake().process(job, Cancel()) is None
     assert bench.looks.seen == []
 
 
-def test_closing_leaves_what_is_undecided_for_the_next_start(bench: Bench) -> None:
-    begun = threading.Event()
+def test_a_url_whose_host_is_down_is_tried_again_and_one_that_is_not_there_is_not(bench: Bench) -> None:
+    intake = bench.intake()
+    with hostile(says(answer(b"", status=b"503 Service Unavailable"))) as server:
+        bench.by_url(f"http://127.0.0.1:{server.port}/v.mp4")
+        with pytest.raises(Unusable) as caught:
+            intake.process(bench.job(), Cancel())
+    assert caught.value.passes
+    with hostile(says(answer(b"", status=b"404 Not Found"))) as server:
+        bench.by_url(f"http://127.0.0.1:{server.port}/v.mp4")
+        failed = intake.process(bench.job(), Cancel())
+    assert failed is not None
+    assert failed.status == "failed"
 
-    def wait(_path: Path, cancel: Cancel) -> FileKind:
-        begun.set()
-        cancel.wait(10)
-        raise Canceled
 
-    bench.looks.found = wait
+def test_who_has_lost_an_asset_decides_nothing(bench: Bench) -> None:
     asset = bench.upload()
-    future = bench.intake().take(asset)
-    assert begun.wait(5)
-    bench.intakes[0].close()
-    assert future.result(5) is None
-    assert bench.rows.get("a", asset.id) == asset
+    job = bench.job()
+    bench.queue.put_back(job)
+    (other,) = bench.queue.claim("other", arrivals=1, looks=1)
+    assert bench.intake().process(job, Cancel()) is None
+    assert (bench.rows.get("a", asset.id) or asset).status == "processing"
+    ready = bench.intake().process(other, Cancel())
+    assert ready is not None
+    assert ready.status == "ready"
+
+
+def test_a_file_that_arrives_after_its_asset_went_to_another_is_not_kept(bench: Bench) -> None:
+    with hostile(says(answer(b"from afar"))) as server:
+        bench.by_url(f"http://127.0.0.1:{server.port}/v.mp4")
+        job = bench.job()
+        bench.queue.put_back(job)
+        assert bench.intake().process(job, Cancel()) is None
+    assert list(bench.blobs.kept()) == []
+
+
+def test_work_that_is_broken_off_decides_nothing(bench: Bench) -> None:
+    asset = bench.upload()
+    bench.looks.found = Canceled()
+    job = bench.job()
+    with pytest.raises(Canceled):
+        bench.intake().process(job, Cancel(), patient=False)
+    assert (bench.rows.get("a", asset.id) or asset).status == "processing"
     bench.looks.found = VIDEO
-    assert decided(bench.intake(), asset).status == "ready"
+    assert bench.intake().process(job, Cancel()) is not None
+
+
+def test_an_upload_is_put_together_and_looked_into(bench: Bench) -> None:
+    asset = bench.rows.add("a", method="multipart", filename="v", file_type="video/mp4")
+    assert bench.queue.claim("w", arrivals=1, looks=1) == (), "its chunks are still coming"
+    with bench.database.writing() as db:
+        bench.rows.hand_over(db, asset.id, "5" * 24)
+    asked: list[str] = []
+
+    @contextmanager
+    def assemble(upload_id: str, _cancel: Cancel) -> Iterator[Stored]:
+        asked.append(upload_id)
+        with bench.blobs.begin() as incoming:
+            incoming.write(b"in parts")
+            yield incoming.finish()
+
+    ready = decided(bench, asset, bench.intake(assemble=assemble))
+    assert (ready.status, ready.size, asked) == ("ready", 8, ["5" * 24])
+    assert bench.looks.seen == [b"in parts"]
+
+
+def test_a_thumbnail_is_made_only_for_those_who_want_one(bench: Bench) -> None:
+    intake = bench.intake(depict=lambda _path, found, _cancel: found.mime_type.encode())
+    plain = decided(bench, bench.upload(), intake)
+    with bench.blobs.begin() as incoming:
+        stored = incoming.finish()
+        added = bench.rows.add(
+            "a", method="direct", filename="v", file_type="video/mp4", stored=stored, wants_thumbnail=True
+        )
+    wanted = decided(bench, added, intake)
+    assert bench.rows.thumbnail(wanted.id) == b"video/mp4"
+    assert bench.rows.thumbnail(plain.id) is None
+    assert (plain.has_thumbnail, wanted.has_thumbnail) == (False, True)
 
 
 def test_a_listener_that_fails_does_not_unmake_the_asset(bench: Bench) -> None:
     def fail(*_: object) -> None:
         raise RuntimeError("no")
 
-    fetcher = UrlFetcher(make_gate(), LIMITS)
-    intake = Intake(bench.rows, bench.blobs, fetcher, bench.looks, when_ready=fail)
-    bench.intakes.append(intake)
-    asset = bench.upload()
-    assert decided(intake, asset).status == "ready"
-    intake.close()
-    found = bench.rows.get("a", asset.id)
-    assert found is not None
-    assert found.status == "ready"
+    assert decided(bench, bench.upload(), bench.intake(when_ready=fail)).status == "ready"

@@ -241,13 +241,6 @@ def test_the_same_content_added_and_removed_at_once_is_there_exactly_when_somebo
     assert len(list(shelf.blobs.kept())) == 1
 
 
-def test_what_was_processing_is_found_again_for_all_accounts(shelf: Shelf) -> None:
-    waiting = [shelf.add("a"), shelf.add("b", data=None, method="url", url="https://x.example/")]
-    shelf.rows.ready(shelf.add("a").id, VIDEO)
-    shelf.rows.failed(shelf.add("a").id, "x")
-    assert [asset.id for asset in shelf.rows.processing()] == [asset.id for asset in waiting]
-
-
 def test_contents_without_an_asset_are_swept(shelf: Shelf) -> None:
     asset = shelf.add()
     with shelf.blobs.begin() as incoming:
