@@ -1,7 +1,7 @@
 """Prints how fast and how large Kinoscribe is, as ratios taken in one run, and keeps them in `figures/`.
 
-`make bench` runs all; `python -m tests.bench.run wire decode` runs parts: decode, wire, queue, idle, shapes, analysis,
-memory.
+`make bench` runs all; `python -m tests.bench.run wire decode` runs parts: decode, wire, queue, idle, shapes, servers,
+analysis, memory.
 Without `memory` it takes about ten minutes on two cores; an hour of video more than ten further ones.
 """
 
@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.bench import answers, decoding, footage, idle, questions, tasks, wire
+from tests.bench import answers, decoding, footage, idle, long_videos, model_servers, questions, tasks, wire
 from tests.databases import KINDS, PostgreSQL, a_postgresql
 
 from kinoscribe import log
@@ -160,6 +160,39 @@ def shapes() -> dict[str, Any]:
     return {"conforming": found, "definitions": segments}
 
 
+def servers() -> dict[str, Any]:
+    with _folder() as folder:
+        one = model_servers.first_token(folder)
+    added, own, same = one["added"], one["second_to_first"], one["same_bytes"]
+    _say("added to a model server's time to first token", f"{added:.1%}", "at most 5 %", added <= 0.05)
+    _say("second question / first, both without the server", f"{own:.3f}", "at most 0.05", own <= 0.05)
+    _say("bytes before the question that are the same again", f"{same:.3f}", "at least 0.98", same >= 0.98)
+    with _folder() as folder:
+        many = model_servers.streams(folder)
+    for number, found in many.items():
+        ratio = found["ratio"]
+        _say(
+            f"tokens/s of {number} streams / the server alone", f"{ratio:.3f}", "at least 0.95", ratio >= 0.95
+        )
+        print(f"      processor time a token: {found['cpu_us_a_token']:.0f} microseconds")
+    with _folder() as folder:
+        long = long_videos.long_videos(folder)
+    first = long[str(long_videos.MINUTES[0])]["peak_mib"]
+    for minutes, found in long.items():
+        flat = found["peak_mib"] / first
+        _say(
+            f"peak memory, task of {minutes} min ({found['peak_mib']:.0f} MiB) / 10 min",
+            f"{flat:.2f}",
+            "at most 1.10",
+            flat <= 1.1,
+        )
+        lost = 1 - found["right"] + found["uncovered_s"]
+        _say(f"lost of {minutes} min, worker killed", f"{lost:.3f}", "nothing", lost < 1e-6)
+        again = found["asked_again"]
+        _say(f"windows of {minutes} min asked again", str(again), "at most 4", again <= 4)
+    return {"first_token": one, "streams": many, "long": long}
+
+
 @contextmanager
 def _folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
@@ -182,6 +215,7 @@ PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "queue": queue,
     "idle": nothing_to_do,
     "shapes": shapes,
+    "servers": servers,
     "analysis": analysis,
     "memory": memory,
 }
