@@ -171,6 +171,10 @@ class DatabaseUnavailable(ServiceUnavailable):
     sentence = "This server cannot use its database at the moment. Please try again later."
 
 
+class StoreUnavailable(ServiceUnavailable):
+    sentence = "This server cannot reach the store of its videos at the moment. Please try again later."
+
+
 class ServerEnding(ServiceUnavailable):
     sentence = "This server is being shut down. Please try again later."
 
@@ -180,6 +184,36 @@ class EngineFailed(ApiError):
 
     sentence = "The analysis engine failed: {reason}"
     passes = True
+
+
+class EngineRefused(EngineFailed):
+    """The engine will not answer this request, however often it is asked."""
+
+    passes = False
+
+
+class ContextTooLong(EngineRefused):
+    """What an engine was given is more than it can read at once.
+
+    `most` are the tokens it can read, `prompt` those it was given, each None where it did not say.
+    """
+
+    sentence = "The analysis engine failed: the question and the evidence are more than its model can read at once."
+
+    def __init__(self, *, most: int | None = None, prompt: int | None = None) -> None:
+        super().__init__()
+        self.most = most
+        self.prompt = prompt
+
+
+class EngineBusy(ServiceUnavailable):
+    """All model servers have too much to do; `seconds` is when to come back, if one of them said so."""
+
+    sentence = "The model servers are busy at the moment. Please try again later."
+
+    def __init__(self, *, seconds: int | None = None) -> None:
+        super().__init__()
+        self.retry_after = seconds or type(self).retry_after
 
 
 class AnalysisFailed(ApiError):
@@ -223,6 +257,31 @@ class UnsupportedFileType(ApiError):
 class AssetInUse(ApiError):
     code, status = "asset_in_use", 409
     sentence = "The asset {id} is in use. Delete what uses it first, or pass force=true."
+
+
+class UploadUrlInvalid(ApiError):
+    """A chunk was sent to a URL that this server has not signed in this form."""
+
+    code, status = "upload_url_invalid", 403
+    sentence = "This is not a URL that this server has given out for a chunk."
+
+
+class UploadUrlExpired(UploadUrlInvalid):
+    sentence = "The URL of this chunk expired at {expired}. Ask for a new one with presigned-urls."
+
+
+class ChunkNotTaken(ApiError):
+    """`reason` is a sentence: the chunk was reported before, or a newer request sends it."""
+
+    code, status = "chunk_not_taken", 409
+    sentence = "Chunk {number} was not taken. {reason}"
+
+
+class TooManyUploads(ApiError):
+    """`open` and `most` are texts: what the account has open, and what it may."""
+
+    code, status = "too_many_uploads", 409
+    sentence = "This account has {open} open; {most} are the most. Finish an upload, or delete its asset."
 
 
 class TaskCannotBeDeleted(ApiError):

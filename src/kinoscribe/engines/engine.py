@@ -140,12 +140,23 @@ class Engine(Protocol):
     video itself. `context_tokens` and `sight` may change when a server behind the engine is asked what it can.
     """
 
-    name: str
-    model: str
-    version: str
-    context_tokens: int
-    sees_pictures: bool
-    sight: Sight | None
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def model(self) -> str: ...
+
+    @property
+    def version(self) -> str: ...
+
+    @property
+    def context_tokens(self) -> int: ...
+
+    @property
+    def sees_pictures(self) -> bool: ...
+
+    @property
+    def sight(self) -> Sight | None: ...
 
     def generate(self, ask: Ask, cancel: Cancel) -> Iterator[Piece]:
         """Yields at least one `Text` and ends with `Finished`, or raises an `ApiError` or `Canceled`.

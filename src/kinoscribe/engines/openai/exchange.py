@@ -1,0 +1,129 @@
+"""Turns one chat request to one server into what is heard of the answer, or into why there is none."""
+
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
+
+import httpcore2
+import httpx2
+import structlog
+from openai import APIStatusError, Omit, OpenAI, OpenAIError, Stream
+
+from kinoscribe.contract.shown import harmless
+from kinoscribe.engines.openai.connection import client
+from kinoscribe.engines.openai.patience import GaveUp, Patience
+from kinoscribe.engines.openai.refusals import Refusal, read_refusal
+from kinoscribe.engines.openai.stream import Heard, ToldError, Unreadable, events, hear, is_done
+
+_UNUSED_KEY = "unused"
+_log = structlog.get_logger(__name__)
+
+
+class Refused(Exception):
+    """The server said no, and how."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.kind)
+        self.refusal = refusal
+
+
+class ServerFailed(Exception):
+    """The message is a part of a sentence about the server that names neither its address nor its words.
+
+    `unreached`: no connection was made. `again`: asking it once more may help.
+    """
+
+    def __init__(self, reason: str, *, unreached: bool = False, again: bool = True) -> None:
+        super().__init__(reason)
+        self.unreached = unreached
+        self.again = again
+
+
+class Exchange:
+    """What all requests of an engine share."""
+
+    def __init__(self, pool: httpcore2.ConnectionPool, api_key: str | None) -> None:
+        self._pool = pool
+        self._key = api_key
+
+    def say(
+        self, url: str, body: bytes, headers: dict[str, str], patience: Patience
+    ) -> Generator[Heard, None, bool]:
+        """Yields what is heard and returns whether the server marked the end.
+
+        Raises `Refused`, `ServerFailed` and `Canceled`. Closing it closes the connection.
+        """
+        with _our_errors(url), closing(self._open(url, body, headers, patience)) as response:
+            if "json" in response.headers.get("content-type", ""):
+                yield hear(b"".join(_chunks(response)))
+                return True
+            for event in events(_chunks(response)):
+                if is_done(event):
+                    return True
+                heard = hear(event)
+                patience.begun = patience.begun or heard.alive
+                yield heard
+        return False
+
+    def _open(self, url: str, body: bytes, headers: dict[str, str], patience: Patience) -> httpx2.Response:
+        server = OpenAI(
+            api_key=self._key or _UNUSED_KEY,
+            base_url=url,
+            max_retries=0,
+            http_client=client(self._pool, patience),
+        )
+        sent: dict[str, str | Omit] = {
+            **headers,
+            "Accept": "text/event-stream",
+            "Accept-Encoding": "identity",
+        }
+        if self._key is None:
+            sent["Authorization"] = Omit()
+        response: object = server.post(
+            "/chat/completions",
+            cast_to=httpx2.Response,
+            content=body,
+            options={"headers": sent},
+            stream=True,
+            stream_cls=Stream[object],
+        )
+        assert isinstance(response, httpx2.Response)
+        return response
+
+
+def _chunks(response: httpx2.Response) -> Iterable[bytes]:
+    return response.iter_raw()
+
+
+@contextmanager
+def _our_errors(url: str) -> Iterator[None]:
+    try:
+        yield
+    except APIStatusError as error:
+        answer = error.response
+        refusal = read_refusal(answer.status_code, answer.content, answer.headers.get("retry-after"))
+        words = harmless(answer.content[:1_000].decode("utf-8", "replace"))
+        _log.warning("model_server_refused", url=url, status=refusal.status, kind=refusal.kind, said=words)
+        raise Refused(refusal) from error
+    except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
+        _log.warning("model_server_unreached", url=url, reason=str(error))
+        raise ServerFailed("could not be reached", unreached=True) from error
+    except GaveUp as error:
+        _log.warning("model_server_failed", url=url, reason=str(error))
+        raise ServerFailed(str(error), again=False) from error
+    except ToldError as error:
+        _log.warning("model_server_failed", url=url, reason=harmless(str(error)))
+        raise ServerFailed("told of an error in the middle of the answer") from error
+    except Unreadable as error:
+        _log.warning("model_server_failed", url=url, reason=str(error))
+        raise ServerFailed(str(error)) from error
+    except (
+        httpcore2.NetworkError,
+        httpcore2.ProtocolError,
+        httpcore2.TimeoutException,
+        httpcore2.UnsupportedProtocol,
+        OpenAIError,
+        httpx2.InvalidURL,
+        UnicodeError,
+    ) as error:
+        _log.warning("model_server_failed", url=url, reason=harmless(str(error)))
+        raise ServerFailed("broke off the connection, or did not answer in proper HTTP") from error

@@ -1,0 +1,91 @@
+"""Turns a model server's refusal into what can be done about it. Its words are read, never passed on."""
+
+import re
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Literal
+
+from kinoscribe import clock
+
+Kind = Literal["context", "pictures", "key", "model", "request", "busy", "broken"]
+
+_LONGEST_READ = 20_000
+_LARGEST = 100_000_000
+_BUSY = {429, 503, 529}
+_TOO_LARGE = 413
+_CONTEXT = re.compile(
+    r"context[ _](?:length|size|window)|max(?:imum)?[ _]model[ _]len|maximum context|exceed_context|"
+    r"(?:prompt|input) is too long|too many (?:input )?tokens|longer than the (?:model|maximum)",
+    re.IGNORECASE,
+)
+_PICTURES = re.compile(
+    r"at most (?P<most>\d{1,6}) images?|images?(?: input)? (?:is|are) not supported|not a multimodal|"
+    r"(?:does not|doesn't|not) support (?:image|vision|multimodal)|image_url['\"`]? is (?:only|not) |"
+    r"no (?:image|vision) support|too many images",
+    re.IGNORECASE,
+)
+_MOST_TOKENS = re.compile(
+    r"(?:context (?:length|size|window)|model length)(?: is| of)?[: (]*(\d{2,9})|\"n_ctx\":\s*(\d{2,9})",
+    re.IGNORECASE,
+)
+_PROMPT_TOKENS = re.compile(
+    r"(\d{1,9}) in the messages|(\d{1,9}) (?:input tokens|tokens from the input)|"
+    r"(?:input|prompt) \((?:length )?(\d{1,9})|resulted in (\d{1,9}) tokens|\"n_prompt_tokens\":\s*(\d{1,9})",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """`most` is the context or the number of pictures the server takes, `prompt` the tokens of what was sent.
+
+    `retry_after` is in seconds.
+    """
+
+    kind: Kind
+    status: int
+    most: int | None = None
+    prompt: int | None = None
+    retry_after: float | None = None
+
+
+def read_refusal(status: int, body: bytes, retry_after: str | None) -> Refusal:
+    words = body[:_LONGEST_READ].decode("utf-8", "replace").replace("\\", "")
+    if status in _BUSY:
+        return Refusal("busy", status, retry_after=read_wait(retry_after))
+    pictures = _PICTURES.search(words)
+    if pictures is not None:
+        return Refusal("pictures", status, most=_number(pictures["most"]) or 0)
+    if status == _TOO_LARGE or _CONTEXT.search(words):
+        return Refusal(
+            "context", status, most=_first(_MOST_TOKENS, words), prompt=_first(_PROMPT_TOKENS, words)
+        )
+    if status in (401, 403):
+        return Refusal("key", status)
+    if status == 404:
+        return Refusal("model", status)
+    return Refusal("broken" if status >= 500 or status in (408, 425) else "request", status)
+
+
+def read_wait(text: str | None) -> float | None:
+    """The seconds that a `Retry-After` names, as a number or as a date."""
+    if not text or len(text) > 60:
+        return None
+    if re.fullmatch(r"\d{1,9}(?:\.\d{1,9})?", text.strip()):
+        return float(text)
+    try:
+        then = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if then.tzinfo is None:
+        return None
+    return max(0.0, (then - clock.now()).total_seconds())
+
+
+def _first(pattern: re.Pattern[str], words: str) -> int | None:
+    found = pattern.search(words)
+    return None if found is None else _number(next((group for group in found.groups() if group), None))
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and 0 < int(text) < _LARGEST else None

@@ -1,0 +1,85 @@
+"""Says in which order the model servers of an engine are asked, and how long to wait between two rounds of them."""
+
+import hashlib
+import math
+from dataclasses import dataclass
+
+from kinoscribe import clock
+
+_AWAY_SECONDS = 10.0
+_ROUNDS = 3
+_FIRST_WAIT = 0.5
+
+
+class Servers:
+    """One video's questions go to one server, as long as it is well; one that failed comes last for a while."""
+
+    def __init__(self, urls: tuple[str, ...]) -> None:
+        self._urls = urls
+        self._away: dict[str, float] = {}
+
+    def order(self, content: str) -> tuple[str, ...]:
+        now = clock.steady()
+        ranked = sorted(self._urls, key=lambda url: _rank(content, url), reverse=True)
+        return tuple(sorted(ranked, key=lambda url: self._away.get(url, 0.0) > now))
+
+    def number(self, url: str) -> int:
+        """The place of a server in the operator's list, from 1: what may be told of it."""
+        return self._urls.index(url) + 1
+
+    def failed(self, url: str) -> None:
+        self._away[url] = clock.steady() + _AWAY_SECONDS
+
+    def answered(self, url: str) -> None:
+        self._away.pop(url, None)
+
+
+def _rank(content: str, url: str) -> bytes:
+    """Rendezvous hashing: a server that comes or goes moves no other server's videos."""
+    return hashlib.sha256(f"{content}\n{url}".encode()).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """A server that did not answer. `again`: it may, if asked once more in `wait` seconds or in a moment."""
+
+    url: str
+    again: bool
+    wait: float | None = None
+
+
+class Course:
+    """The way through the servers for one request. `url` is who is asked now."""
+
+    def __init__(self, order: tuple[str, ...], patience: float) -> None:
+        self._left = list(order)
+        self._patience = patience
+        self._round = 1
+        self._misses: list[Miss] = []
+        self.tries = 1
+        self.url = self._left.pop(0)
+
+    def after(self, miss: Miss) -> float | None:
+        """Seconds to wait before `url`, the next one, is asked; None when nobody is left to ask."""
+        self._misses.append(miss)
+        wait = 0.0
+        if not self._left:
+            again = [one for one in self._misses if one.again]
+            if not again or self._round == _ROUNDS:
+                return None
+            wait = max(min(one.wait or 0.0 for one in again), _FIRST_WAIT * 2.0 ** (self._round - 1))
+            if wait > self._patience:
+                return None
+            self._patience -= wait
+            self._round += 1
+            self._left = [one.url for one in sorted(again, key=lambda one: one.wait or 0.0)]
+            self._misses = []
+        self.url = self._left.pop(0)
+        self.tries += 1
+        return wait
+
+    @property
+    def come_back(self) -> int | None:
+        """Whole seconds after which some server wants to be asked again, when any said so."""
+        waits = [one.wait for one in self._misses if one.wait is not None]
+        return max(1, math.ceil(min(*waits, 3600.0))) if waits else None

@@ -1,0 +1,468 @@
+"""An Ask becomes one chat request, and what the server says becomes pieces, whatever goes wrong on the way."""
+
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from typing import Any
+
+import pytest
+from tests.unit.engines.openai.asks import KEY, ask, config, end_of, engine, text_of
+from tests.unit.engines.openai.chat_server import WAIT, ChatServer, Player, says, serving
+
+from kinoscribe.cancel import Cancel, Canceled
+from kinoscribe.contract.errors import (
+    ApiError,
+    ContextTooLong,
+    EngineBusy,
+    EngineFailed,
+    EngineRefused,
+    ServiceUnavailable,
+)
+from kinoscribe.engines.engine import Ask, Piece
+from kinoscribe.engines.openai.config import Waits
+from kinoscribe.engines.openai.servers import Servers
+
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {"title": {"type": "string"}},
+    "required": ["title"],
+}
+Play = Callable[[Player, int], None]
+
+
+def told(play: Play, asked: Ask | None = None, **changes: Any) -> tuple[list[Piece], ChatServer]:
+    with serving(play) as server, closing(engine(server.url, **changes)) as made:
+        return list(made.generate(asked or ask(), Cancel())), server
+
+
+def refused(play: Play, asked: Ask | None = None, **changes: Any) -> tuple[ApiError, ChatServer]:
+    with serving(play) as server, closing(engine(server.url, **changes)) as made:
+        with pytest.raises(ApiError) as caught:
+            list(made.generate(asked or ask(), Cancel()))
+        return caught.value, server
+
+
+def by_turns(*plays: Play) -> Play:
+    """Each request gets the next of them, and the last of them for ever."""
+    return lambda player, number: plays[min(number, len(plays)) - 1](player, number)
+
+
+def fails(status: int, message: str = "no", **headers: str) -> Play:
+    return lambda player, _: player.status(status, {"error": {"message": message}}, **headers)
+
+
+def test_an_answer_comes_as_it_is_said_with_the_counts_of_the_server() -> None:
+    pieces, server = told(says("A dog ", "runs.", usage={"prompt_tokens": 900, "completion_tokens": 4}))
+    assert [getattr(piece, "text", None) for piece in pieces] == ["A dog ", "runs.", None]
+    end = end_of(pieces)
+    assert (end.reason, end.input_tokens, end.output_tokens) == ("stop", 900, 4)
+    assert end.notes == {"server": "1", "tries": "1"}
+    [asked] = server.asked
+    assert asked.path == "/v1/chat/completions"
+    assert asked.headers["authorization"] == f"Bearer {KEY}"
+    assert asked.body["stream"] is True
+    assert asked.body["stream_options"] == {"include_usage": True}
+    assert asked.body["model"] == "tiny"
+
+
+def test_a_server_without_a_key_gets_none() -> None:
+    _, server = told(says("Yes."), api_key=None)
+    assert "authorization" not in server.asked[0].headers
+
+
+def test_an_answer_that_is_cut_at_the_limit_says_so() -> None:
+    pieces, _ = told(says("A dog", reason="length"))
+    assert end_of(pieces).reason == "length"
+
+
+def test_json_comes_as_a_whole() -> None:
+    pieces, server = told(says('{"ti', 'tle":', '"x"}'), ask(json_schema=SCHEMA))
+    assert [getattr(piece, "text", None) for piece in pieces] == ['{"title":"x"}', None]
+    wanted = server.asked[0].body["response_format"]
+    assert wanted["type"] == "json_schema"
+    assert wanted["json_schema"]["schema"]["required"] == ["title"]
+
+
+def test_thoughts_are_no_part_of_the_answer() -> None:
+    pieces, _ = told(says("<thi", "nk>a dog? a c", "at?</th", "ink>\n\nA ", "dog."))
+    assert text_of(pieces) == "A dog."
+    assert end_of(pieces).notes["thoughts"] == "dropped"
+
+
+def test_thoughts_in_a_field_of_their_own_are_no_part_of_the_answer() -> None:
+    def play(player: Player, _number: int) -> None:
+        player.begin()
+        player.event({"choices": [{"index": 0, "delta": {"reasoning_content": "a dog?"}}]})
+        player.event({"choices": [{"index": 0, "delta": {"reasoning": "a dog."}}]})
+        player.text("A dog.")
+        player.end()
+
+    assert text_of(told(play)[0]) == "A dog."
+
+
+@pytest.mark.parametrize("when", ["before the head", "before the first token", "in the middle"])
+def test_a_cancel_closes_the_connection_at_once(when: str) -> None:
+    def play(player: Player, _number: int) -> None:
+        if when != "before the head":
+            player.begin()
+        if when == "in the middle":
+            player.text("A dog ")
+        player.until_left()
+
+    cancel = Cancel()
+    with serving(play) as server, closing(engine(server.url)) as made:
+        found: list[BaseException] = []
+
+        def work() -> None:
+            try:
+                list(made.generate(ask(), cancel))
+            except Canceled as error:
+                found.append(error)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        assert server.arrived.wait(WAIT)
+        assert not server.left.is_set()
+        cancel.throw()
+        thread.join(WAIT)
+        assert found
+        assert server.left.wait(WAIT)
+
+
+def test_a_cancel_is_seen_while_a_server_takes_nothing_in() -> None:
+    with ExitStack() as held:
+        import socket
+
+        listener = held.enter_context(closing(socket.socket()))
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        made = held.enter_context(closing(engine(f"http://127.0.0.1:{listener.getsockname()[1]}/v1")))
+        cancel = Cancel()
+        large = ask(images=(("big", b"\xff\xd8\xff" + bytes(12_000_000)),))
+        found: list[BaseException] = []
+
+        def work() -> None:
+            try:
+                list(made.generate(large, cancel))
+            except Canceled as error:
+                found.append(error)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        peer, _ = listener.accept()
+        held.enter_context(closing(peer))
+        peer.recv(1)
+        cancel.throw()
+        thread.join(WAIT)
+        assert found
+
+
+def test_whoever_closes_the_iterator_closes_the_connection() -> None:
+    def play(player: Player, _number: int) -> None:
+        player.begin()
+        player.text("A dog ")
+        player.until_left()
+
+    with serving(play) as server, closing(engine(server.url)) as made:
+        pieces = made.generate(ask(), Cancel())
+        next(pieces)
+        pieces.close()  # type: ignore[attr-defined]
+        assert server.left.wait(WAIT)
+
+
+@pytest.mark.parametrize("status", [500, 502, 429, 503])
+def test_a_server_that_fails_before_the_first_token_is_asked_again(status: int) -> None:
+    pieces, server = told(by_turns(fails(status), says("A dog.")))
+    assert text_of(pieces) == "A dog."
+    assert len(server.asked) == 2
+    assert end_of(pieces).notes["tries"] == "2"
+
+
+def two(first: Play, second: Play, asked: Ask) -> tuple[list[Piece], ChatServer, ChatServer]:
+    """The pieces of two servers, of which the first in order plays `first`."""
+    plays: dict[str, Play] = {}
+
+    def play(player: Player, number: int) -> None:
+        plays[player.server.url](player, number)
+
+    with serving(play) as one, serving(play) as other:
+        order = Servers((one.url, other.url)).order(asked.content)
+        plays.update(zip(order, (first, second), strict=True))
+        with closing(engine(one.url, other.url)) as made:
+            pieces = list(made.generate(asked, Cancel()))
+        servers = {server.url: server for server in (one, other)}
+        return pieces, servers[order[0]], servers[order[1]]
+
+
+def cut(player: Player, _number: int) -> None:
+    player.begin()
+    player.text("A do")
+
+
+def silent(player: Player, _number: int) -> None:
+    player.begin()
+    player.end()
+
+
+@pytest.mark.parametrize("first", [fails(500), fails(429), fails(401), fails(404), silent], ids=str)
+def test_another_server_is_asked_when_the_first_one_fails(first: Play) -> None:
+    pieces, one, other = two(first, says("A dog."), ask())
+    assert text_of(pieces) == "A dog."
+    assert (len(one.asked), len(other.asked)) == (1, 1)
+    assert one.asked[0].raw == other.asked[0].raw
+
+
+def test_json_that_is_cut_off_is_asked_of_another_server() -> None:
+    pieces, _, _ = two(cut, says('{"title":"x"}'), ask(json_schema=SCHEMA))
+    assert text_of(pieces) == '{"title":"x"}'
+
+
+def test_text_that_is_cut_off_is_an_error_and_is_asked_of_nobody_else() -> None:
+    error, server = refused(cut)
+    assert isinstance(error, EngineFailed)
+    assert error.passes
+    assert "broke off in the middle" in error.message
+    assert len(server.asked) == 1
+
+
+def test_the_questions_about_one_video_go_to_one_server() -> None:
+    with serving(says("Yes.")) as one, serving(says("Yes.")) as other:
+        with closing(engine(one.url, other.url)) as made:
+            for place in range(6):
+                list(made.generate(ask(f"Question {place}?"), Cancel()))
+        assert sorted((len(one.asked), len(other.asked))) == [0, 6]
+
+
+def test_busy_servers_are_waited_for_as_long_as_they_say_and_no_longer_than_allowed() -> None:
+    pieces, server = told(by_turns(fails(429, Retry_After="1"), says("A dog.")))
+    assert text_of(pieces) == "A dog."
+    error, server = refused(fails(503, Retry_After="600"))
+    assert isinstance(error, EngineBusy)
+    assert error.retry_after == 600
+    assert len(server.asked) == 1
+
+
+def test_a_wait_for_a_busy_server_ends_with_a_cancel() -> None:
+    cancel = Cancel()
+    play = fails(429, Retry_After="900")
+    with serving(play) as server, closing(engine(server.url, waits=Waits(busy=1000.0))) as made:
+        threading.Timer(0.3, cancel.throw).start()
+        with pytest.raises(Canceled):
+            list(made.generate(ask(), cancel))
+
+
+def test_servers_that_are_not_there_are_an_error_that_passes() -> None:
+    with serving(says("Yes.")) as server:
+        gone = server.url
+    with closing(engine(gone)) as made, pytest.raises(ServiceUnavailable) as caught:
+        list(made.generate(ask(), Cancel()))
+    assert caught.value.passes
+    assert "127.0.0.1" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("play", "kind"),
+    [
+        (fails(401, f"Incorrect API key provided: {KEY}"), EngineRefused),
+        (fails(403), EngineRefused),
+        (fails(404, "The model `tiny` does not exist."), EngineRefused),
+        (fails(400, "I do not like it."), EngineRefused),
+        (fails(302, "elsewhere", Location="http://127.0.0.1:1/"), EngineRefused),
+        (fails(500, "http://10.0.0.7:8000 is out of memory"), EngineFailed),
+        (fails(400, "At most 0 image(s) may be provided in one prompt."), EngineRefused),
+        (fails(500, "image input is not supported - hint: provide the mmproj"), EngineRefused),
+        (silent, EngineFailed),
+    ],
+)
+def test_each_refusal_ends_in_an_error_that_tells_nothing_of_the_insides(
+    play: Play, kind: type[ApiError]
+) -> None:
+    error, server = refused(play, waits=Waits(busy=1.0))
+    assert type(error) is kind
+    assert KEY not in error.message
+    assert "http" not in error.message
+    assert "127.0.0.1" not in error.message
+    assert len(server.asked) <= 3
+
+
+def test_what_is_too_long_is_told_with_the_numbers_of_the_server() -> None:
+    message = "This model's maximum context length is 4096 tokens and your request has 9000 input tokens."
+    error, _ = refused(fails(400, message))
+    assert isinstance(error, ContextTooLong)
+    assert (error.most, error.prompt) == (4096, 9000)
+    assert not error.passes
+
+
+def test_an_answer_gets_less_room_where_only_that_is_too_much() -> None:
+    message = (
+        "This model's maximum context length is 4096 tokens. However, you requested 4400 tokens "
+        "(3900 in the messages, 500 in the completion)."
+    )
+    pieces, server = told(by_turns(fails(400, message), says("A dog.")))
+    assert text_of(pieces) == "A dog."
+    assert [asked.body["max_tokens"] for asked in server.asked] == [500, 196]
+
+
+def test_a_server_that_does_not_know_an_extra_is_asked_without_any() -> None:
+    asked = ask(json_schema=SCHEMA)
+    pieces, server = told(by_turns(fails(400, "unknown field cache_salt"), says('{"title":"x"}')), asked)
+    assert text_of(pieces) == '{"title":"x"}'
+    first, second = (one.body for one in server.asked)
+    assert {"cache_salt", "response_format", "stream_options"} <= first.keys()
+    assert not {"cache_salt", "response_format", "stream_options"} & second.keys()
+    assert first["messages"] == second["messages"]
+    assert "request" in end_of(pieces).notes
+
+
+def test_a_server_that_takes_fewer_pictures_gets_fewer() -> None:
+    pieces, server = told(by_turns(fails(400, "At most 2 image(s) may be provided."), says("A dog.")))
+    assert text_of(pieces) == "A dog."
+    counts = [one.raw.count(b'"image_url":') for one in server.asked]
+    assert counts == [4, 2]
+
+
+def whole(text: Any) -> Play:
+    body = {"choices": [{"index": 0, "message": {"content": text}, "finish_reason": "stop"}]}
+    return lambda player, _: player.status(200, body)
+
+
+def test_a_server_that_does_not_stream_is_understood() -> None:
+    assert text_of(told(whole("A dog."))[0]) == "A dog."
+    assert text_of(told(whole([{"type": "text", "text": "A dog."}]))[0]) == "A dog."
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"data: {broken\n\n",
+        b"data: [1]\n\n",
+        b'data: {"choices": 7}\n\n',
+        b'data: {"error": {"message": "out of memory"}}\n\n',
+        b"\xff\xfe nothing of the kind",
+        b"",
+        b'data: {"choices": [{"delta": {"content": "A do"}, "finish_reason": "abort"}]}\n\n',
+    ],
+)
+def test_a_broken_stream_is_an_error_that_passes(data: bytes) -> None:
+    def play(player: Player, _number: int) -> None:
+        player.begin()
+        player.raw(data)
+
+    error, _ = refused(play, waits=Waits(busy=1.0))
+    assert type(error) is EngineFailed
+    assert error.passes
+
+
+def test_an_answer_held_back_by_a_filter_is_a_refusal() -> None:
+    error, _ = refused(says("A do", reason="content_filter"))
+    assert isinstance(error, EngineRefused)
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        {"prompt_tokens": -4, "completion_tokens": 10**12},
+        {"prompt_tokens": "many", "completion_tokens": True},
+        {"prompt_tokens": 0, "completion_tokens": 0},
+        {"prompt_tokens": 1.5, "completion_tokens": 501},
+        [1],
+        "x",
+    ],
+)
+def test_counts_that_cannot_be_are_not_believed(usage: Any) -> None:
+    end = end_of(told(says("A dog.", usage=usage))[0])
+    assert (end.reason, end.input_tokens, end.output_tokens) == ("stop", None, None)
+
+
+def test_thoughts_that_use_up_all_tokens_end_in_an_answer_that_is_cut_off() -> None:
+    pieces, _ = told(says("<think>so ", "many ", reason="length"))
+    assert text_of(pieces) == ""
+    assert end_of(pieces).reason == "length"
+
+
+def test_white_space_without_end_is_cut_off() -> None:
+    def play(player: Player, _number: int) -> None:
+        player.begin()
+        player.text('{"title":')
+        while True:
+            player.text("\n" * 1000)
+
+    pieces, server = told(play, ask(json_schema=SCHEMA))
+    assert end_of(pieces).reason == "length"
+    assert server.left.wait(WAIT)
+
+
+def test_an_answer_without_end_is_cut_off() -> None:
+    def play(player: Player, _number: int) -> None:
+        player.begin()
+        while True:
+            player.text("word " * 200)
+
+    pieces, _ = told(play)
+    assert end_of(pieces).reason == "length"
+    assert len(text_of(pieces)) < 100_000
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"waits": Waits(first_token=0.5)}, "did not begin"),
+        ({"waits": Waits(total=0.5)}, "did not come to an end"),
+    ],
+)
+def test_a_server_that_says_nothing_is_left(changes: dict[str, Any], reason: str) -> None:
+    def play(player: Player, _number: int) -> None:
+        player.begin()
+        player.until_left()
+
+    error, server = refused(play, **changes)
+    assert reason in error.message
+    assert len(server.asked) == 1
+    assert server.left.wait(WAIT)
+
+
+def test_a_server_that_falls_silent_is_left() -> None:
+    def play(player: Player, _number: int) -> None:
+        player.begin()
+        player.text("A do")
+        player.until_left()
+
+    error, server = refused(play, waits=Waits(idle=0.5))
+    assert "fell silent" in error.message
+    assert server.left.wait(WAIT)
+
+
+def test_a_flood_is_not_read_to_its_end() -> None:
+    def play(player: Player, _number: int) -> None:
+        player.begin()
+        while True:
+            player.raw(b": nothing\n" * 1000)
+
+    error, _ = refused(play, max_bytes=200_000)
+    assert "more than is read" in error.message
+
+
+def test_a_packed_answer_is_not_unpacked() -> None:
+    error, _ = refused(
+        lambda player, _: player.status(200, b"\x1f\x8b" + bytes(100), Content_Encoding="gzip")
+    )
+    assert "packed" in error.message
+
+
+def test_no_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    assert text_of(told(says("A dog."))[0]) == "A dog."
+
+
+def test_the_key_is_in_no_account_of_the_configuration() -> None:
+    assert KEY not in repr(config("http://127.0.0.1:1/v1"))
+
+
+def test_a_server_that_failed_is_asked_last_for_a_while() -> None:
+    made = Servers(("http://a/v1", "http://b/v1", "http://c/v1"))
+    first, *others = made.order("video")
+    made.failed(first)
+    assert made.order("video") == (*others, first)
+    made.answered(first)
+    assert made.order("video") == (first, *others)
