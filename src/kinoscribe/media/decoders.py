@@ -11,6 +11,8 @@ from kinoscribe.child import ChildDied, ChildFailed, ChildNotStarted, Children, 
 from kinoscribe.contract.errors import ServiceUnavailable, VideoFileBroken
 from kinoscribe.contract.video import VideoFacts
 from kinoscribe.media.pieces import (
+    Bars,
+    Beat,
     Border,
     Cutout,
     FileKind,
@@ -20,10 +22,14 @@ from kinoscribe.media.pieces import (
     Read,
     ReadPlan,
     Sound,
+    Still,
+    Stills,
+    StillsPlan,
     Thumb,
 )
 from kinoscribe.media.worker import (
     Answer,
+    BarsRequest,
     CutoutRequest,
     Facts,
     KindRequest,
@@ -33,6 +39,7 @@ from kinoscribe.media.worker import (
     ReadRequest,
     Refusal,
     Request,
+    StillsRequest,
     encode,
     read_answers,
 )
@@ -161,6 +168,40 @@ class Decoders:
         finally:
             answers.close()
 
+    def stills(
+        self, path: Path, plan: StillsPlan, cancel: Cancel | None = None
+    ) -> Generator[Still | Stills, None, None]:
+        """Decodes the pictures that are wanted, one by one; the last piece is a `Stills`. Close it to stop.
+
+        Raises as `read` does.
+        """
+        answers = self._ask(StillsRequest(os.fsencode(path), plan), cancel, self._seconds)
+        try:
+            for answer in answers:
+                match answer:
+                    case Still() | Stills():
+                        yield answer
+                    case Beat():
+                        continue
+                    case Refusal(reason=reason):
+                        raise VideoFileBroken(reason=reason)
+                    case other:
+                        raise _unexpected(other)
+        finally:
+            answers.close()
+
+    def bars(
+        self, path: Path, start: float, end: float, *, jumps: bool = False, cancel: Cancel | None = None
+    ) -> Bars:
+        """The black bars around the picture of a video. Raises as `probe` does."""
+        match self._one(BarsRequest(os.fsencode(path), start, end, jumps), cancel):
+            case Bars() as found:
+                return found
+            case Refusal(reason=reason):
+                raise VideoFileBroken(reason=reason)
+            case other:
+                raise _unexpected(other)
+
     def warm(self) -> None:
         """Starts one process, so that the first request need not wait for it. Raises `ServiceUnavailable`."""
         try:
@@ -178,7 +219,8 @@ class Decoders:
         return self._children.pids
 
     def _one(self, request: Request, cancel: Cancel | None) -> Answer:
-        answers = list(self._ask(request, cancel, min(_QUICK, self._seconds)))
+        told = self._ask(request, cancel, min(_QUICK, self._seconds))
+        answers = [answer for answer in told if not isinstance(answer, Beat)]
         if len(answers) != 1:
             raise RuntimeError(f"a decode process gave {len(answers)} answers where one was due")
         return answers[0]

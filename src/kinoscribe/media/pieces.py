@@ -124,3 +124,53 @@ class Read(msgspec.Struct, frozen=True, tag="read"):
 
 
 Piece = Thumb | Picture | Sound | Border | Read
+
+
+class Bars(msgspec.Struct, frozen=True, tag="bars"):
+    """Black bars around a picture, each in shares (0..1) of its width or height."""
+
+    left: float = 0.0
+    top: float = 0.0
+    right: float = 0.0
+    bottom: float = 0.0
+
+
+class StillsPlan(msgspec.Struct, frozen=True):
+    """Which pictures of a video are wanted, and how.
+
+    Each fits a box of `width` x `height` pixels, made smaller but never larger, after `bars` were cut where nothing
+    stands in them. `begins` is the time of the video's first frame. None is of `end` or later; one that came up
+    before `start` counts as shown from there on. A picture that shows what the one before did is left out unless more
+    than `longest_gap` seconds would lie between two (0: none is left out). `numbered` paints the seconds into the
+    corner. `jumps` tells of time stamps that jump.
+    """
+
+    instants: tuple[float, ...]
+    width: int
+    height: int
+    begins: float = 0.0
+    start: float | None = None
+    end: float | None = None
+    bars: Bars = Bars()
+    longest_gap: float = 0.0
+    numbered: bool = False
+    jumps: bool = False
+
+
+class Still(msgspec.Struct, frozen=True, tag="still"):
+    """One picture as a JPEG, upright, square pixels, and its own time."""
+
+    time: float
+    width: int
+    height: int
+    jpeg: bytes
+
+
+class Stills(msgspec.Struct, frozen=True, tag="stills"):
+    """The last piece: how many pictures were left out because they showed nothing new."""
+
+    dropped: int
+
+
+class Beat(msgspec.Struct, frozen=True, tag="beat"):
+    """Work goes on."""

@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,10 @@ class VideoFile:
     sound: AudioStream | None
     timeline: Timeline
     bytes: int
+
+    def anew(self) -> VideoFile:
+        """The same open file after a place in it was sought: its clock knows nothing of what was read before."""
+        return replace(self, timeline=Timeline(joined=self.container.format.name in _JOINED))
 
 
 @contextmanager

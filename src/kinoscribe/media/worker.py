@@ -13,6 +13,8 @@ from kinoscribe.contract.video import VideoFacts
 from kinoscribe.media.kind import kind
 from kinoscribe.media.pictures import cutout, picture, picture_facts
 from kinoscribe.media.pieces import (
+    Bars,
+    Beat,
     Border,
     Cutout,
     FileKind,
@@ -22,10 +24,14 @@ from kinoscribe.media.pieces import (
     Read,
     ReadPlan,
     Sound,
+    Still,
+    Stills,
+    StillsPlan,
     Thumb,
 )
 from kinoscribe.media.probe import probe
 from kinoscribe.media.reading import read
+from kinoscribe.media.stills import bars, stills
 from kinoscribe.media.video_file import Unreadable
 
 _PARCEL = 256 * 1024
@@ -64,7 +70,21 @@ class ReadRequest(msgspec.Struct, frozen=True, tag="read"):
     plan: ReadPlan
 
 
-Request = ProbeRequest | KindRequest | PictureRequest | CutoutRequest | ReadRequest
+class StillsRequest(msgspec.Struct, frozen=True, tag="stills"):
+    path: bytes
+    plan: StillsPlan
+
+
+class BarsRequest(msgspec.Struct, frozen=True, tag="bars"):
+    path: bytes
+    start: float
+    end: float
+    jumps: bool
+
+
+Request = (
+    ProbeRequest | KindRequest | PictureRequest | CutoutRequest | ReadRequest | StillsRequest | BarsRequest
+)
 
 
 class Facts(msgspec.Struct, frozen=True, tag="facts"):
@@ -77,12 +97,27 @@ class Refusal(msgspec.Struct, frozen=True, tag="refusal"):
     reason: str
 
 
-Answer = Facts | FileKind | PictureFacts | Cutout | Refusal | Piece
+Answer = Facts | FileKind | PictureFacts | Cutout | Refusal | Piece | Still | Stills | Bars | Beat
 
 encode = msgspec.msgpack.Encoder().encode
 read_request = msgspec.msgpack.Decoder(Request).decode
 read_answers = msgspec.msgpack.Decoder(
-    list[Facts | FileKind | PictureFacts | Cutout | Refusal | Thumb | Picture | Sound | Border | Read]
+    list[
+        Facts
+        | FileKind
+        | PictureFacts
+        | Cutout
+        | Refusal
+        | Thumb
+        | Picture
+        | Sound
+        | Border
+        | Read
+        | Still
+        | Stills
+        | Bars
+        | Beat
+    ]
 ).decode
 
 
@@ -96,7 +131,7 @@ def serve(config: bytes) -> Handler:
         for answer in _answers(read_request(body), limits):
             parcel.append(answer)
             weight += _weight(answer)
-            if weight >= _PARCEL:
+            if weight >= _PARCEL or isinstance(answer, Beat):
                 yield encode(parcel)
                 parcel, weight = [], 0
         yield encode(parcel)
@@ -120,13 +155,23 @@ def _answers(request: Request, limits: Limits) -> Iterator[Answer]:
                 yield cutout(path, side, limits.max_picture_pixels)
             case ReadRequest(plan=plan):
                 yield from read(path, plan, limits.max_pixels)
+            case StillsRequest(plan=plan):
+                yield from stills(path, plan, limits.max_pixels)
+            case BarsRequest(start=start, end=end, jumps=jumps):
+                yield from bars(path, start, end, limits.max_pixels, jumps=jumps)
     except Unreadable as error:
         yield Refusal(error.reason)
 
 
 def _weight(answer: Answer) -> int:
     match answer:
-        case Thumb(pixels=load) | Picture(pixels=load) | Sound(samples=load) | Border(state=load):
+        case (
+            Thumb(pixels=load)
+            | Picture(pixels=load)
+            | Sound(samples=load)
+            | Border(state=load)
+            | Still(jpeg=load)
+        ):
             return len(load)
         case _:
             return 0
