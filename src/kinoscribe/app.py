@@ -22,6 +22,7 @@ from kinoscribe.evidence.versions import versions
 from kinoscribe.media.decoders import Decoders
 from kinoscribe.settings import Settings
 from kinoscribe.sources.intake import Intake, WhenReady
+from kinoscribe.sources.multipart import Multipart
 from kinoscribe.sources.pictures import PictureReader
 from kinoscribe.sources.resolve import Resolver
 from kinoscribe.sources.url_fetch import FetchLimits, UrlFetcher
@@ -43,6 +44,7 @@ from kinoscribe.storage.rate_rows import RateRows
 from kinoscribe.storage.receipt_rows import ReceiptRows
 from kinoscribe.storage.task_queue import TaskQueue
 from kinoscribe.storage.task_rows import TaskRows
+from kinoscribe.storage.upload_rows import UploadRows
 from kinoscribe.storage.wake import Wake
 from kinoscribe.storage.webhook_rows import WebhookRows
 from kinoscribe.tasks.asset_loop import AssetLoop
@@ -94,6 +96,7 @@ def build_tools(settings: Settings, *, queued: bool = False) -> Tools:
         database=database,
         blobs=blobs,
         assets=assets,
+        uploads=Multipart(UploadRows(database, assets), blobs.parts),
         api_keys=ApiKeyRows(database, pepper, preset),
         receipts=ReceiptRows(database),
         tasks=TaskRows(database, blobs, announce=deliveries.announce),
@@ -191,7 +194,7 @@ def build_worker(tools: Tools) -> Worker:
         retry=settings.retry_seconds,
         when_decided=tools.wake.ring,
     )
-    sweeps = (tools.idempotency.forget, tools.deliveries.forget, tools.assets.sweep)
+    sweeps = (tools.idempotency.forget, tools.deliveries.forget, tools.uploads.sweep, tools.assets.sweep)
     return Worker(
         tools,
         queue,
@@ -214,7 +217,12 @@ def _intake(tools: Tools, start: WhenReady) -> Intake:
     """What processes an asset; where the operator wants that, `start` then has its evidence collected."""
     early = tools.settings.evidence_on_upload and tools.settings.engine != "scripted"
     return Intake(
-        tools.assets, tools.blobs, tools.fetcher, tools.decoders, when_ready=start if early else None
+        tools.assets,
+        tools.blobs,
+        tools.fetcher,
+        tools.decoders,
+        assemble=tools.uploads.assembled,
+        when_ready=start if early else None,
     )
 
 
@@ -238,6 +246,7 @@ def build_asgi(tools: Tools) -> ASGIApp:
 
     from kinoscribe.api.application import make_application
     from kinoscribe.api.auth import Keys
+    from kinoscribe.api.chunk_urls import ChunkUrls
     from kinoscribe.api.door import House
     from kinoscribe.api.first_look import FirstLook
     from kinoscribe.api.places import Slots
@@ -251,6 +260,7 @@ def build_asgi(tools: Tools) -> ASGIApp:
         keys=Keys(tools.api_keys),
         first_look=first_look,
         slots=Slots(settings.sync_slots),
+        chunk_urls=ChunkUrls(pepper_of(tools.folder.path), settings.upload_url_seconds),
         bodies=Slots(settings.large_bodies, "large bodies"),
         analyses=CapacityLimiter(settings.sync_slots),
         limits=RateLimits(tools.rates),

@@ -54,6 +54,13 @@ class Settings(BaseSettings):
     public_url: str | None = Field(
         None, description="Address clients reach the server by, when a proxy stands before it."
     )
+    proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description=(
+            "Networks of proxies whose X-Forwarded-Proto, -Host and -Prefix are believed, separated by commas; "
+            "with `public_url` none is needed."
+        ),
+    )
     api_key: SecretStr | None = Field(
         None, description="A key that is valid from the first start on, for the account `default`."
     )
@@ -62,7 +69,26 @@ class Settings(BaseSettings):
         "auto", description="`auto` is text on a terminal, else JSON."
     )
 
-    engine: Literal["embedded", "scripted"] = Field("embedded", description="Who answers.")
+    engine: Literal["embedded", "scripted", "openai"] = Field(
+        "embedded", description="Who answers: `openai` is any model server that speaks the OpenAI protocol."
+    )
+    engine_url: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Model servers of the engine `openai`, separated by commas: `http://127.0.0.1:8000/v1`.",
+    )
+    engine_model: str = Field(
+        "", description="The model's name at its server; may be left out where the server has only one."
+    )
+    engine_api_key: SecretStr | None = Field(None, description="The key that the model servers want.")
+    engine_profile: Literal["auto", "vllm", "sglang", "llamacpp", "ollama", "generic"] = Field(
+        "auto", description="The kind of model server; `auto` finds it out."
+    )
+    engine_context: int | None = Field(
+        None, ge=1024, description="Tokens of question and answer together, where fewer than the server's."
+    )
+    models_file: Path | None = Field(
+        None, description="File that maps names of models to engines, as docs/engines.md describes it."
+    )
     scripted_file: Path | None = Field(
         None,
         description="Prepared answers of the `scripted` engine; without it they are made from request and evidence.",
@@ -130,6 +156,24 @@ class Settings(BaseSettings):
 
     max_body_bytes: int = Field(64 * MIB, ge=MIB, description="Largest JSON body.")
     max_upload_bytes: int = Field(2048 * MIB, ge=1, description="Largest file by direct upload.")
+    max_multipart_bytes: int = Field(10_000_000_000, ge=1, description="Largest file by an upload in chunks.")
+    upload_chunk_bytes: int = Field(
+        16 * MIB,
+        ge=1024,
+        description="Size of the chunks that uploads are cut into; very large files get larger ones.",
+    )
+    upload_seconds: float = Field(
+        86_400.0, gt=0, description="How long an upload in chunks may take before it expires."
+    )
+    upload_url_seconds: float = Field(3600.0, gt=0, description="How long the URL of a chunk is good for.")
+    uploads_open: int = Field(
+        100, ge=1, description="Uploads in chunks that an account may have open; one more is answered 409."
+    )
+    uploads_open_bytes: int = Field(
+        100_000_000_000,
+        ge=1,
+        description="Bytes that the open uploads of an account may come to; one upload more is answered 409.",
+    )
     max_url_bytes: int = Field(4096 * MIB, ge=1, description="Largest file fetched from a URL.")
     fetch_seconds: float = Field(600.0, gt=0, description="Longest time a fetch from a URL may take in all.")
     glance_seconds: float = Field(
@@ -208,7 +252,9 @@ class Settings(BaseSettings):
         None, ge=0.1, description="Shortest video and window, in place of the rule set's own."
     )
 
-    @field_validator("collectors", "url_allow", "url_ports", "rate_limits", "webhook_waits", mode="before")
+    @field_validator(
+        "collectors", "proxies", "url_allow", "url_ports", "rate_limits", "webhook_waits", mode="before"
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -223,7 +269,7 @@ class Settings(BaseSettings):
                 raise ValueError(f"{name!r} is no collector; there are {', '.join(COLLECTORS)}")
         return value
 
-    @field_validator("url_allow")
+    @field_validator("proxies", "url_allow")
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for network in value:

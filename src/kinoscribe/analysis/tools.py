@@ -9,6 +9,7 @@ from kinoscribe.evidence.gathering import Gathers
 from kinoscribe.evidence.picture_search import PictureSearch
 from kinoscribe.media.decoders import Decoders
 from kinoscribe.settings import Settings
+from kinoscribe.sources.multipart import Multipart
 from kinoscribe.sources.pictures import PictureReader
 from kinoscribe.sources.resolve import Resolver
 from kinoscribe.sources.url_fetch import UrlFetcher
@@ -36,6 +37,7 @@ class Tools:
     database: Database
     blobs: Blobs
     assets: AssetRows
+    uploads: Multipart
     api_keys: ApiKeyRows
     receipts: ReceiptRows
     idempotency: IdempotencyRows

@@ -50,7 +50,7 @@ def make_application(house: House, start: Hook, stop: Hook) -> ASGIApp:
         for route in ROUTES:
             app.add_api_route(
                 prefix + route.path,
-                guarded(route.handler, house, route.limited),
+                guarded(route.handler, house, route.limited, keyless=route.keyless),
                 methods=_methods(route.method),
                 include_in_schema=False,
                 response_model=None,

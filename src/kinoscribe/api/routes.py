@@ -3,21 +3,25 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from kinoscribe.api import analyze, assets, health, receipts, tasks, webhooks
+from kinoscribe.api import analyze, assets, health, multipart, receipts, tasks, webhooks
 from kinoscribe.api.door import Handler
 from kinoscribe.contract.rate_limits import Category
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`limited` names the category that an operator may limit (contract 1.6)."""
+    """`limited` names the category that an operator may limit (contract 1.6); a `keyless` route lets in by its URL."""
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: str
     handler: Handler
     summary: str
     limited: Category | None = None
+    keyless: bool = False
 
+
+_UPLOADS = "/assets/multipart-uploads"
+_UPLOAD = _UPLOADS + "/{upload_id}"
 
 ROUTES = (
     Route("POST", "/analyze", analyze.create, "Analyse a video and answer a prompt", "analyze"),
@@ -28,6 +32,12 @@ ROUTES = (
     Route("POST", "/analyze/tasks/{task_id}/cancel", tasks.cancel, "Cancel an analysis task"),
     Route("POST", "/assets", assets.create, "Upload a file, or have it fetched from a URL", "upload"),
     Route("GET", "/assets", assets.find, "List assets, newest first"),
+    Route("POST", _UPLOADS, multipart.create, "Begin an upload in chunks", "upload"),
+    Route("GET", _UPLOADS, multipart.find, "List uploads that can go on, newest first"),
+    Route("GET", _UPLOAD, multipart.retrieve, "Retrieve an upload and its chunks"),
+    Route("POST", _UPLOAD, multipart.report, "Report chunks that were sent"),
+    Route("POST", f"{_UPLOAD}/presigned-urls", multipart.more_urls, "Get fresh URLs of chunks"),
+    Route("PUT", f"{_UPLOAD}/chunks/{{number}}", multipart.put_chunk, "Send a chunk", keyless=True),
     Route("GET", "/assets/{asset_id}", assets.retrieve, "Retrieve an asset"),
     Route("DELETE", "/assets/{asset_id}", assets.delete, "Delete an asset"),
     Route("PATCH", "/assets/{asset_id}/user-metadata", assets.merge_metadata, "Merge user metadata"),
@@ -46,7 +56,6 @@ ROUTES = (
 # Routes of the original API that this version leaves out (contract 16): they answer 404 `endpoint_not_supported`.
 LEFT_OUT = (
     "/analyze/batches",
-    "/assets/multipart-uploads",
     "/indexes",
     "/tasks",
     "/search",

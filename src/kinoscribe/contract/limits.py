@@ -136,6 +136,12 @@ WEBHOOK_SECRET = (16, 200)
 # No source bounds them; every end of a task writes a message to each.
 WEBHOOKS = 50
 
+# Uploads in chunks: the largest picture, how many chunks a file may be cut into, and URLs at the beginning and a call.
+UPLOAD_IMAGE_BYTES = 32 * MB
+UPLOAD_CHUNKS = 10_000
+UPLOAD_FIRST_URLS = 10
+UPLOAD_URLS = 50
+
 # No source bounds a schema; these keep one request from costing more than its answer.
 SCHEMA_DEPTH = 16
 SCHEMA_PROPERTIES = 2_000

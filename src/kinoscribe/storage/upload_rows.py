@@ -1,0 +1,382 @@
+"""Keeps uploads that come in chunks: the sessions, which chunks are here, and which of them were reported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from kinoscribe import clock, ids
+from kinoscribe.storage.asset_record import Asset, Metadata
+from kinoscribe.storage.asset_rows import AssetRows
+from kinoscribe.storage.database import Database
+from kinoscribe.storage.idempotency_rows import TRIES, IdempotencyRows, Once, Replay
+from kinoscribe.storage.instants import Clock, moment
+from kinoscribe.storage.parts import PartStored
+from kinoscribe.storage.tables import assets, upload_chunks, uploads
+
+Status = Literal["active", "completed", "failed", "expired"]
+
+# How long the status of a session that has ended can still be asked for.
+_TOLD = timedelta(days=7)
+
+
+class TooManyOpen(Exception):
+    """The account has as many open uploads, or as many bytes in them, as it may have."""
+
+    def __init__(self, count: int, size: int) -> None:
+        super().__init__(f"{count} uploads of {size} bytes")
+        self.count = count
+        self.size = size
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One session. The asset is there from its beginning; sizes are in bytes."""
+
+    id: str
+    asset_id: str
+    account: str
+    status: Status
+    total_size: int
+    chunk_size: int
+    created_at: datetime
+    updated_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A chunk of which something has come. Without an `etag` its bytes are being replaced."""
+
+    number: int
+    bytes: int
+    etag: str | None
+    reported_at: datetime | None
+    updated_at: datetime
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many chunks of an upload were reported and turned out bad, and the bytes of the reported ones."""
+
+    completed: int = 0
+    failed: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """A chunk that a client says it has sent, and the proof for it."""
+
+    number: int
+    proof: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What became of a report. `wrong` is the place of the first chunk with a wrong proof: then nothing was kept."""
+
+    upload: Upload
+    processed: int = 0
+    duplicates: int = 0
+    completed: int = 0
+    wrong: int | None = None
+
+
+class UploadRows:
+    """Uploads by account. What belongs to another account is as good as not there.
+
+    A session is `active` until all its chunks were reported, or its time has passed; both end it once, in one
+    transaction with what becomes of its asset.
+    """
+
+    def __init__(self, database: Database, assets: AssetRows, *, now: Clock | None = None) -> None:
+        self._database = database
+        self._assets = assets
+        self._clock = now
+        self._answers = IdempotencyRows(database)
+
+    def open(
+        self,
+        made: Asset,
+        upload: Upload,
+        *,
+        seconds: float,
+        most_open: int,
+        most_bytes: int,
+        once: Once[Upload] | None = None,
+    ) -> Upload | Replay:
+        """A new session of `seconds` and its asset, or the answer that the same request had before.
+
+        Raises `TooManyOpen` and `IdempotencyKeyReused`; then nothing was kept.
+        """
+        account = upload.account
+        for left in reversed(range(TRIES)):
+            with suppress(IntegrityError) if left else nullcontext(), self._database.writing() as db:
+                replay = None if once is None else self._answers.look(db, account, once)
+                if replay is not None:
+                    return replay
+                self._database.lock(db, f"uploads {account}")
+                now = moment(db, self._clock)
+                self._check_room(db, account, upload.total_size, most_open, most_bytes)
+                opened = replace(
+                    upload, created_at=now, updated_at=now, expires_at=now + timedelta(seconds=seconds)
+                )
+                self._assets.insert(db, replace(made, created_at=now), None)
+                db.execute(insert(uploads).values(**{name: getattr(opened, name) for name in _NAMES}))
+                if once is not None:
+                    self._answers.keep(db, account, once, opened)
+                return opened
+        raise AssertionError
+
+    def get(self, account: str | None, upload_id: str) -> Upload | None:
+        """The session; an `account` of `None` is whoever was given one of its signed URLs."""
+        with self._database.reading() as db:
+            row = db.execute(select(uploads).where(*_owned(account, upload_id))).one_or_none()
+            return None if row is None else self._upload(db, row)
+
+    def page(self, account: str, *, page: int, limit: int) -> tuple[tuple[Upload, ...], int]:
+        """The sessions of one page that can still go on, newest first, and how many there are on all pages."""
+        with self._database.reading() as db:
+            now = moment(db, self._clock)
+            where = (uploads.c.account == account, uploads.c.status == "active", uploads.c.expires_at > now)
+            newest = (uploads.c.created_at.desc(), uploads.c.id.desc())
+            rows = select(uploads).where(*where).order_by(*newest).limit(limit).offset((page - 1) * limit)
+            total = db.execute(select(func.count()).select_from(uploads).where(*where)).scalar_one()
+            return tuple(Upload(**row._mapping) for row in db.execute(rows)), total
+
+    def status(
+        self, account: str, upload_id: str, numbers: range
+    ) -> tuple[Upload, dict[int, Chunk], Counts] | None:
+        """A session, those of the chunks `numbers` of which something has come, and its counts."""
+        with self._database.reading() as db:
+            row = db.execute(select(uploads).where(*_owned(account, upload_id))).one_or_none()
+            if row is None:
+                return None
+            of = upload_chunks.c.upload_id == upload_id
+            between = upload_chunks.c.number.between(numbers.start, numbers.stop - 1)
+            found = db.execute(select(*_CHUNK).where(of, between)) if numbers else ()
+            chunks = {chunk.number: Chunk(**chunk._mapping) for chunk in found}
+            return self._upload(db, row), chunks, _counts(db, upload_id)
+
+    def chunk(self, upload_id: str, number: int) -> Chunk | None:
+        with self._database.asking() as db:
+            row = db.execute(select(*_CHUNK).where(*_numbered(upload_id, number))).one_or_none()
+        return None if row is None else Chunk(**row._mapping)
+
+    def reopen(self, upload_id: str, number: int) -> bool:
+        """Says that what has come of a chunk counts no more. False when it was reported: then it stays as it is.
+
+        Call it once a writer of the chunk is there, and before its first byte.
+        """
+        unsettled = update(upload_chunks).where(
+            *_numbered(upload_id, number), upload_chunks.c.reported_at.is_(None)
+        )
+        with self._database.writing() as db:
+            now = moment(db, self._clock)
+            return db.execute(unsettled.values(etag=None, updated_at=now)).rowcount == 1
+
+    def stored(self, upload_id: str, part: PartStored) -> bool:
+        """Keeps a chunk whose bytes are here for good. False when the session has ended or is gone."""
+        values = {"bytes": part.bytes, "etag": part.etag}
+        for left in reversed(range(TRIES)):
+            with suppress(IntegrityError) if left else nullcontext(), self._database.writing() as db:
+                if not _is_active(db, upload_id):
+                    return False
+                now = moment(db, self._clock)
+                known = update(upload_chunks).where(*_numbered(upload_id, part.number))
+                known = known.where(upload_chunks.c.reported_at.is_(None))
+                if db.execute(known.values(**values, updated_at=now)).rowcount == 0:
+                    row = {"upload_id": upload_id, "number": part.number, **values, "updated_at": now}
+                    db.execute(insert(upload_chunks).values(**row))
+                return True
+        raise AssertionError
+
+    def report(self, account: str, upload_id: str, proven: Sequence[Proven]) -> Report | None:
+        """Settles chunks, all or none of them; with the last one the session is completed, and its asset handed over.
+
+        `None` when there is no such session. One that expired or failed settles nothing.
+        """
+        with self._database.writing() as db:
+            owned = select(uploads).where(*_owned(account, upload_id)).with_for_update()
+            row = db.execute(owned).one_or_none()
+            if row is None:
+                return None
+            upload = self._upload(db, row)
+            if upload.status not in {"active", "completed"}:
+                return Report(upload)
+            here = select(upload_chunks.c.number, upload_chunks.c.etag, upload_chunks.c.reported_at)
+            rows = {row.number: row for row in db.execute(here.where(upload_chunks.c.upload_id == upload_id))}
+            for place, chunk in enumerate(proven):
+                if chunk.number not in rows or rows[chunk.number].etag != chunk.proof:
+                    return Report(upload, wrong=place)
+            fresh = {chunk.number for chunk in proven if rows[chunk.number].reported_at is None}
+            done = sum(row.reported_at is not None for row in rows.values())
+            told = Report(upload, len(fresh), len(proven) - len(fresh), done + len(fresh))
+            if not fresh:
+                return told
+            return replace(told, upload=self._settle(db, upload, fresh, told.completed))
+
+    def parts(self, upload_id: str) -> tuple[PartStored, ...]:
+        """The reported chunks in order."""
+        query = select(*_CHUNK).where(
+            upload_chunks.c.upload_id == upload_id, upload_chunks.c.reported_at.is_not(None)
+        )
+        with self._database.reading() as db:
+            rows = db.execute(query.order_by(upload_chunks.c.number)).all()
+        return tuple(PartStored(row.number, row.etag, row.bytes) for row in rows)
+
+    def failed(self, upload_id: str, error: str) -> None:
+        """A session that was completed turns out to have lost its chunks."""
+        with self._database.writing() as db:
+            now = moment(db, self._clock)
+            db.execute(
+                update(uploads).where(uploads.c.id == upload_id).values(status="failed", updated_at=now)
+            )
+            lost = update(upload_chunks).where(upload_chunks.c.upload_id == upload_id)
+            db.execute(lost.values(error=error, etag=None, reported_at=None, updated_at=now))
+
+    def expire(self, reason: str) -> tuple[str, ...]:
+        """Ends the sessions whose time has passed; says which. Their assets have failed for `reason`."""
+        waits = (assets.c.status == "processing") & assets.c.content.is_(None)
+        late = select(uploads.c.id, uploads.c.asset_id).join(assets, assets.c.id == uploads.c.asset_id)
+        ended = []
+        with self._database.reading() as db:
+            late = late.where(uploads.c.status.in_(("active", "expired")), waits)
+            found = db.execute(late.where(uploads.c.expires_at <= moment(db, self._clock))).all()
+        for upload_id, asset_id in found:
+            over = update(uploads).where(
+                uploads.c.id == upload_id, uploads.c.status.in_(("active", "expired"))
+            )
+            with self._database.writing() as db:
+                expired = db.execute(over.values(status="expired")).rowcount == 1
+            if expired:
+                self._assets.failed(asset_id, reason)
+                ended.append(upload_id)
+        return tuple(ended)
+
+    def forget(self) -> int:
+        """Drops sessions that ended long ago; says how many. Their assets stay."""
+        with self._database.writing() as db:
+            before = moment(db, self._clock) - _TOLD
+            waiting = select(assets.c.id).where(assets.c.status == "processing", assets.c.content.is_(None))
+            old = delete(uploads).where(
+                uploads.c.status != "active",
+                uploads.c.updated_at < before,
+                uploads.c.expires_at < before,
+                uploads.c.asset_id.not_in(waiting),
+            )
+            return db.execute(old).rowcount
+
+    def needed(self, upload_ids: Sequence[str]) -> frozenset[str]:
+        """Those of the uploads whose bytes are still waited for: by a session, or by its asset."""
+        waits = (assets.c.status == "processing") & assets.c.content.is_(None)
+        query = (
+            select(uploads.c.id)
+            .join(assets, assets.c.id == uploads.c.asset_id)
+            .where(uploads.c.id.in_(upload_ids), or_(uploads.c.status == "active", waits))
+        )
+        with self._database.reading() as db:
+            return frozenset(db.execute(query).scalars())
+
+    def of_asset(self, account: str, asset_id: str) -> str | None:
+        """The session that an asset's file comes from."""
+        query = select(uploads.c.id).where(uploads.c.account == account, uploads.c.asset_id == asset_id)
+        with self._database.asking() as db:
+            return db.execute(query).scalar()
+
+    def _check_room(self, db: Connection, account: str, size: int, most_open: int, most_bytes: int) -> None:
+        now = moment(db, self._clock)
+        mine = (uploads.c.account == account, uploads.c.status == "active", uploads.c.expires_at > now)
+        sums = select(func.count(), func.coalesce(func.sum(uploads.c.total_size), 0)).where(*mine)
+        count, taken = db.execute(sums).one()
+        if count >= most_open or taken + size > most_bytes:
+            raise TooManyOpen(count, int(taken))
+
+    def _settle(self, db: Connection, upload: Upload, numbers: set[int], completed: int) -> Upload:
+        now = moment(db, self._clock)
+        of = (upload_chunks.c.upload_id == upload.id, upload_chunks.c.number.in_(numbers))
+        db.execute(update(upload_chunks).where(*of).values(reported_at=now, updated_at=now, error=None))
+        whole = completed == -(-upload.total_size // upload.chunk_size)
+        status: Status = "completed" if whole else "active"
+        row = update(uploads).where(uploads.c.id == upload.id)
+        db.execute(row.values(status=status, updated_at=now))
+        if whole:
+            self._assets.hand_over(db, upload.asset_id, upload.id)
+        return replace(upload, status=status, updated_at=now)
+
+    def _upload(self, db: Connection, row: Row[Any]) -> Upload:
+        """The session as it is now: one whose time has passed has expired, whether that was written down or not."""
+        found = Upload(**row._mapping)
+        if found.status == "active" and found.expires_at <= moment(db, self._clock):
+            return replace(found, status="expired")
+        return found
+
+
+_NAMES = tuple(column.name for column in uploads.c)
+_CHUNK = tuple(column for column in upload_chunks.c if column.name != "upload_id")
+
+
+def new_asset(
+    account: str, filename: str, file_type: str, user_metadata: Metadata | None, *, wants_thumbnail: bool
+) -> Asset:
+    """The asset that an upload in chunks is for, as long as its file is not here."""
+    return Asset(
+        id=ids.new_object_id(),
+        account=account,
+        method="multipart",
+        status="processing",
+        filename=filename,
+        file_type=file_type,
+        kind=None,
+        url=None,
+        content=None,
+        size=None,
+        duration=None,
+        technical=None,
+        facts=None,
+        user_metadata=user_metadata or None,
+        error=None,
+        created_at=clock.now(),
+        wants_thumbnail=wants_thumbnail,
+    )
+
+
+def new_upload(asset: Asset, total_size: int, chunk_size: int) -> Upload:
+    """A session that is not kept yet; its times are set when it is."""
+    then = asset.created_at
+    return Upload(
+        ids.new_object_id(), asset.id, asset.account, "active", total_size, chunk_size, then, then, then
+    )
+
+
+def _owned(account: str | None, upload_id: str) -> tuple[ColumnElement[bool], ...]:
+    mine = () if account is None else (uploads.c.account == account,)
+    return (uploads.c.id == upload_id, *mine)
+
+
+def _numbered(upload_id: str, number: int) -> tuple[ColumnElement[bool], ...]:
+    return upload_chunks.c.upload_id == upload_id, upload_chunks.c.number == number
+
+
+def _is_active(db: Connection, upload_id: str) -> bool:
+    """Held until the transaction ends, so that the session cannot end meanwhile."""
+    query = select(uploads.c.status).where(uploads.c.id == upload_id)
+    return db.execute(query.with_for_update(read=True)).scalar_one_or_none() == "active"
+
+
+def _counts(db: Connection, upload_id: str) -> Counts:
+    of = upload_chunks.c.upload_id == upload_id
+    done = (of, upload_chunks.c.reported_at.is_not(None))
+    completed, size = db.execute(
+        select(func.count(), func.coalesce(func.sum(upload_chunks.c.bytes), 0)).where(*done)
+    ).one()
+    bad = select(func.count()).select_from(upload_chunks).where(of, upload_chunks.c.error.is_not(None))
+    return Counts(completed, db.execute(bad).scalar_one(), int(size))
