@@ -11,7 +11,7 @@ from kinoscribe.contract.limits import BASE64_IMAGE_BYTES
 from kinoscribe.contract.rate_limits import read_limit
 from kinoscribe.engines.chosen import Engines
 from kinoscribe.engines.engine import Engine
-from kinoscribe.engines.scripted import ScriptedEngine
+from kinoscribe.engines.making import make_engines
 from kinoscribe.evidence.facts import KnownFacts
 from kinoscribe.evidence.gather import Gatherer
 from kinoscribe.evidence.picture_record import SearchConfig, encode
@@ -71,7 +71,8 @@ def build_tools(settings: Settings, *, queued: bool = False) -> Tools:
     """Opens the data folder and starts what an analysis needs; `Tools.close` ends it.
 
     `queued`: evidence is left to the workers, and no model that perceives is loaded here.
-    Raises `DataFolderUnusable`, `DatabaseUnusable` and `ScriptInvalid`. Models are loaded when they are first needed.
+    Raises `DataFolderUnusable`, `DatabaseUnusable`, `EnginesInvalid`, `ScriptInvalid`.
+    Models are loaded when they are first needed.
     """
     folder = DataFolder(settings.data_dir)
     database = open_database(settings.database_url, folder)
@@ -116,7 +117,7 @@ def build_tools(settings: Settings, *, queued: bool = False) -> Tools:
         resolver=Resolver(assets, blobs, fetcher, asset_wait=settings.asset_wait_seconds),
         pictures=PictureReader(assets, blobs, _picture_fetcher(settings), decoders),
         search=_picture_search(settings, folder),
-        engines=Engines(build_engine(settings)),
+        engines=build_engines(settings),
         cache=build_cache(settings, folder, pepper),
     )
 
@@ -226,10 +227,12 @@ def _intake(tools: Tools, start: WhenReady) -> Intake:
     )
 
 
-def build_engine(settings: Settings) -> Engine:
-    """The engine the operator chose."""
-    if settings.engine == "scripted":
-        return ScriptedEngine(settings.scripted_file)
+def build_engines(settings: Settings) -> Engines:
+    """The engines the operator chose. Raises `EnginesInvalid` and `ScriptInvalid`."""
+    return make_engines(settings, lambda: _embedded(settings))
+
+
+def _embedded(settings: Settings) -> Engine:
     from kinoscribe.engines.embedded.engine import EmbeddedEngine
 
     weights = Weights(settings.weights_dir)

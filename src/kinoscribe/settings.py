@@ -142,7 +142,7 @@ class Settings(BaseSettings):
         None,
         description=(
             "Collectors of evidence, separated by commas: shots, looks, speech, screen_text, visual_tags. "
-            "Unset: all for `embedded`, shots and looks for `scripted`."
+            "Unset: all, but shots and looks only for `scripted`."
         ),
     )
     evidence_processes: int = Field(1, ge=1, le=64, description="Videos whose evidence is collected at once.")
@@ -253,7 +253,14 @@ class Settings(BaseSettings):
     )
 
     @field_validator(
-        "collectors", "proxies", "url_allow", "url_ports", "rate_limits", "webhook_waits", mode="before"
+        "engine_url",
+        "collectors",
+        "proxies",
+        "url_allow",
+        "url_ports",
+        "rate_limits",
+        "webhook_waits",
+        mode="before",
     )
     @classmethod
     def _split(cls, value: object) -> object:
@@ -310,7 +317,7 @@ class Settings(BaseSettings):
     def active_collectors(self) -> tuple[str, ...]:
         if self.collectors is not None:
             return self.collectors
-        return COLLECTORS if self.engine == "embedded" else ("shots", "looks")
+        return ("shots", "looks") if self.engine == "scripted" else COLLECTORS
 
 
 def config_file() -> Path:

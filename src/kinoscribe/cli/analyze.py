@@ -48,7 +48,7 @@ def analyze(
     receipt: Annotated[
         bool, typer.Option("--receipt", help="Also say what the answer was made from, on standard error.")
     ] = False,
-    engine: Annotated[str | None, typer.Option(help="embedded or scripted.")] = None,
+    engine: Annotated[str | None, typer.Option(help="embedded, scripted or openai.")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Folder for all data.")] = None,
     get_models: Annotated[
         bool, typer.Option("--get-models", help="Fetch missing weights without asking.")

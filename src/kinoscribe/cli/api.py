@@ -27,7 +27,7 @@ def api(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Folder for all data.")] = None,
-    engine: Annotated[str | None, typer.Option(help="embedded or scripted.")] = None,
+    engine: Annotated[str | None, typer.Option(help="embedded, scripted or openai.")] = None,
     listening: Annotated[int | None, typer.Option(hidden=True)] = None,
     lifeline: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:

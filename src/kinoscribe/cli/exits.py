@@ -1,6 +1,7 @@
 """Names the exit codes, and turns an error into the sentence and the code a command ends with."""
 
 from kinoscribe.contract.errors import ApiError
+from kinoscribe.engines.models_file import EnginesInvalid
 from kinoscribe.engines.scripted import ScriptInvalid
 from kinoscribe.storage.data_folder import DatabaseUnusable, DataFolderUnusable
 
@@ -30,7 +31,7 @@ class Exit(Exception):
         self.sentence = sentence
 
 
-KNOWN = (Exit, ApiError, ScriptInvalid, DataFolderUnusable, DatabaseUnusable)
+KNOWN = (Exit, ApiError, ScriptInvalid, EnginesInvalid, DataFolderUnusable, DatabaseUnusable)
 
 
 def exit_for(error: Exception) -> Exit:
@@ -43,7 +44,7 @@ def exit_for(error: Exception) -> Exit:
             return error
         case ApiError():
             return Exit(REFUSED if error.status < 500 else FAILED, error.message)
-        case ScriptInvalid():
+        case ScriptInvalid() | EnginesInvalid():
             return Exit(USAGE, str(error))
         case _:
             return Exit(FAILED, str(error))

@@ -106,5 +106,5 @@ def _sentence(part: dict[str, Any], given: dict[str, object]) -> str:
     if part["type"] == "extra_forbidden":
         return f"{name} is no setting. `kinoscribe settings` lists them all."
     source = origins(frozenset(given)).get(name, "default")
-    value = "" if name == "api_key" else f" It is {shown(part['input'])!r}."
+    value = "" if "api_key" in name else f" It is {shown(part['input'])!r}."
     return f"The setting {name} (from {source}) cannot be used: {part['msg']}.{value}"

@@ -21,7 +21,7 @@ from kinoscribe.tasks.worker import Worker
 def work(
     slots: Annotated[int | None, typer.Option(min=1, help="Tasks that are done at once.")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Folder for all data.")] = None,
-    engine: Annotated[str | None, typer.Option(help="embedded or scripted.")] = None,
+    engine: Annotated[str | None, typer.Option(help="embedded, scripted or openai.")] = None,
     lifeline: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Do tasks, collect evidence, deliver webhooks. Any number of these may share one database and data folder."""

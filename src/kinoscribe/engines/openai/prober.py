@@ -1,0 +1,164 @@
+"""Keeps what is known of the model servers behind one engine: asked in the background, never waited for at length."""
+
+import threading
+from dataclasses import dataclass, replace
+
+import structlog
+
+from kinoscribe import clock
+from kinoscribe.cancel import Cancel, Canceled
+from kinoscribe.engines.engine import EngineState
+from kinoscribe.engines.openai.abilities import Abilities, fitted
+from kinoscribe.engines.openai.config import OpenAIConfig
+from kinoscribe.engines.openai.identify import Unfit
+from kinoscribe.engines.openai.probe import examine, meet
+from kinoscribe.engines.openai.talk import Unanswered
+
+_log = structlog.get_logger(__name__)
+
+# Seconds: what was found is believed for so long; a server that is away is looked for so often; looks that failures
+# call for are so far apart; a first question waits so long.
+KEPT = 3600.0
+AGAIN = 10.0
+SOON = 1.0
+FIRST_WAIT = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One URL of the list, and why it cannot be used, where it cannot."""
+
+    url: str
+    fault: str = ""
+
+
+class Prober:
+    """What a list of servers of one model can. Nothing is asked of them before somebody wants to know.
+
+    `pinned`: the operator named the profile. With several servers the first that answers is examined; all must have the
+    model, and the shortest context holds for all.
+    """
+
+    def __init__(self, config: OpenAIConfig, *, pinned: bool = False) -> None:
+        self._given = config
+        self._pinned = pinned
+        self._cancel = Cancel()
+        self._lock = threading.Lock()
+        self._met = threading.Event()
+        self._found: Abilities | None = None
+        self._servers: tuple[Server, ...] = ()
+        self._due = 0.0
+        self._ended = 0.0
+        self._looking = False
+
+    @property
+    def config(self) -> OpenAIConfig:
+        """The operator's configuration with what was found so far. Starts a look where it is time for one."""
+        self._start_if_due()
+        found = self._found
+        return self._given if found is None else fitted(self._given, found, pinned=self._pinned)
+
+    @property
+    def found(self) -> Abilities | None:
+        """What the last look found; None before it."""
+        return self._found
+
+    @property
+    def servers(self) -> tuple[Server, ...]:
+        return self._servers
+
+    def state(self) -> EngineState:
+        """Whether a server has the model. Before anybody knows, it is waited for, for a moment and once."""
+        self._start_if_due()
+        self._met.wait(FIRST_WAIT)
+        servers, found = self._servers, self._found
+        about = {} if found is None else found.about()
+        if not servers:
+            return EngineState(ready=False, reason=f"The model server of {self._given.name} does not answer.")
+        faults = [server.fault for server in servers if server.fault]
+        if len(faults) == len(servers):
+            return EngineState(ready=False, reason=f"The model server of {self._given.name}: {faults[0]}")
+        return EngineState(ready=True, about=about)
+
+    def failed(self) -> None:
+        """A server failed an ask: look soon whether it is there."""
+        with self._lock:
+            self._due = min(self._due, self._ended + SOON)
+        self._start_if_due()
+
+    def look(self, cancel: Cancel) -> Abilities | None:
+        """Looks now and in full, and waits for it. None where no server can be used. Raises `Canceled`."""
+        found = self._meet(cancel)
+        if found is not None:
+            self._found = examine(self._given, found, cancel)
+        return self._found if found is not None else None
+
+    def close(self) -> None:
+        """A look that is under way ends soon."""
+        self._cancel.throw()
+
+    def _start_if_due(self) -> None:
+        with self._lock:
+            if self._looking or self._cancel.thrown or clock.steady() < self._due:
+                return
+            self._looking = True
+        threading.Thread(target=self._look_aside, daemon=True, name="probe").start()
+
+    def _look_aside(self) -> None:
+        wait = AGAIN
+        try:
+            known = self._found
+            found = self._meet(self._cancel)
+            if found is not None and not _is_known(found, known):
+                self._found = examine(self._given, found, self._cancel)
+                _log.info("model_server", engine=self._given.name, **self._found.about())
+                for remark in self._found.remarks:
+                    _log.warning("model_server_remark", engine=self._given.name, remark=remark)
+            if found is not None:
+                wait = KEPT
+        except Canceled:
+            return
+        finally:
+            with self._lock:
+                self._looking = False
+                self._ended = clock.steady()
+                self._due = self._ended + wait
+
+    def _meet(self, cancel: Cancel) -> Abilities | None:
+        """Asks every server what it is. What they have in common is kept at once. Raises `Canceled`."""
+        servers, able = [], []
+        for url in self._given.urls:
+            try:
+                able.append(meet(self._given, url, cancel, pinned=self._pinned))
+                servers.append(Server(url))
+            except Unanswered as error:
+                servers.append(Server(url, f"It {error}."))
+            except Unfit as error:
+                servers.append(Server(url, str(error)))
+        for server in servers:
+            if server.fault:
+                _log.warning("model_server_unusable", engine=self._given.name, fault=server.fault)
+        self._servers = tuple(servers)
+        first = None
+        if able:
+            contexts = [one.context_tokens for one in able if one.context_tokens is not None]
+            first = replace(able[0], context_tokens=min(contexts) if contexts else None)
+            if not _is_known(first, self._found):
+                self._found = first
+        self._met.set()
+        return first
+
+
+def _is_known(met: Abilities, known: Abilities | None) -> bool:
+    """Whether the same server with the same model was examined before, and is not yet due to be examined again."""
+    if known is None or known.looked_at is None:
+        return False
+    if (clock.now() - known.looked_at).total_seconds() > KEPT:
+        return False
+    return (met.url, met.profile, met.server, met.model, met.weights) == (
+        known.url,
+        known.profile,
+        known.server,
+        known.model,
+        known.weights,
+    )

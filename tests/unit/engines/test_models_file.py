@@ -1,0 +1,113 @@
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kinoscribe.contract.limits import MODELS
+from kinoscribe.engines.models_file import EnginesInvalid, read_models_file, read_url
+
+WHOLE = """
+[engines.big]
+kind = "openai"
+urls = ["http://10.0.0.5:8000", "https://models.example/vl/v1/"]
+model = "Qwen/Qwen3-VL-32B-Instruct"
+profile = "vllm"
+context_tokens = 65536
+extra = {top_k = 1}
+
+[models."pegasus1.5"]
+engines = ["big", "embedded"]
+
+[models."qwen3-vl-32b"]
+engines = ["big"]
+rules = "pegasus1.6"
+
+[models.mine]
+engines = ["default"]
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    file = folder / "models.toml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_names_of_models_get_their_engines_in_order_and_their_rules(tmp_path: Path) -> None:
+    read = read_models_file(written(tmp_path, WHOLE))
+    assert read.models["pegasus1.5"].engines == ("big", "embedded")
+    assert read.rules_of("qwen3-vl-32b") == "pegasus1.6"
+    assert read.rules_of("mine") == "pegasus1.5"
+    assert read.rules_of("pegasus1.2") == "pegasus1.2"
+    assert read.used() == ("big", "embedded", "default")
+    assert read.engines["big"].urls == ("http://10.0.0.5:8000/v1", "https://models.example/vl/v1")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[engines.big\n", "is not TOML"),
+        ("[engines.big]\nmodel = 'x'", "engines.big: it needs urls"),
+        ("[engines.big]\nurls = ['ftp://x/v1']", "is no address of a model server"),
+        ("[engines.big]\nurls = ['http://me:secret@x/v1']", "no password"),
+        ("[engines.big]\nurls = ['http://x:99999/v1']", "engines.big.urls.0"),
+        ("[engines.big]\nurls = ['http://x/v1']\nurl = 'y'", "engines.big.url: there is no such field"),
+        ("[engines.big]\nurls = ['http://x/v1']\nprofile = 'best'", "there are auto, vllm"),
+        ("[engines.big]\nkind = 'embedded'\nmodel = 'x'", "has no such fields"),
+        ("[engines.embedded]\nkind = 'embedded'", "the name embedded is taken"),
+        ("[models.mine]\nengines = []", "models.mine.engines"),
+        ("[models.mine]\nengines = ['big']", "names the engine big; there are default, embedded, scripted"),
+        ("[models.mine]\nengines = ['default', 'default']", "names an engine twice"),
+        ("[models.mine]\nengines = ['default']\nrules = 'gpt'", "there are the rules of pegasus1.2"),
+        ("[models.'pegasus1.5']\nengines = ['default']\nrules = 'pegasus1.6'", "cannot be others"),
+        ("[models.'a name']\nengines = ['default']", "is no name of a model"),
+        (f"[models.{'x' * 33}]\nengines = ['default']", "is no name of a model"),
+        ("[model.mine]\nengines = ['default']", "model: there is no such field"),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_told_with_its_place(tmp_path: Path, text: str, told: str) -> None:
+    file = written(tmp_path, text)
+    with pytest.raises(EnginesInvalid) as refused:
+        read_models_file(file)
+    assert told in str(refused.value)
+    assert str(file) in str(refused.value)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(EnginesInvalid, match="nowhere"):
+        read_models_file(tmp_path / "nowhere.toml")
+
+
+@pytest.mark.parametrize(
+    ("given_url", "used"),
+    [
+        ("http://127.0.0.1:11434", "http://127.0.0.1:11434/v1"),
+        ("http://127.0.0.1:11434/", "http://127.0.0.1:11434/v1"),
+        ("https://a.example/v1/chat/completions", "https://a.example/v1"),
+        ("http://[::1]:8000/v1", "http://[::1]:8000/v1"),
+        (" http://a.example/openai ", "http://a.example/openai"),
+    ],
+)
+def test_an_address_is_brought_to_the_form_the_engine_needs(given_url: str, used: str) -> None:
+    assert read_url(given_url) == used
+
+
+@given(st.text())
+def test_any_text_is_an_address_or_refused(text: str) -> None:
+    try:
+        url = read_url(text)
+    except ValueError:
+        return
+    assert read_url(url) == url
+
+
+@given(
+    st.text(max_size=200) | st.sampled_from([f"[models.'{name}']\nengines = ['default']" for name in MODELS])
+)
+def test_any_file_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    file = written(tmp_path_factory.mktemp("file"), text)
+    with suppress(EnginesInvalid):
+        read_models_file(file)
