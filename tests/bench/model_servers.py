@@ -29,7 +29,7 @@ TOKENS = 250
 BETWEEN = {1: 0.01, 32: 0.02, 200: 0.04}
 """Seconds between two tokens of one stream: a server with more streams is slower in each."""
 MINUTE = Coded(60, card=7, fps=12, size=(1280, 720), tick=0.5)
-SHORT = Coded(6, card=2, fps=5, size=(320, 180))
+SHORT = Coded(6, card=2, fps=5, size=(640, 360))
 _ROUNDS = 7
 _MIB = 1024 * 1024
 
