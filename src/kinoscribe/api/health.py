@@ -1,5 +1,7 @@
 """Says whether the server lives, whether it is ready to answer, and which model truly answers."""
 
+from typing import Any
+
 from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -7,7 +9,8 @@ from starlette.responses import JSONResponse, Response
 from kinoscribe import __version__
 from kinoscribe.api.door import Call, House
 from kinoscribe.contract.errors import DatabaseUnavailable
-from kinoscribe.contract.limits import MODELS
+from kinoscribe.engines.chosen import Chosen
+from kinoscribe.engines.engine import Engine
 from kinoscribe.storage.task_rows import Backlog
 
 
@@ -53,16 +56,36 @@ def _queue_lacks(backlog: Backlog, most: int) -> list[str]:
 
 
 async def models(call: Call) -> Response:
-    """`GET /models`: the names clients may send, and what answers to them here."""
-    engine = call.house.tools.engine
-    return JSONResponse(
-        {
-            "engine": {
-                "name": engine.name,
-                "model": engine.model,
-                "version": engine.version,
-                "context_tokens": engine.context_tokens,
-            },
-            "data": [{"model_name": name, "rules": name, "answered_by": engine.model} for name in MODELS],
-        }
-    )
+    """`GET /models`: the names clients may send, and what truly answers to each of them here and now."""
+    engines = call.house.tools.engines
+
+    def told() -> dict[str, Any]:
+        rows = [_model(name, chosen, engines.of(name)) for name, chosen in engines.models.items()]
+        return {"engine": _engine(engines.default), "data": rows}
+
+    return JSONResponse(await to_thread.run_sync(told, limiter=call.house.small))
+
+
+def _model(name: str, chosen: Chosen, engine: Engine) -> dict[str, Any]:
+    state = engine.state()
+    return {
+        "model_name": name,
+        "rules": chosen.rules,
+        "answered_by": engine.model,
+        "ready": state.ready,
+        **({} if state.ready else {"reason": state.reason}),
+        "engine": _engine(engine),
+        "engines": [one.name for one in chosen.engines],
+    }
+
+
+def _engine(engine: Engine) -> dict[str, Any]:
+    about = engine.state().about
+    return {
+        "name": engine.name,
+        "model": engine.model,
+        "version": engine.version,
+        "context_tokens": engine.context_tokens,
+        "sees_video": engine.sight is not None and engine.sight.most > 0,
+        **({"server": dict(about)} if about else {}),
+    }

@@ -16,7 +16,7 @@ from kinoscribe.contract.errors import ApiError
 from kinoscribe.contract.events import Progress
 from kinoscribe.contract.sources import UrlSource
 from kinoscribe.contract.video import VideoFacts
-from kinoscribe.engines.chosen import Engines
+from kinoscribe.engines.chosen import Chosen, Engines
 from kinoscribe.engines.engine import Ask, EngineState, Finished, Piece, Text
 from kinoscribe.notes import CollectorReport, Notes, Sentence, Shot
 from kinoscribe.sources.resolve import Content
@@ -139,6 +139,7 @@ class Parts:
     resolver: Resolver = field(default_factory=Resolver)
     facts: VideoFacts = FACTS
     workers: list[Any] = field(default_factory=lambda: [SimpleNamespace(missing=())])
+    models: dict[str, Chosen] = field(default_factory=dict)
     backlog: Backlog = field(default_factory=lambda: Backlog(0, 0, None))
 
     @property
@@ -148,7 +149,7 @@ class Parts:
             SimpleNamespace(
                 settings=SimpleNamespace(shortest_seconds=None, heartbeat_seconds=15.0),
                 engine=self.engine,
-                engines=Engines(self.engine),
+                engines=Engines(self.engine, self.models),
                 gatherer=self.gatherer,
                 receipts=self.receipts,
                 resolver=self.resolver,

@@ -8,6 +8,7 @@ from tests.unit.api.asgi import KnownKeys, ask, make_app, make_house
 
 from kinoscribe.contract.errors import DatabaseUnavailable
 from kinoscribe.contract.limits import MODELS
+from kinoscribe.engines.chosen import Chosen
 from kinoscribe.engines.engine import EngineState
 from kinoscribe.settings import Settings
 from kinoscribe.storage.task_rows import Backlog
@@ -80,3 +81,16 @@ def test_the_models_are_listed_with_what_answers_to_them() -> None:
     assert [row["model_name"] for row in answer.json()["data"]] == list(MODELS)
     assert {row["answered_by"] for row in answer.json()["data"]} == {"none"}
     assert ask(app(Parts()), "GET", "/v1.3/models", key=None).status == 401
+
+
+def test_a_name_of_the_operators_own_is_listed_with_its_rules_and_what_was_found_of_its_server() -> None:
+    about = {"server": "vLLM 1.0", "profile": "vllm"}
+    own = Engine(ready=EngineState(True, about=about))
+    away = Engine(ready=EngineState(False, "It is down."))
+    parts = Parts()
+    parts.models = {"qwen": Chosen("pegasus1.6", (away, own)), "gone": Chosen("pegasus1.5", (away,))}
+    rows = {row["model_name"]: row for row in ask(app(parts), "GET", "/v1.3/models").json()["data"]}
+    assert (rows["qwen"]["rules"], rows["qwen"]["ready"]) == ("pegasus1.6", True)
+    assert rows["qwen"]["engine"]["server"] == about
+    assert (rows["gone"]["ready"], rows["gone"]["reason"]) == (False, "It is down.")
+    assert "server" not in rows["pegasus1.5"]["engine"]
