@@ -13,6 +13,7 @@ from kinoscribe.engines.chosen import Engines
 from kinoscribe.engines.engine import Engine
 from kinoscribe.engines.making import make_engines
 from kinoscribe.evidence.facts import KnownFacts
+from kinoscribe.evidence.frame_shelf import FrameShelf
 from kinoscribe.evidence.gather import Gatherer
 from kinoscribe.evidence.picture_record import SearchConfig, encode
 from kinoscribe.evidence.picture_search import PictureSearch
@@ -91,6 +92,7 @@ def build_tools(settings: Settings, *, queued: bool = False) -> Tools:
         FetchLimits(settings.max_url_bytes, settings.fetch_seconds),
     )
     processes = ProcessRows(database, pepper)
+    cache = build_cache(settings, folder, pepper)
     return Tools(
         settings=settings,
         folder=folder,
@@ -118,13 +120,24 @@ def build_tools(settings: Settings, *, queued: bool = False) -> Tools:
         pictures=PictureReader(assets, blobs, _picture_fetcher(settings), decoders),
         search=_picture_search(settings, folder),
         engines=build_engines(settings),
-        cache=build_cache(settings, folder, pepper),
+        cache=cache,
+        frames=_frame_shelf(settings, cache),
     )
 
 
 def build_cache(settings: Settings, folder: DataFolder, pepper: bytes) -> CacheFolder:
     """Where pictures, captions and answers are kept for later questions."""
     return CacheFolder(folder.path / "cache", settings.cache_bytes, pepper)
+
+
+def _frame_shelf(settings: Settings, cache: CacheFolder) -> FrameShelf:
+    """Its decoders are its own: who waits for a long video's pictures keeps no upload from being looked at."""
+    decoders = Decoders(
+        memory=settings.decode_memory_bytes, seconds=settings.decode_seconds, max_pixels=settings.max_pixels
+    )
+    return FrameShelf(
+        decoders, cache, most_a_second=settings.frames_per_second, max_side=settings.frame_side
+    )
 
 
 def _picture_fetcher(settings: Settings) -> UrlFetcher:

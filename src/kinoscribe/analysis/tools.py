@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from kinoscribe.engines.chosen import Engines
 from kinoscribe.engines.engine import Engine
 from kinoscribe.evidence.facts import KnownFacts
+from kinoscribe.evidence.frame_shelf import Frames
 from kinoscribe.evidence.gathering import Gathers
 from kinoscribe.evidence.picture_search import PictureSearch
 from kinoscribe.media.decoders import Decoders
@@ -57,6 +58,7 @@ class Tools:
     search: PictureSearch
     engines: Engines
     cache: CacheFolder
+    frames: Frames
 
     @property
     def engine(self) -> Engine:
@@ -67,6 +69,7 @@ class Tools:
         """Ends the processes and removes what was temporary. Nothing works afterwards."""
         self.gatherer.close()
         self.search.close()
+        self.frames.close()
         self.engines.close()
         self.decoders.close()
         self.blobs.close()

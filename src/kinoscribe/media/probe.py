@@ -18,6 +18,7 @@ from av.video.frame import VideoFrame
 
 from kinoscribe.contract.video import VideoFacts
 from kinoscribe.media.frames import Shape, shape_of
+from kinoscribe.media.timeline import JUMPS
 from kinoscribe.media.video_file import Unreadable, VideoFile, open_video, packets
 
 LARGE = 256 * 1024 * 1024
@@ -222,7 +223,7 @@ def _rate(picture: _Track) -> float | None:
 def _warnings(video: VideoFile, seen: _Seen, end: float) -> Iterator[str]:
     claimed = (video.container.duration or 0) / av.time_base
     if video.timeline.jumps:
-        yield "Its time stamps jump; the parts were set one after another."
+        yield JUMPS
     elif seen.broken_off or seen.picture.damaged:
         yield "The file is damaged or cut; what can be decoded is used."
     if claimed > end + 1.0 and not video.timeline.jumps:

@@ -19,6 +19,7 @@ from kinoscribe.media.frames import Painter, luma, shape_of
 from kinoscribe.media.freeze import freeze, thaw
 from kinoscribe.media.pieces import Border, Piece, Read, ReadPlan
 from kinoscribe.media.sampling import Chooser, Metronome, pace
+from kinoscribe.media.timeline import JUMPS
 from kinoscribe.media.video_file import Unreadable, VideoFile, open_video, packets
 
 THUMB_GAP = 0.08
@@ -219,7 +220,7 @@ class _Pass:
         if self._damaged:
             yield f"{self._damaged} damaged packets could not be decoded."
         if self._video.timeline.jumps:
-            yield "Its time stamps jump; the parts were set one after another."
+            yield JUMPS
 
 
 def _length(video: VideoFile, plan: ReadPlan) -> float:

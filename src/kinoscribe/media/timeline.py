@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+JUMPS = "Its time stamps jump; the parts were set one after another."
+"""What is said of a file whose clock is not the one its packets carry."""
+
 _BACK = 1.0
 _FORWARD = 10.0
 _SAME_JUMP = 5.0
