@@ -3,61 +3,86 @@
 import hashlib
 import json
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any
 
-from kinoscribe.engines.engine import Ask
+from kinoscribe.engines.engine import Ask, Frame
 from kinoscribe.engines.openai.config import OpenAIConfig
-from kinoscribe.engines.openai.messages import messages, shown_frames
+from kinoscribe.engines.openai.messages import is_sequence, messages, shown_frames
 from kinoscribe.engines.openai.schema import response_format, wanted_schema
 from kinoscribe.tokens import count_tokens
 
 _LEAST_ANSWER = 256
 _MARGIN = 128
+# Pictures of a sequence are counted on a grid of so many a second, on which their times are told.
+_GRID = 10
+
+
+class Dress(IntEnum):
+    """How much goes out beside what every server knows: all that the profile has, only the schema, or nothing."""
+
+    FULL = 0
+    SCHEMA = 1
+    BARE = 2
 
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """What is sent. `plain` leaves out whatever a strict server might not know."""
+    """What is sent. `schema` names the shape that is wanted, empty for free text."""
 
     shown: dict[str, Any]
-    settled: dict[str, Any]
     extras: dict[str, Any]
     headers: dict[str, str]
     max_tokens: int
-    wants_json: bool
+    schema: str
 
-    def body(self, max_tokens: int, *, plain: bool = False) -> bytes:
+    def body(self, max_tokens: int) -> bytes:
         """The messages come first, so that all before the question is the same from one question to the next."""
-        extras = {} if plain else self.extras
-        whole = {**self.shown, **self.settled, "max_tokens": max_tokens, "stream": True, **extras}
+        whole = {**self.shown, "max_tokens": max_tokens, "stream": True, **self.extras}
         return json.dumps(whole, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
-def chat_request(ask: Ask, config: OpenAIConfig) -> ChatRequest:
+def chat_request(ask: Ask, config: OpenAIConfig, dress: Dress = Dress.FULL) -> ChatRequest:
     profile = config.row
     schema = wanted_schema(ask)
+    said = messages(ask, config, schema, named=dress is Dress.FULL)
     extras: dict[str, Any] = {}
-    if schema is not None:
+    if schema is not None and dress < Dress.BARE:
         extras["response_format"] = response_format(schema, profile)
-    if profile.usage:
-        extras["stream_options"] = {"include_usage": True}
-    if profile.cache_salt and ask.salt:
-        extras["cache_salt"] = ask.salt
-    if config.sequence and profile.sequence:
-        # Of a sequence the server would else read 32 pictures, whatever its length.
-        extras["media_io_kwargs"] = {"video": {"num_frames": -1}}
+    if dress is Dress.FULL:
+        if profile.usage:
+            extras["stream_options"] = {"include_usage": True}
+        if profile.cache_salt and ask.salt:
+            extras["cache_salt"] = ask.salt
+    if is_sequence(ask, config):
+        extras["media_io_kwargs"] = {"video": _sequence(shown_frames(ask, config))}
     headers = {}
     if profile.session and ask.content:
-        headers["x-session-id"] = hashlib.sha256(ask.content.encode("utf-8")).hexdigest()[:32]
-    said = messages(ask, config, schema)
+        headers["x-session-id"] = _digest(ask.content)
     return ChatRequest(
-        shown={"model": config.model, "messages": said},
-        settled={"temperature": ask.temperature},
+        shown={"model": config.model, "messages": said, "temperature": ask.temperature},
         extras={**extras, **config.extra},
         headers=headers,
         max_tokens=_room(ask, config, said),
-        wants_json=schema is not None,
+        schema="" if schema is None else _digest(json.dumps(schema)),
     )
+
+
+def _sequence(frames: tuple[Frame, ...]) -> dict[str, Any]:
+    """What a server must know of a sequence: that all of it is wanted, and when its pictures were."""
+    places = [round(frame.time * _GRID) for frame in frames]
+    return {
+        "num_frames": -1,
+        "fps": _GRID,
+        "frames_indices": places,
+        "total_num_frames": places[-1] + 1,
+        "duration": (places[-1] + 1) / _GRID,
+        "do_sample_frames": False,
+    }
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]
 
 
 def _room(ask: Ask, config: OpenAIConfig, said: list[dict[str, Any]]) -> int:

@@ -6,6 +6,7 @@ Two questions about the same part of a video give messages whose bytes are the s
 import hashlib
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from kinoscribe.engines.engine import Ask, Frame
@@ -18,9 +19,15 @@ Part = dict[str, Any]
 _KINDS = ((b"\xff\xd8\xff", "jpeg"), (b"\x89PNG", "png"), (b"GIF8", "gif"), (b"BM", "bmp"))
 
 
-def messages(ask: Ask, config: OpenAIConfig, schema: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """The system's and the user's message. `schema` is the plain one of `wanted_schema`."""
-    shown = list(_stills(ask, config) if ask.stills else _video(ask, config))
+def messages(
+    ask: Ask, config: OpenAIConfig, schema: dict[str, Any] | None, *, named: bool = True
+) -> list[dict[str, Any]]:
+    """The system's and the user's message. `schema` is the plain one of `wanted_schema`.
+
+    `named`: pictures get names of their own, where the profile has a place for them.
+    """
+    name = _Names(config.row if named else replace(config.row, picture_id=None), ask.salt)
+    shown = list(_stills(ask, config, name) if ask.stills else _video(ask, config, name))
     asked = {"type": "text", "text": question(ask, schema)}
     return [
         {"role": "system", "content": SYSTEM_STILLS if ask.stills else SYSTEM},
@@ -44,23 +51,28 @@ def spread(items: Sequence[_T], most: int) -> tuple[_T, ...]:
     return tuple(items[round(place * (len(items) - 1) / (most - 1))] for place in range(most))
 
 
-def _video(ask: Ask, config: OpenAIConfig) -> Iterator[Part]:
+def is_sequence(ask: Ask, config: OpenAIConfig) -> bool:
+    """Whether the frames go as one sequence."""
+    return config.sequence and config.row.sequence and len(shown_frames(ask, config)) > 1
+
+
+def _video(ask: Ask, config: OpenAIConfig, names: "_Names") -> Iterator[Part]:
     frames = shown_frames(ask, config)
     yield _text(opening(ask, numbered=config.numbered))
-    if config.sequence and config.row.sequence and len(frames) > 1:
+    if is_sequence(ask, config):
         yield _text(sequence_clocks([frame.time for frame in frames]))
-        yield _sequence(frames, config.row, ask.salt)
+        yield names.sequence(frames)
     else:
         for frame in frames:
             yield _text(clock(frame.time))
-            yield _picture(frame.jpeg, config.row, ask.salt)
+            yield names.picture(frame.jpeg)
     if config.sees:
         for name, data in ask.images:
             yield _text(f"The reference picture that words point at with <@{name}>:")
-            yield _picture(data, config.row, ask.salt)
+            yield names.picture(data)
 
 
-def _stills(ask: Ask, config: OpenAIConfig) -> Iterator[Part]:
+def _stills(ask: Ask, config: OpenAIConfig, names: "_Names") -> Iterator[Part]:
     """The client's own pictures, and frames of their stretches where the pictures themselves are not at hand."""
     own = dict(ask.images)
     if ask.brief:
@@ -72,34 +84,43 @@ def _stills(ask: Ask, config: OpenAIConfig) -> Iterator[Part]:
         data = own.get(name) or next(inside, None)
         if data is not None:
             yield _text(f"<@{name}>:")
-            yield _picture(data, config.row, ask.salt)
+            yield names.picture(data)
 
 
 def _text(text: str) -> Part:
     return {"type": "text", "text": text}
 
 
-def _picture(data: bytes, profile: Profile, salt: str) -> Part:
-    image: Part = {"url": f"data:image/{_kind(data)};base64,{b64encode(data).decode('ascii')}"}
-    if profile.picture_id == "content_hash":
-        image["content_hash"] = _identity(data, salt)
-    part: Part = {"type": "image_url", "image_url": image}
-    if profile.picture_id == "uuid":
-        part["uuid"] = _identity(data, salt)
-    return part
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """Makes parts of pictures, with the names by which a server finds them again."""
 
+    profile: Profile
+    salt: str
 
-def _sequence(frames: tuple[Frame, ...], profile: Profile, salt: str) -> Part:
-    joined = ",".join(b64encode(frame.jpeg).decode("ascii") for frame in frames)
-    part: Part = {"type": "video_url", "video_url": {"url": f"data:video/jpeg;base64,{joined}"}}
-    if profile.picture_id == "uuid":
-        part["uuid"] = _identity(b"".join(frame.jpeg for frame in frames), salt)
-    return part
+    def picture(self, data: bytes) -> Part:
+        image: Part = {"url": f"data:image/{_kind(data)};base64,{b64encode(data).decode('ascii')}"}
+        part: Part = {"type": "image_url", "image_url": image}
+        match self.profile.picture_id:
+            case "content_hash":
+                image["content_hash"] = self._name(data)
+            case "uuid":
+                part["uuid"] = self._name(data)
+        return part
 
+    def sequence(self, frames: tuple[Frame, ...]) -> Part:
+        joined = ",".join(b64encode(frame.jpeg).decode("ascii") for frame in frames)
+        part: Part = {"type": "video_url", "video_url": {"url": f"data:video/jpeg;base64,{joined}"}}
+        if self.profile.picture_id == "uuid":
+            part["uuid"] = self._name(*(b"%.1f %b" % (frame.time, frame.jpeg) for frame in frames))
+        return part
 
-def _identity(data: bytes, salt: str) -> str:
-    """A picture's name at the server. That of another account's same picture is another one."""
-    return hashlib.sha256(salt.encode("utf-8") + b"\0" + data).hexdigest()
+    def _name(self, *data: bytes) -> str:
+        """That of another account's same picture is another one."""
+        digest = hashlib.sha256(self.salt.encode("utf-8") + b"\0")
+        for part in data:
+            digest.update(part)
+        return digest.hexdigest()
 
 
 def _kind(data: bytes) -> str:

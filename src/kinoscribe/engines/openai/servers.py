@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from kinoscribe import clock
 
 _AWAY_SECONDS = 10.0
+_LEARNT_SECONDS = 600.0
+_MOST_LEARNT = 1_000
 _ROUNDS = 3
 _FIRST_WAIT = 0.5
 
@@ -17,6 +19,7 @@ class Servers:
     def __init__(self, urls: tuple[str, ...]) -> None:
         self._urls = urls
         self._away: dict[str, float] = {}
+        self._learnt: dict[tuple[str, str], float] = {}
 
     def order(self, content: str) -> tuple[str, ...]:
         now = clock.steady()
@@ -32,6 +35,16 @@ class Servers:
 
     def answered(self, url: str) -> None:
         self._away.pop(url, None)
+
+    def refuses(self, url: str, what: str) -> bool:
+        """Whether a server is known, for a while, not to take something."""
+        return self._learnt.get((url, what), 0.0) > clock.steady()
+
+    def learn(self, url: str, what: str) -> None:
+        """A server was well only without something."""
+        if len(self._learnt) >= _MOST_LEARNT:
+            self._learnt.clear()
+        self._learnt[url, what] = clock.steady() + _LEARNT_SECONDS
 
 
 def _rank(content: str, url: str) -> bytes:

@@ -303,15 +303,42 @@ def test_an_answer_gets_less_room_where_only_that_is_too_much() -> None:
     assert [asked.body["max_tokens"] for asked in server.asked] == [500, 196]
 
 
-def test_a_server_that_does_not_know_an_extra_is_asked_without_any() -> None:
+EXTRAS = {"cache_salt", "stream_options"}
+
+
+def test_a_server_that_does_not_know_an_extra_is_asked_without_any_and_not_with_one_again() -> None:
     asked = ask(json_schema=SCHEMA)
-    pieces, server = told(by_turns(fails(400, "unknown field cache_salt"), says('{"title":"x"}')), asked)
+
+    def play(player: Player, number: int) -> None:
+        if EXTRAS & player.server.asked[-1].body.keys() or b'"uuid"' in player.server.asked[-1].raw:
+            fails(400, "unknown field cache_salt")(player, number)
+        else:
+            says('{"title":"x"}')(player, number)
+
+    with serving(play) as server, closing(engine(server.url)) as made:
+        pieces = list(made.generate(asked, Cancel()))
+        list(made.generate(asked, Cancel()))
     assert text_of(pieces) == '{"title":"x"}'
-    first, second = (one.body for one in server.asked)
-    assert {"cache_salt", "response_format", "stream_options"} <= first.keys()
-    assert not {"cache_salt", "response_format", "stream_options"} & second.keys()
-    assert first["messages"] == second["messages"]
-    assert "request" in end_of(pieces).notes
+    assert "refuses" in end_of(pieces).notes["request"]
+    assert [bool(EXTRAS & one.body.keys()) for one in server.asked] == [True, False, False]
+    assert all("response_format" in one.body for one in server.asked)
+    assert server.asked[0].raw.count(b'"uuid"') == 4
+
+
+def test_a_server_that_does_not_take_a_schema_is_asked_without_it() -> None:
+    def play(player: Player, number: int) -> None:
+        if "response_format" in player.server.asked[-1].body:
+            fails(400, "no grammars here")(player, number)
+        else:
+            says('{"title":"x"}')(player, number)
+
+    with serving(play) as server, closing(engine(server.url)) as made:
+        for _ in range(2):
+            assert text_of(list(made.generate(ask(json_schema=SCHEMA), Cancel()))) == '{"title":"x"}'
+        other = {**SCHEMA, "required": []}
+        assert text_of(list(made.generate(ask(json_schema=other), Cancel()))) == '{"title":"x"}'
+    sent = ["response_format" in one.body for one in server.asked]
+    assert sent == [True, True, False, False, True, False]
 
 
 def test_a_server_that_takes_fewer_pictures_gets_fewer() -> None:

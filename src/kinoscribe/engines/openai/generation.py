@@ -1,0 +1,181 @@
+"""Brings one Ask to the model servers of an engine, until one of them answers or none can.
+
+What a server refuses is made less where that helps; before its first word a failed server is followed by another one.
+"""
+
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import replace
+
+from kinoscribe.cancel import Cancel, Canceled
+from kinoscribe.contract.errors import (
+    ApiError,
+    ContextTooLong,
+    EngineBusy,
+    EngineFailed,
+    EngineRefused,
+    ServiceUnavailable,
+)
+from kinoscribe.engines.engine import Ask, Finished, Piece
+from kinoscribe.engines.openai.answer import HeldBack, pieces
+from kinoscribe.engines.openai.chat_request import Dress, chat_request
+from kinoscribe.engines.openai.config import OpenAIConfig
+from kinoscribe.engines.openai.exchange import Exchange, Refused, ServerFailed
+from kinoscribe.engines.openai.patience import Patience
+from kinoscribe.engines.openai.refusals import Refusal
+from kinoscribe.engines.openai.servers import Course, Miss, Servers
+
+_LEAST_ANSWER = 64
+_FITS = 3
+_EXTRAS = "extras"
+_UNREACHED = "No model server can be reached at the moment. Please try again later."
+
+
+class Generation:
+    """One Ask on its way through the servers. `_dress`, `_most` and `_config` become less where a server wants less."""
+
+    def __init__(
+        self, ask: Ask, cancel: Cancel, config: OpenAIConfig, exchange: Exchange, servers: Servers
+    ) -> None:
+        self._ask = ask
+        self._cancel = cancel
+        self._config = config
+        self._exchange = exchange
+        self._servers = servers
+        self._course = Course(servers.order(ask.content), config.waits.busy)
+        self._dress = Dress.FULL
+        self._fits = 0
+        self._request = chat_request(ask, config)
+        self._most = self._request.max_tokens
+        self._dress_for(self._course.url)
+
+    def run(self) -> Generator[Piece, None, None]:
+        while True:
+            url = self._course.url
+            begun = False
+            try:
+                with closing(self._pieces(url)) as said:
+                    for piece in said:
+                        self._cancel.check()
+                        begun = True
+                        yield self._noted(piece, url) if isinstance(piece, Finished) else piece
+                self._well(url)
+                return
+            except Refused as refused:
+                self._after_refusal(refused.refusal, url)
+            except HeldBack as held:
+                reason = "its model server holds the answer back by rules of its own."
+                raise EngineRefused(reason=reason) from held
+            except ServerFailed as failed:
+                self._servers.failed(url)
+                if begun:
+                    raise EngineFailed(reason=f"its model server {failed}.") from failed
+                self._go_on(Miss(url, failed.again), _error(failed))
+
+    def _pieces(self, url: str) -> Generator[Piece, None, None]:
+        patience = Patience(self._config.waits, self._config.max_bytes, self._cancel)
+        body = self._request.body(self._most)
+        with closing(self._exchange.say(url, body, self._request.headers, patience)) as heard:
+            yield from pieces(
+                heard,
+                whole=bool(self._request.schema),
+                thinks=self._config.thinks,
+                max_tokens=self._most,
+            )
+
+    def _noted(self, finished: Finished, url: str) -> Finished:
+        notes = {"server": str(self._servers.number(url)), "tries": str(self._course.tries)}
+        if self._dress is Dress.SCHEMA:
+            notes["request"] = "without salt and counts, which the server refuses"
+        if self._dress is Dress.BARE:
+            notes["request"] = "without salt and counts, and not held to the schema, which the server refuses"
+        return replace(finished, notes={**finished.notes, **notes})
+
+    def _well(self, url: str) -> None:
+        self._servers.answered(url)
+        if self._dress > Dress.FULL:
+            self._servers.learn(url, _EXTRAS)
+        if self._dress > Dress.SCHEMA:
+            self._servers.learn(url, self._request.schema)
+
+    def _dress_for(self, url: str) -> None:
+        """As much as the server is not known to refuse."""
+        dress = Dress.FULL
+        if self._servers.refuses(url, _EXTRAS):
+            dress = Dress.SCHEMA
+            if self._request.schema and self._servers.refuses(url, self._request.schema):
+                dress = Dress.BARE
+        self._wear(dress)
+
+    def _wear(self, dress: Dress) -> None:
+        if dress is not self._dress:
+            self._dress = dress
+            self._request = chat_request(self._ask, self._config, dress)
+
+    def _after_refusal(self, refusal: Refusal, url: str) -> None:
+        """Makes the request fit, or goes on to another server, or raises."""
+        match refusal.kind:
+            case "context":
+                self._fit_context(refusal)
+            case "pictures":
+                self._fit_pictures(refusal)
+            case "request" if self._dress is Dress.FULL:
+                self._wear(Dress.SCHEMA)
+            case "request" if self._dress is Dress.SCHEMA and self._request.schema:
+                self._wear(Dress.BARE)
+            case "request":
+                raise EngineRefused(reason="its model server does not take the request.")
+            case "busy":
+                self._go_on(Miss(url, True, refusal.retry_after), None)
+            case "broken":
+                self._servers.failed(url)
+                error = EngineFailed(reason=f"its model server answered with status {refusal.status}.")
+                self._go_on(Miss(url, True), error)
+            case "key":
+                error = EngineRefused(
+                    reason="its model server refuses the API key that this server was given."
+                )
+                self._go_on(Miss(url, False), error)
+            case "model":
+                error = EngineRefused(reason="its model server does not know the model, or not the address.")
+                self._go_on(Miss(url, False), error)
+
+    def _fit_context(self, refusal: Refusal) -> None:
+        """Where only the room for the answer is too large, it is made smaller.
+
+        Some servers count a prompt only as far as it would fit: then smaller room is tried, as far as that makes sense.
+        """
+        most, prompt = refusal.most, refusal.prompt
+        if most is not None and prompt is not None and self._fits < _FITS:
+            self._fits += 1
+            room = most - prompt
+            if prompt == most - self._most + 1:
+                room = self._most // 4
+            if _LEAST_ANSWER <= room < self._most:
+                self._most = room
+                return
+        raise ContextTooLong(most=most, prompt=prompt)
+
+    def _fit_pictures(self, refusal: Refusal) -> None:
+        """Where a server takes fewer pictures, it gets fewer."""
+        if not refusal.most or refusal.most >= self._config.sight.most:
+            raise EngineRefused(reason="its model server takes no pictures, or not so many.")
+        self._config = replace(self._config, most_pictures=refusal.most)
+        self._request = chat_request(self._ask, self._config, self._dress)
+
+    def _go_on(self, miss: Miss, error: ApiError | None) -> None:
+        """Waits until the next server may be asked. Raises the error when there is none, or `EngineBusy`."""
+        wait = self._course.after(miss)
+        if wait is None:
+            if error is not None:
+                raise error
+            raise EngineBusy(seconds=self._course.come_back)
+        if wait and self._cancel.wait(wait):
+            raise Canceled
+        self._dress_for(self._course.url)
+
+
+def _error(failed: ServerFailed) -> ApiError:
+    if failed.unreached:
+        return ServiceUnavailable(reason=_UNREACHED)
+    return EngineFailed(reason=f"its model server {failed}.")
