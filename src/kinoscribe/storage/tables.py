@@ -220,6 +220,7 @@ deliveries = Table(
     Column("webhook_id", String(24), nullable=False),
     Column("account", String(64), nullable=False),
     Column("task_id", String(24), ForeignKey("tasks.id", ondelete="CASCADE")),
+    Column("index_task_id", String(24)),
     Column("url", Text, nullable=False),
     Column("receiver", String(300), nullable=False),
     Column("type", String(64), nullable=False),
@@ -331,4 +332,81 @@ upload_chunks = Table(
     Column("reported_at", Instant),
     Column("updated_at", Instant, nullable=False),
     Column("error", Text),
+)
+
+# Where the bytes of a content lie in a store that is away; a local store has no such rows. The keys of objects are
+# never used again, so that an object may be removed as soon as its row is gone for good.
+contents = Table(
+    "contents",
+    tables,
+    Column("id", String(64), primary_key=True),
+    Column("bytes", BigInteger, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
+content_pieces = Table(
+    "content_pieces",
+    tables,
+    Column("content", String(64), ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("key", String(200), nullable=False, unique=True),
+    Column("bytes", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+)
+
+# The classic flow. A video is an asset in an index; what is `pending` here stands as its asset does.
+indexes = Table(
+    "indexes",
+    tables,
+    Column("id", String(24), primary_key=True),
+    Column("account", String(64), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("models", JSON, nullable=False),
+    Column("addons", JSON, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Index("ix_indexes_account_name", "account", "name", unique=True),
+    Index("ix_indexes_account_created_at", "account", "created_at", "id"),
+)
+
+videos = Table(
+    "videos",
+    tables,
+    Column("id", String(24), primary_key=True),
+    Column("account", String(64), nullable=False),
+    Column("index_id", String(24), ForeignKey("indexes.id", ondelete="CASCADE"), nullable=False),
+    Column("asset_id", String(24), ForeignKey("assets.id", ondelete="CASCADE"), nullable=False),
+    Column("brought", Boolean, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("error", Text),
+    Column("fps", Float),
+    Column("width", Integer),
+    Column("height", Integer),
+    Column("user_metadata", JSON(none_as_null=True)),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Column("indexed_at", Instant),
+    Index("ix_videos_index_id_created_at", "index_id", "created_at", "id"),
+    Index("ix_videos_asset_id", "asset_id"),
+)
+
+index_tasks = Table(
+    "index_tasks",
+    tables,
+    Column("id", String(24), primary_key=True),
+    Column("account", String(64), nullable=False),
+    Column("index_id", String(24), ForeignKey("indexes.id", ondelete="CASCADE"), nullable=False),
+    Column("video_id", String(24), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("error", Text),
+    Column("filename", Text, nullable=False),
+    Column("filename_folded", Text, nullable=False),
+    Column("duration", Float),
+    Column("width", Integer),
+    Column("height", Integer),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Index("ix_index_tasks_account_created_at", "account", "created_at", "id"),
+    Index("ix_index_tasks_index_id", "index_id"),
+    Index("ix_index_tasks_video_id", "video_id"),
 )
