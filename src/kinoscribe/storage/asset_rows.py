@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import fields, replace
 from typing import Any
 
@@ -69,10 +69,9 @@ class AssetRows:
     ) -> Asset:
         """A new asset in `processing`, with the file `stored` or a `url` to fetch it from. Raises `StorageFull`."""
         made = _new(account, method, filename, file_type, user_metadata, stored, url, wants_thumbnail)
-        with self._database.writing() as db:
+        with self._shipping(stored) as shipped, self._database.writing() as db:
             self.insert(db, made, hold)
-            if stored is not None:
-                self._contents.keep(db, stored)
+            self._contents.keep(db, *shipped)
         return made
 
     def add_once(
@@ -94,16 +93,16 @@ class AssetRows:
         Raises `IdempotencyKeyReused` and `StorageFull`; then nothing was kept.
         """
         made = _new(account, method, filename, file_type, user_metadata, stored, url, wants_thumbnail)
-        for left in reversed(range(TRIES)):
-            with suppress(IntegrityError) if left else nullcontext(), self._database.writing() as db:
-                replay = self._answers.look(db, account, once)
-                if replay is not None:
-                    return replay
-                self.insert(db, made, hold)
-                self._answers.keep(db, account, once, made)
-                if stored is not None:
-                    self._contents.keep(db, stored)
-                return made
+        with self._shipping(stored) as shipped:
+            for left in reversed(range(TRIES)):
+                with suppress(IntegrityError) if left else nullcontext(), self._database.writing() as db:
+                    replay = self._answers.look(db, account, once)
+                    if replay is not None:
+                        return replay
+                    self.insert(db, made, hold)
+                    self._answers.keep(db, account, once, made)
+                    self._contents.keep(db, *shipped)
+                    return made
         raise AssertionError
 
     def get(self, account: str, asset_id: str) -> Asset | None:
@@ -143,12 +142,12 @@ class AssetRows:
 
         The file is then not kept. With `owner` also when that one does not hold the asset any more.
         """
-        with self._database.writing() as db:
+        with self._shipping(stored) as shipped, self._database.writing() as db:
             without = _left(asset_id, owner).where(assets.c.content.is_(None))
             here = without.values(content=stored.sha256, size=stored.bytes)
             if db.execute(here).rowcount != 1:
                 return False
-            self._contents.keep(db, stored)
+            self._contents.keep(db, *shipped)
         return True
 
     def ready(self, asset_id: str, examined: Examined, *, owner: str | None = None) -> Asset | None:
@@ -219,6 +218,9 @@ class AssetRows:
     def sweep(self) -> int:
         """Removes contents that no asset and no task refers to, left by a process that died; says how many."""
         return self._contents.sweep()
+
+    def _shipping(self, stored: Stored | None) -> AbstractContextManager[tuple[Stored, ...]]:
+        return self._contents.shipping(*(() if stored is None else (stored,)))
 
     def insert(self, db: Connection, made: Asset, hold: Hold | None) -> None:
         """Writes a new asset in a transaction of somebody else's."""

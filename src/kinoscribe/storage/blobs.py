@@ -8,10 +8,13 @@ import os
 import secrets
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from sqlalchemy import Connection
+
+from kinoscribe.cancel import Cancel
 from kinoscribe.contract.errors import StorageFull
 from kinoscribe.storage.data_folder import held
 from kinoscribe.storage.files import Incoming, Stored, our_errors, second_name, settle
@@ -43,37 +46,53 @@ class Blobs:
 
     def begin(self, expected: int = 0) -> Incoming:
         """A new, empty file to write to. Raises `StorageFull`, also when `expected` bytes could never fit."""
-        if expected > self.room():
-            raise StorageFull
+        self._check_room(expected)
         return Incoming(self._own / secrets.token_hex(16))
 
     def path(self, sha256: str) -> Path:
         """Where a kept content lies."""
-        return self._media / sha256[:2] / sha256
+        return self._place(sha256)
 
     def keep(self, stored: Stored) -> Path:
         """Moves a finished file to its content's place; the same content kept before is simply replaced.
 
         Call it inside the transaction that writes the row referring to it, so that `drop` cannot come between.
         """
-        place = self.path(stored.sha256)
+        place = self._place(stored.sha256)
         with our_errors():
             place.parent.mkdir(mode=0o700, exist_ok=True)
             os.replace(stored.path, place)
             settle(place.parent)
         return place
 
+    def ship(self, stored: Stored) -> Stored:
+        """Brings a file to where it is kept, if that is away; before the transaction, since it takes its time."""
+        return stored
+
+    def keep_in(self, db: Connection, stored: Stored) -> None:
+        """Keeps a file that was shipped, in the transaction that writes the row referring to it."""
+        self.keep(stored)
+
+    def landed(self, shipped: Sequence[Stored]) -> None:
+        """After that transaction, however it ended."""
+
+    def drop_in(self, db: Connection, content: str) -> Callable[[], None]:
+        """Removes a content that no row refers to; what it returns is to be called after the transaction."""
+        self.drop(content)
+        return lambda: None
+
     def drop(self, sha256: str) -> None:
         """Removes a content that no row refers to; inside the transaction that removed the last one."""
-        self.path(sha256).unlink(missing_ok=True)
+        self._place(sha256).unlink(missing_ok=True)
 
     @contextmanager
-    def borrow(self, sha256: str) -> Iterator[Path]:
+    def borrow(self, sha256: str, cancel: Cancel | None = None) -> Iterator[Path]:
         """A path to a kept content that stays good for the whole block, even when the content is dropped.
 
-        Raises `FileNotFoundError` when the content is not there.
+        Raises `FileNotFoundError` when the content is not there. A store that is away also raises `StoreUnavailable`,
+        `StorageFull` and `Canceled`.
         """
-        place = self.path(sha256)
+        place = self._place(sha256)
         # On a file system without links a content that is dropped meanwhile is gone at once.
         link = second_name(place, self._own / secrets.token_hex(16))
         try:
@@ -81,6 +100,26 @@ class Blobs:
         finally:
             if link != place:
                 link.unlink(missing_ok=True)
+
+    @contextmanager
+    def lending(self, path: Path, content: str) -> Iterator[str]:
+        """A word by which `reach` finds the file in any process of this store for as long as the block lasts."""
+        yield str(path)
+
+    @contextmanager
+    def reach(self, word: str, content: str, cancel: Cancel) -> Iterator[Path]:
+        """A path to a file of which `word` was told. Raises what `borrow` does."""
+        if not Path(word).exists():
+            raise FileNotFoundError(word)
+        yield Path(word)
+
+    def there(self, word: str, content: str) -> bool:
+        """Whether `reach` would find it."""
+        return Path(word).exists()
+
+    def sweep(self) -> int:
+        """Removes what dead processes left where this process could not see them end; says how much."""
+        return 0
 
     def kept(self) -> Iterator[str]:
         """Every content that lies in `media/`, whether a row refers to it or not."""
@@ -90,6 +129,13 @@ class Blobs:
     def room(self) -> int:
         """Bytes that can still be written."""
         return shutil.disk_usage(self._own).free
+
+    def _place(self, sha256: str) -> Path:
+        return self._media / sha256[:2] / sha256
+
+    def _check_room(self, expected: int) -> None:
+        if expected > self.room():
+            raise StorageFull
 
     def close(self) -> None:
         """Removes this process's incoming files. Nothing can be written afterwards."""

@@ -30,7 +30,7 @@ class Contents:
         """Keeps the files that rows of this transaction refer to. Raises `StorageFull`."""
         self.hold(connection, *(one.sha256 for one in stored))
         for one in stored:
-            self._blobs.keep(one)
+            self._blobs.keep_in(connection, one)
 
     def hold(self, connection: Connection, *contents: str) -> None:
         """No other transaction removes these contents until this one has ended."""
@@ -43,7 +43,13 @@ class Contents:
 
         Raises `StorageFull` and `StoreUnavailable`. What the block did not keep is removed from the store again.
         """
-        yield stored
+        shipped: list[Stored] = []
+        try:
+            for one in stored:
+                shipped.append(self._blobs.ship(one))
+            yield tuple(shipped)
+        finally:
+            self._blobs.landed(shipped)
 
     def drop_unused(self, contents: Iterable[str | None]) -> int:
         """Removes those contents that no row refers to; says how many. Call it after the rows are gone for good.
@@ -70,5 +76,6 @@ class Contents:
             self.hold(db, content)
             if any(db.execute(query, {"of": content}).first() for query in _REFERRING):
                 return False
-            self._blobs.drop(content)
-            return True
+            gone = self._blobs.drop_in(db, content)
+        gone()
+        return True

@@ -32,19 +32,33 @@ def our_errors() -> Iterator[None]:
 
 
 @dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a content as one object of a store that is away."""
+
+    key: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stored:
-    """A whole file on disk and what it holds."""
+    """A whole file on disk and what it holds; and the objects that hold the same, where a store that is away has it."""
 
     path: Path
     sha256: str
     bytes: int
+    pieces: tuple[Piece, ...] = ()
 
 
 class Incoming:
-    """A file that is being written. Leaving its `with` block without `Blobs.keep` removes it."""
+    """A file that is being written. Leaving its `with` block without `Blobs.keep` removes it.
 
-    def __init__(self, path: Path) -> None:
+    One that is not `durable` is only on its way to another place, and need not outlive a power cut.
+    """
+
+    def __init__(self, path: Path, *, durable: bool = True) -> None:
         self.path = path
+        self._durable = durable
         self._hash = hashlib.sha256()
         self._size = 0
         with our_errors():
@@ -68,7 +82,8 @@ class Incoming:
         """Closes the file after its bytes have reached the disk. Raises `StorageFull`."""
         with our_errors():
             if not self._file.closed:
-                os.fsync(self._file.fileno())
+                if self._durable:
+                    os.fsync(self._file.fileno())
                 self._file.close()
         return Stored(self.path, self._hash.hexdigest(), self._size)
 
