@@ -11,11 +11,13 @@ from kinoscribe.analysis.job import Job
 from kinoscribe.analysis.meter import Meter
 from kinoscribe.analysis.pictures import images_for, stills_of
 from kinoscribe.analysis.said import broke_off, in_full, parts, pieces
+from kinoscribe.analysis.scene import Scene, scene_of, shrinking
+from kinoscribe.analysis.shown import shown
 from kinoscribe.analysis.tools import Tools
-from kinoscribe.contract.errors import EngineFailed
+from kinoscribe.contract.errors import ContextTooLong, EngineFailed
 from kinoscribe.contract.events import Ended, Event, TextPart
 from kinoscribe.contract.limits import context_window
-from kinoscribe.contract.warnings import truncated
+from kinoscribe.contract.warnings import truncated, unseen
 from kinoscribe.engines.engine import Ask, Finished
 from kinoscribe.notes import Notes
 from kinoscribe.output.conform import DoesNotFit, conform, repair_prompt
@@ -26,30 +28,29 @@ _CHARACTERS_A_TOKEN = 64
 _log = structlog.get_logger(__name__)
 
 
-def answer(job: Job, notes: Notes, _tools: Tools) -> Generator[Event, None, Ended]:
-    """Yields TextPart events and returns the end. Raises what the engine raises.
+def answer(job: Job, notes: Notes, tools: Tools) -> Generator[Event, None, Ended]:
+    """Yields TextPart and Progress events and returns the end. Raises what the engine raises.
 
     What was spent so far is in `job.spent` at every moment.
     """
-    cut = yield from _say(job, notes)
+    scene = scene_of(job, notes, tools)
+    cut = yield from (_told(job, notes) if scene is None else shrinking(scene, _looked))
     usage = job.spent.usage()
+    warnings = [truncated(usage.output_tokens, job.request.max_tokens)] if cut else []
+    if missing := job.ledger.missing():
+        warnings.append(unseen(missing, job.ledger.reason()))
     return Ended(
         generation_id=job.generation_id,
-        finish_reason="length" if cut else "stop",
+        finish_reason="length" if warnings else "stop",
         usage=usage,
-        warning=truncated(usage.output_tokens, job.request.max_tokens) if cut else None,
+        warning=" ".join(warnings) or None,
     )
 
 
-def _meter(job: Job) -> Meter:
-    room = min(context_window(job.request.rules), job.engine.context_tokens) - job.spent.input_tokens
-    return Meter(max(0, min(job.request.max_tokens, room)), count_tokens, cut_to_tokens)
-
-
-def _say(job: Job, notes: Notes) -> Generator[Event, None, bool]:
-    """Says the answer, keeps the count of its tokens, and returns whether something of it was cut off."""
+def _told(job: Job, notes: Notes) -> Generator[Event, None, bool]:
+    """The answer of an engine that reads the evidence itself; whether something of it was cut off."""
     request = job.request
-    meter = _meter(job)
+    room = min(context_window(request.rules), job.engine.context_tokens) - job.spent.input_tokens
     ask = Ask(
         prompt=request.prompt_text,
         facts=job.looked.facts,
@@ -61,14 +62,39 @@ def _say(job: Job, notes: Notes) -> Generator[Event, None, bool]:
         max_tokens=request.max_tokens,
         json_schema=request.json_schema,
         images=images_for(job.engine, job.pictures),
-        stills=stills_of(job.request.images),
+        stills=stills_of(request.images),
     )
-    said = _say_text if request.json_schema is None else _say_json
+    return (yield from _say(job, ask, max(0, min(request.max_tokens, room)), before=0))
+
+
+def _looked(scene: Scene) -> Generator[Event, None, bool]:
+    """The answer of an engine with a sight; whether something of it was cut off."""
+    job = scene.job
+    words = count_tokens(job.request.words)
+    asked = yield from shown(scene)
+    before = job.spent.input_tokens - words
+    job.spent.input_tokens = before + asked.tokens
+    try:
+        return (yield from _say(job, asked.ask, asked.ask.max_tokens, before=before))
+    except ContextTooLong:
+        job.spent.input_tokens = before + words
+        raise
+    finally:
+        job.ledger.ask("answer", job.spent.input_tokens - before, job.spent.output_tokens)
+
+
+def _say(job: Job, ask: Ask, most: int, *, before: int) -> Generator[Event, None, bool]:
+    """Says at most so many tokens of the answer and counts all; whether something was cut off.
+
+    `before` are the tokens other asks took for it.
+    """
+    meter = Meter(most, count_tokens, cut_to_tokens)
+    said = _say_text if ask.json_schema is None else _say_json
     finished = yield from said(job, ask, meter)
     if finished.output_tokens is not None:
         job.spent.output_tokens = finished.output_tokens
     if finished.input_tokens is not None:
-        job.spent.input_tokens = finished.input_tokens
+        job.spent.input_tokens = before + finished.input_tokens
     return meter.full or finished.reason == "length"
 
 

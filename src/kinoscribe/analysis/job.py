@@ -4,6 +4,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from kinoscribe.analysis.ledger import Ledger
 from kinoscribe.analysis.pictures import Reference
 from kinoscribe.analysis.receipt import Looked, Stopwatch
 from kinoscribe.cancel import Cancel
@@ -64,6 +65,7 @@ class Job:
     held: ExitStack
     engine: Engine
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
+    ledger: Ledger = field(default_factory=Ledger)
     kept: Kept = field(default_factory=KeptHere)
     pictures: tuple[Reference, ...] = ()
 

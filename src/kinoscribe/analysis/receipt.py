@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from kinoscribe import __version__, clock
+from kinoscribe.analysis.ledger import Ledger
 from kinoscribe.contract.events import Ended
 from kinoscribe.contract.times import rfc3339
 from kinoscribe.contract.video import VideoFacts
@@ -49,6 +50,7 @@ def receipt_body(
     evidence_kept: bool,
     stopwatch: Stopwatch,
     ended: Ended,
+    ledger: Ledger | None = None,
 ) -> dict[str, Any]:
     """The JSON body of `GET /receipts/{generation_id}`. It holds neither the prompt nor the answer."""
     facts = looked.facts
@@ -57,7 +59,7 @@ def receipt_body(
         "created_at": rfc3339(created),
         "kinoscribe": __version__,
         "model_name": model_name,
-        "engine": {"name": engine.name, "model": engine.model, "version": engine.version},
+        "engine": _engine(engine),
         "video": {
             "source": looked.source,
             "sha256": looked.content,
@@ -73,12 +75,20 @@ def receipt_body(
         },
         "window": {"start": looked.start, "end": looked.end},
         "evidence": None if notes is None else _evidence(notes, kept=evidence_kept),
+        **({} if ledger is None else {"looked_at": ledger.body()}),
         "tokens": asdict(ended.usage),
         "finish_reason": ended.finish_reason,
         "warning": ended.warning,
         "error": None if ended.error is None else {"code": ended.error.code, "message": ended.error.message},
         "seconds": dict(stopwatch.seconds),
     }
+
+
+def _engine(engine: Engine) -> dict[str, Any]:
+    """Who answered, and what its server was found to be, where there is one."""
+    about = engine.state().about
+    told: dict[str, Any] = {"name": engine.name, "model": engine.model, "version": engine.version}
+    return {**told, "server": dict(about)} if about else told
 
 
 def _evidence(notes: Notes, *, kept: bool) -> dict[str, Any]:

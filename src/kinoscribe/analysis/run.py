@@ -1,6 +1,6 @@
 """Turns a request into an answer: `prepare` does all that may refuse it, `events` says all that follows."""
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
@@ -10,6 +10,7 @@ import structlog
 from kinoscribe import clock, ids
 from kinoscribe.analysis.admit import admit, named_source
 from kinoscribe.analysis.answer import answer
+from kinoscribe.analysis.asked_before import Say, once
 from kinoscribe.analysis.job import Job, Kept, KeptHere, Spent
 from kinoscribe.analysis.pictures import read_pictures, reel_of
 from kinoscribe.analysis.receipt import Looked, Stopwatch, receipt_body
@@ -28,8 +29,6 @@ from kinoscribe.sources.resolve import Source
 from kinoscribe.tokens import count_tokens
 
 _log = structlog.get_logger(__name__)
-
-Say = Callable[[Job, Notes, Tools], Generator[Event, None, Ended]]
 
 MODES: dict[str, Say] = {"general": answer, "time_based_metadata": segment}
 
@@ -53,7 +52,7 @@ def prepare(
     Raises an `ApiError` of contract sections 2 to 4, or `Canceled`. The caller closes the job.
     """
     stopwatch = Stopwatch()
-    engine = tools.engine
+    engine = tools.engines.of(request.model_name)
     state = engine.state()
     for reason in ([] if state.ready else [state.reason]) + tools.gatherer.missing():
         raise ServiceUnavailable(reason=reason)
@@ -123,9 +122,10 @@ def events(job: Job, tools: Tools) -> Generator[Event, None, None]:
         job.stopwatch.lap("evidence")
         whole = yield from _with_pictures(job, whole, tools)
         notes = within(whole, job.looked.start, job.looked.end)
-        job.spent.input_tokens += count_tokens(brief(notes))
+        if job.engine.sight is None:
+            job.spent.input_tokens += count_tokens(brief(notes))
         yield Progress("answer", 0.0)
-        ended = yield from MODES[job.request.analysis_mode](job, notes, tools)
+        ended = yield from once(job, notes, tools, MODES[job.request.analysis_mode])
         job.stopwatch.lap("answer")
     except ApiError as error:
         failed = Ended(
@@ -162,6 +162,7 @@ def _keep_receipt(
         notes=notes,
         evidence_kept=from_store,
         stopwatch=job.stopwatch,
+        ledger=None if job.engine.sight is None else job.ledger,
         ended=ended,
     )
     try:

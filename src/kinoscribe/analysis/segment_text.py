@@ -74,14 +74,14 @@ def _times(item: object) -> tuple[float, float] | None:
 def read_segments(items: list[Any], wish: SegmentWish, start: float, end: float) -> tuple[Segment, ...]:
     """The segments of a window, in the video's own time: an engine may have counted from the window's start."""
     found = [(times, item.get("metadata")) for item in items if (times := _times(item)) is not None]
-    shift = start if _counted_from_start([times for times, _ in found], start, end) else 0.0
+    shift = start if counted_from_start([times for times, _ in found], start, end) else 0.0
     return tuple(
         Segment(first + shift, last + shift, read_values(given, wish.fields))
         for (first, last), given in found
     )
 
 
-def _counted_from_start(times: list[tuple[float, float]], start: float, end: float) -> bool:
+def counted_from_start(times: list[tuple[float, float]], start: float, end: float) -> bool:
     """Whether every time lies before the window, and inside of it when its start is added."""
     latest = max((last for _, last in times), default=0.0)
     return bool(times) and latest <= start and latest <= end - start + _SLACK

@@ -23,10 +23,13 @@ from kinoscribe.storage.database import Database
 from kinoscribe.storage.delivery_log import DeliveryLog
 from kinoscribe.storage.delivery_rows import DeliveryRows
 from kinoscribe.storage.idempotency_rows import IdempotencyRows
+from kinoscribe.storage.index_rows import IndexRows
+from kinoscribe.storage.index_task_rows import IndexTaskRows
 from kinoscribe.storage.process_rows import ProcessRows
 from kinoscribe.storage.rate_rows import RateRows
 from kinoscribe.storage.receipt_rows import ReceiptRows
 from kinoscribe.storage.task_rows import TaskRows
+from kinoscribe.storage.video_rows import VideoRows
 from kinoscribe.storage.wake import Wake
 from kinoscribe.storage.webhook_rows import WebhookRows
 
@@ -47,6 +50,9 @@ class Tools:
     deliveries: DeliveryRows
     delivery_log: DeliveryLog
     wake: Wake
+    indexes: IndexRows
+    videos: VideoRows
+    index_tasks: IndexTaskRows
     rates: RateRows
     processes: ProcessRows
     fetcher: UrlFetcher

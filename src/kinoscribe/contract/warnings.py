@@ -13,6 +13,8 @@ _AT_WINDOW = (
     "Shorten the input or lower max_tokens."
 )
 
+_MOST_SPANS = 20
+
 
 def truncated(output_tokens: int, max_tokens: int) -> str:
     """Says which of the two limits ended the answer, and what to change."""
@@ -23,3 +25,13 @@ def partial(ids: Sequence[str], reason: str) -> str:
     """Says which definitions of a segmentation lack segments, and why."""
     named = ", ".join(harmless(name, 80) for name in ids)
     return f"partial result: the segments of {named} are incomplete: {reason}."
+
+
+def unseen(spans: Sequence[tuple[float, float]], reason: str) -> str:
+    """Says which seconds of a video nobody could look at, and why."""
+    told = ", ".join(f"{start:.1f} to {end:.1f}" for start, end in spans[:_MOST_SPANS])
+    more = f" and {len(spans) - _MOST_SPANS} more parts" if len(spans) > _MOST_SPANS else ""
+    return (
+        f"output truncated: the answer tells nothing of the seconds {told}{more}, because they could not be "
+        f"looked at: {harmless(reason, 200)} Ask again to have them looked at."
+    )

@@ -17,6 +17,7 @@ from kinoscribe.contract.errors import VideoFileBroken
 from kinoscribe.contract.video import VideoFacts
 from kinoscribe.engines.engine import Frame, Sight
 from kinoscribe.evidence.frame_plan import LONGEST_GAP, NO_BARS, FramePlan, plan_frames
+from kinoscribe.evidence.frame_plan import VERSION as PLAN_VERSION
 from kinoscribe.media.decoders import Decoders
 from kinoscribe.media.libraries import version
 from kinoscribe.media.pieces import Bars, Still, Stills, StillsPlan
@@ -46,6 +47,11 @@ class Strip:
 
 
 class Frames(Protocol):
+    @property
+    def sampling(self) -> str:
+        """How instants are chosen and pictures made: another text where the same window gets other pictures."""
+        ...
+
     def of(
         self,
         path: Path,
@@ -91,6 +97,10 @@ class FrameShelf:
         self._lock = threading.Lock()
         self._making: dict[CacheKey, _Turn] = {}
         self._made_by = f"{VERSION} {version()}"
+
+    @property
+    def sampling(self) -> str:
+        return f"{PLAN_VERSION} {self._made_by} {self._most_a_second:g} {self._max_side}"
 
     def of(
         self,

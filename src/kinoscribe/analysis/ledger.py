@@ -1,0 +1,96 @@
+"""Keeps account of what an analysis looked at and asked, for its receipt."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from kinoscribe.engines.engine import Frame
+
+How = Literal["asked", "resumed", "cached", "missing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One window: how what is in it became known, by how many pictures, and why it did not."""
+
+    start: float
+    end: float
+    how: How
+    pictures: int = 0
+    reason: str | None = None
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Counts while an analysis runs. `pictures` are the time, width and height of each picture that was shown.
+
+    `asks` count what was asked of the engine, by stage; `contexts` are those that proved too long for the server.
+    """
+
+    pictures: list[tuple[float, int, int]] = field(default_factory=list)
+    dropped: int = 0
+    picture_tokens: int = 0
+    strips_kept: int = 0
+    windows: list[Seen] = field(default_factory=list)
+    close: list[tuple[float, float]] = field(default_factory=list)
+    asks: dict[str, int] = field(default_factory=dict)
+    input_tokens: dict[str, int] = field(default_factory=dict)
+    output_tokens: dict[str, int] = field(default_factory=dict)
+    contexts: list[int] = field(default_factory=list)
+    answer_kept: bool = False
+
+    def show(self, frames: tuple[Frame, ...]) -> None:
+        """Counts pictures that an engine gets to see."""
+        self.pictures += [(frame.time, frame.width, frame.height) for frame in frames]
+
+    def ask(self, stage: str, input_tokens: int, output_tokens: int) -> None:
+        """Counts one ask and its tokens."""
+        self.asks[stage] = self.asks.get(stage, 0) + 1
+        self.input_tokens[stage] = self.input_tokens.get(stage, 0) + input_tokens
+        self.output_tokens[stage] = self.output_tokens.get(stage, 0) + output_tokens
+
+    def missing(self) -> tuple[tuple[float, float], ...]:
+        """The stretches that nobody could look at."""
+        return tuple((seen.start, seen.end) for seen in self.windows if seen.how == "missing")
+
+    def reason(self) -> str:
+        """Why the first of them could not be looked at."""
+        return next((seen.reason for seen in self.windows if seen.how == "missing" and seen.reason), "")
+
+    def body(self) -> dict[str, Any]:
+        """The part of a receipt that says all this."""
+        times = [round(time, 3) for time, _, _ in self.pictures]
+        return {
+            "frames": {
+                "used": len(times),
+                "times": times,
+                "sizes": sorted({f"{width}x{height}" for _, width, height in self.pictures}),
+                "dropped": self.dropped,
+                "tokens": self.picture_tokens,
+                "from_cache": self.strips_kept,
+            },
+            "windows": [
+                {
+                    "start": round(seen.start, 3),
+                    "end": round(seen.end, 3),
+                    "how": seen.how,
+                    "frames": seen.pictures,
+                    "reason": seen.reason,
+                }
+                for seen in self.windows
+            ],
+            "looked_at_closely": [[round(start, 3), round(end, 3)] for start, end in self.close],
+            "asks": {
+                stage: {
+                    "count": count,
+                    "input_tokens": self.input_tokens[stage],
+                    "output_tokens": self.output_tokens[stage],
+                }
+                for stage, count in self.asks.items()
+            },
+            "cache": {
+                "answer": self.answer_kept,
+                "windows": sum(seen.how == "cached" for seen in self.windows),
+                "resumed": sum(seen.how == "resumed" for seen in self.windows),
+            },
+            "contexts_too_long": list(self.contexts),
+        }

@@ -1,0 +1,209 @@
+"""Asks an engine for the segments of every window of a video, all definitions at once."""
+
+import hashlib
+import json
+from collections import deque
+from collections.abc import Generator
+from dataclasses import dataclass, field, replace
+
+from kinoscribe.analysis.budget import answer_room, longest_look, padded, share_out
+from kinoscribe.analysis.job import Job
+from kinoscribe.analysis.ledger import How, Seen
+from kinoscribe.analysis.merge import Part
+from kinoscribe.analysis.pictures import images_for
+from kinoscribe.analysis.said import in_full
+from kinoscribe.analysis.scene import Scene, View
+from kinoscribe.analysis.segment_text import Nonsense, Raw, read_cut, read_raw, read_segments
+from kinoscribe.analysis.windows import Edges, Window, longest_window, windows
+from kinoscribe.contract.errors import AnalysisFailed, ApiError, ContextTooLong, EngineFailed
+from kinoscribe.contract.events import Event, Progress
+from kinoscribe.contract.limits import context_window
+from kinoscribe.engines.engine import Ask, SegmentWish
+from kinoscribe.evidence.brief import DEFAULT_TOKENS
+from kinoscribe.notes import Notes, within
+from kinoscribe.tokens import count_tokens
+
+# An engine that sees a picture a second is off by half of that, and a little for what it takes to notice.
+_REACH = 0.75
+# No token of the bundled tokenizer is longer on average; what runs on is not read to its end.
+_CHARACTERS_A_TOKEN = 8
+_TOO_LONG = "the answer is longer than max_tokens allows"
+# An engine with a sight gets windows whose segments it can write down in one short answer.
+_LONGEST_WINDOW = 600.0
+_LEAST_HALVED = 40.0
+_ANSWER = 8_192
+# What a definition takes once more as the shape of the answer.
+_SHAPE = 2
+_PATIENCE = 3
+
+
+@dataclass(slots=True)
+class Found:
+    """What the windows brought: parts by definition, and why something is missing of some of them.
+
+    `reach` is how far off the times may be, in seconds.
+    """
+
+    parts: dict[str, list[Part]]
+    missing: dict[str, str] = field(default_factory=dict)
+    reach: float = 0.0
+    windows: int = 0
+
+    def miss(self, wishes: tuple[SegmentWish, ...], window: Window, reason: str) -> None:
+        told = f"from {window.start:.1f} to {window.end:.1f} seconds {reason}"
+        self.missing |= {wish.id: told for wish in wishes}
+
+
+@dataclass(frozen=True, slots=True)
+class Looker:
+    """`scene` is None for an engine that looks at no pictures of the video itself. `lenient`: parts are welcome."""
+
+    job: Job
+    notes: Notes
+    wishes: tuple[SegmentWish, ...]
+    moments: Edges
+    lenient: bool
+    scene: Scene | None = None
+
+    def look(self) -> Generator[Event, None, Found]:
+        """Asks about window after window; those that an earlier attempt finished are not asked again.
+
+        Raises `AnalysisFailed`, and what the engine raises.
+        """
+        ranges = (r for wish in self.wishes for r in wish.ranges)
+        waiting = deque(windows(ranges, self.moments, self._longest()))
+        found = Found({wish.id: [] for wish in self.wishes})
+        in_a_row = 0
+        while waiting:
+            yield Progress("answer", found.windows / (found.windows + len(waiting)))
+            self.job.cancel.check()
+            window = waiting.popleft()
+            mine = tuple(w for w in (_inside(wish, window) for wish in self.wishes) if w.ranges)
+            nothing_yet = not waiting and not any(found.parts.values())
+            try:
+                raw, exact = self._window(window, mine)
+                in_a_row = 0
+            except Nonsense as error:
+                if halves := self._halves(window, error):
+                    waiting.extendleft(reversed(halves))
+                    continue
+                if not self.lenient or (nothing_yet and not error.rest):
+                    raise _failure(str(error), window) from error
+                raw, exact = error.rest, False
+                found.miss(mine, window, str(error))
+            except ContextTooLong:
+                raise
+            except ApiError as error:
+                in_a_row += 1
+                if self.scene is None or not self.lenient or nothing_yet or in_a_row >= _PATIENCE:
+                    raise
+                raw, exact = {}, False
+                found.miss(mine, window, error.message.rstrip("."))
+                self._see(window, "missing", reason=error.message)
+            found.windows += 1
+            found.reach = found.reach if exact else _REACH
+            for wish in mine:
+                segments = read_segments(raw.get(wish.id, []), wish, window.start, window.end)
+                found.parts[wish.id].append(Part(window.start, window.end, segments))
+        return found
+
+    def _longest(self) -> float:
+        scene, request = self.scene, self.job.request
+        if scene is None:
+            context = min(context_window(request.rules), self.job.engine.context_tokens)
+            return longest_window(context, DEFAULT_TOKENS)
+        budget = share_out(scene.context, self._words(), self._answer(), _LONGEST_WINDOW)
+        spoken = scene.evidence_a_second() if scene.sight.most <= 0 else 0.0
+        return min(_LONGEST_WINDOW, longest_look(budget, scene.sight, self.job.looked.facts, spoken))
+
+    def _halves(self, window: Window, error: Nonsense) -> tuple[Window, ...]:
+        """Two windows in place of one whose segments were too many for an answer; none where that cannot help."""
+        length = window.end - window.start
+        if self.scene is None or str(error) != _TOO_LONG or length < _LEAST_HALVED:
+            return ()
+        middle = (window.start + window.end) / 2
+        best = self.moments.best(middle - length / 4, middle + length / 4, middle)
+        border = middle if best is None else best
+        return (Window(window.start, border), Window(border, window.end))
+
+    def _window(self, window: Window, wishes: tuple[SegmentWish, ...]) -> tuple[Raw, bool]:
+        """The raw segments of a window, and whether their times are exact. Raises `Nonsense` after one repair round."""
+        key = self._key(window)
+        kept = self.job.kept.get(key)
+        if kept is not None:
+            body = json.loads(kept)
+            self._see(window, "resumed")
+            return body["segments"], body["exact"]
+        ask, view = self._ask(window, wishes)
+        try:
+            raw, exact = self._asked(ask, view)
+        except Nonsense as error:
+            if self._halves(window, error):
+                raise
+            again = replace(ask, prompt=f"Your last answer cannot be used: {error}.")
+            raw, exact = self._asked(again, view)
+        self.job.kept.put(key, json.dumps({"exact": exact, "segments": raw}))
+        self._see(window, "asked", len(ask.frames))
+        return raw, exact
+
+    def _see(self, window: Window, how: How, pictures: int = 0, reason: str | None = None) -> None:
+        self.job.ledger.windows.append(Seen(window.start, window.end, how, pictures, reason))
+
+    def _key(self, window: Window) -> str:
+        engine = self.job.engine
+        by = f"{engine.name} {engine.version}"
+        if self.scene is not None:
+            by = hashlib.sha256(f"{by} {engine.model}".encode()).hexdigest()[:16]
+        return f"{by} {window.start:.3f} {window.end:.3f}"
+
+    def _ask(self, window: Window, wishes: tuple[SegmentWish, ...]) -> tuple[Ask, View]:
+        request, scene = self.job.request, self.scene
+        if scene is not None:
+            budget = share_out(scene.context, self._words(), self._answer(), window.end - window.start)
+            view = scene.look(window.start, window.end, budget)
+            most = answer_room(scene.context, self._words(), view.tokens, request.max_tokens)
+            more = {"segments": wishes, "max_tokens": most}
+            return scene.ask("", view, window.start, window.end, **more), view
+        ask = Ask(
+            prompt="",
+            facts=self.job.looked.facts,
+            notes=within(self.notes, window.start, window.end),
+            start=window.start,
+            end=window.end,
+            model_name=request.model_name,
+            temperature=request.temperature,
+            max_tokens=request.max_tokens,
+            segments=wishes,
+            images=images_for(self.job.engine, self.job.pictures),
+        )
+        return ask, View()
+
+    def _words(self) -> int:
+        return _SHAPE * count_tokens(self.job.request.words)
+
+    def _answer(self) -> int:
+        return min(_ANSWER, self.job.request.max_tokens)
+
+    def _asked(self, ask: Ask, view: View) -> tuple[Raw, bool]:
+        text, finished = in_full(self.job, ask, _CHARACTERS_A_TOKEN * context_window(self.job.request.rules))
+        asked = finished.input_tokens or 0
+        if self.scene is not None:
+            asked = finished.input_tokens or padded(self._words()) + view.tokens
+            self.job.ledger.ask("windows", asked, finished.output_tokens or count_tokens(text))
+        self.job.spent.input_tokens += asked
+        if finished.reason == "length":
+            raise Nonsense(_TOO_LONG, read_cut(text, ask.segments))
+        return read_raw(text, ask.segments), finished.notes.get("times") == "exact"
+
+
+def _inside(wish: SegmentWish, window: Window) -> SegmentWish:
+    clipped = ((max(a, window.start), min(b, window.end)) for a, b in wish.ranges)
+    return replace(wish, ranges=tuple((a, b) for a, b in clipped if a < b))
+
+
+def _failure(reason: str, window: Window) -> AnalysisFailed | EngineFailed:
+    if reason == _TOO_LONG:
+        return AnalysisFailed(
+            reason=f"{reason}. Raise max_tokens, or ask for fewer definitions or fields, or about a shorter window."
+        )
+    return EngineFailed(reason=f"from {window.start:.1f} to {window.end:.1f} seconds, asked twice, {reason}.")
