@@ -31,6 +31,7 @@ def stills(path: Path, plan: StillsPlan, max_pixels: int) -> Iterator[Still | St
     """Yields the pictures in the order of time; the last piece is a `Stills`. Raises `Unreadable`."""
     maker = _Maker(plan)
     dropped, following = 0, sorted(plan.instants)
+    left_out: Seen | None = None
     for found in nearest(
         path, plan.instants, max_pixels, begins=plan.begins, until=plan.end, jumps=plan.jumps
     ):
@@ -39,11 +40,14 @@ def stills(path: Path, plan: StillsPlan, max_pixels: int) -> Iterator[Still | St
             continue
         while following and following[0] <= found.time:
             following.pop(0)
-        still = maker.still(found, following[0] if following else None)
-        if still is None:
-            dropped += 1
+        if maker.says_nothing_new(found, following[0] if following else found.time):
+            dropped, left_out = dropped + 1, found
         else:
-            yield still
+            left_out = None
+            yield maker.still(found)
+    if left_out is not None:  # the last one is given whatever it shows, so that the span of time is kept
+        dropped -= 1
+        yield maker.still(left_out)
     yield Stills(dropped)
 
 
@@ -76,18 +80,23 @@ class _Maker:
         self._scaler = VideoReformatter()
         self._kept: _Kept | None = None
 
-    def still(self, seen: Seen, following: float | None) -> Still | None:
-        """The picture, or None when it shows what the last one did and no long gap would come of leaving it out.
+    def says_nothing_new(self, seen: Seen, following: float) -> bool:
+        """Whether the picture shows what the last one did and no long gap would come of leaving it out.
 
         `following` is the next instant after it.
         """
-        plan, kept = self._plan, self._kept
-        cells = np.asarray(self._painter.grid(seen.frame).to_ndarray(), np.uint8)
-        if kept is not None and following is not None and following - kept.time <= plan.longest_gap:
-            changed = np.maximum(cells, kept.cells) - np.minimum(cells, kept.cells) > _CHANGE
-            if np.count_nonzero(changed) < _FEW:
-                return None
-        self._kept = _Kept(seen.time, cells)
+        kept = self._kept
+        if kept is None or following - kept.time > self._plan.longest_gap:
+            return False
+        cells = self._cells(seen)
+        changed = np.maximum(cells, kept.cells) - np.minimum(cells, kept.cells) > _CHANGE
+        return bool(np.count_nonzero(changed) < _FEW)
+
+    def still(self, seen: Seen) -> Still:
+        """The picture as it is given."""
+        plan = self._plan
+        if plan.longest_gap:
+            self._kept = _Kept(seen.time, self._cells(seen))
         # A picture that came up before the window stands in it from its start.
         shown_at = seen.time if plan.start is None else max(seen.time, plan.start)
         pixels = self._pixels(seen)
@@ -95,6 +104,9 @@ class _Maker:
             pixels = paint(pixels, f"{shown_at:.1f}")
         height, width, _ = pixels.shape
         return Still(shown_at, width, height, jpeg(pixels))
+
+    def _cells(self, seen: Seen) -> Pixels:
+        return np.asarray(self._painter.grid(seen.frame).to_ndarray(), np.uint8)
 
     def _pixels(self, seen: Seen) -> Pixels:
         """The frame as it is shown, without its bars where nothing stands in them, inside the box of the plan."""

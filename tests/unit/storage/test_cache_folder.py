@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kinoscribe import clock
@@ -38,6 +38,7 @@ def unused_since(seconds: float, *paths: Path) -> None:
         os.utime(path, (then, then))
 
 
+@settings(deadline=None)
 @given(data=st.binary(max_size=300))
 def test_what_is_put_comes_back_as_it_was(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     cache = CacheFolder(tmp_path_factory.mktemp("c"), 64 * MIB, b"secret")
@@ -69,6 +70,7 @@ def test_accounts_contents_parts_and_kinds_are_kept_apart(cache: CacheFolder) ->
 _words = st.lists(st.text(max_size=8), max_size=4).map(tuple)
 
 
+@settings(deadline=None)
 @given(one=_words, other=_words)
 def test_two_lists_of_parts_share_a_key_only_when_they_are_the_same(
     tmp_path_factory: pytest.TempPathFactory, one: tuple[str, ...], other: tuple[str, ...]
