@@ -66,7 +66,7 @@ def read_asset_form(texts: Mapping[str, str], *, has_file: bool) -> AssetForm:
     filename = fields.text("filename")
     read_flag(fields.text("enable_hls"), "enable_hls")
     thumbnail = read_flag(fields.text("enable_thumbnail"), "enable_thumbnail")
-    metadata = _read_metadata_text(fields.text(_METADATA))
+    metadata = read_metadata_text(fields.text(_METADATA))
     return AssetForm("direct" if direct else "url", url, filename, metadata, thumbnail)
 
 
@@ -83,6 +83,8 @@ def read_asset_query(pairs: Iterable[tuple[str, str]]) -> AssetQuery:
                 Fields({name: text}).choice(name, ASSET_TYPES)
                 asset_types.append(text)
             case "filename":
+                if "\x00" in text:
+                    raise ParameterInvalid(p=name, reason="No file name holds the character NUL.")
                 filename = text or None
     return AssetQuery(tuple(dict.fromkeys(asset_ids)), tuple(dict.fromkeys(asset_types)), filename)
 
@@ -176,7 +178,8 @@ def asset_object(
     return shown
 
 
-def _read_metadata_text(text: str | None) -> Metadata:
+def read_metadata_text(text: str | None) -> Metadata:
+    """The `user_metadata` of a form, JSON text of an object; absent is empty. Raises `ParameterInvalid`."""
     if text is None:
         return {}
     try:

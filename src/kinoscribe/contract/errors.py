@@ -198,7 +198,9 @@ class ContextTooLong(EngineRefused):
     `most` are the tokens it can read, `prompt` those it was given, each None where it did not say.
     """
 
-    sentence = "The analysis engine failed: the question and the evidence are more than its model can read at once."
+    sentence = (
+        "The analysis engine failed: the question and the evidence are more than its model can read at once."
+    )
 
     def __init__(self, *, most: int | None = None, prompt: int | None = None) -> None:
         super().__init__()
@@ -287,6 +289,27 @@ class TooManyUploads(ApiError):
 class TaskCannotBeDeleted(ApiError):
     code, status = "task_cannot_be_deleted", 409
     sentence = "The task {id} is {state} and cannot be deleted. Cancel it first, or wait for its end."
+
+
+class IndexTaskCannotBeDeleted(TaskCannotBeDeleted):
+    """A task that brings a video into an index and has not ended: that route answers with another status."""
+
+    status = 400
+    sentence = "The task {id} is {state} and cannot be deleted. Only ready and failed tasks can be."
+
+
+class IndexNameAlreadyExists(ApiError):
+    code, status = "index_name_already_exists", 400
+    sentence = "Index name {name} already exists. Please use another unique name and try again."
+
+
+class IndexNotSupportedForGenerate(ApiError):
+    """A video of an index that has no model which answers questions."""
+
+    code, status = "index_not_supported_for_generate", 400
+    sentence = (
+        "You can only summarize videos uploaded to an index with an engine from the Pegasus family enabled."
+    )
 
 
 class TaskCannotBeCanceled(ApiError):

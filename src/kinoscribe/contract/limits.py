@@ -154,6 +154,11 @@ SCHEMA_CHARACTERS = 400_000
 # Whole numbers beyond this are not kept exactly by the readers of JSON that clients are written in.
 LARGEST_INTEGER = 2**53 - 1
 
+# No source bounds these of an index.
+INDEX_NAME = 512
+INDEX_MODELS = 8
+INDEX_ADDONS = 32
+
 PAGE_LIMIT = 50
 DEFAULT_PAGE_LIMIT = 10
 

@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kinoscribe.contract.errors import ParameterInvalid
+from kinoscribe.contract.fields import Fields
 from kinoscribe.contract.limits import DEFAULT_PAGE_LIMIT, PAGE_LIMIT
 from kinoscribe.contract.shown import show
 
 # A page number of more digits is no page anybody could reach, and no database takes its offset.
 _WHOLE = re.compile(r"[0-9]{1,15}")
+_DECIMAL = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,16 @@ def page_info(page: Page, total: int) -> dict[str, int]:
         "total_page": -(-total // page.limit),
         "total_results": total,
     }
+
+
+def read_number(fields: Fields, name: str) -> float | None:
+    """A number that narrows a list. Raises `ParameterInvalid`."""
+    text = fields.text(name)
+    if text is None:
+        return None
+    if not _DECIMAL.fullmatch(text):
+        raise ParameterInvalid(p=name, reason=f"{show(text)} was given; a number is accepted.")
+    return float(text)
 
 
 def _read(query: Mapping[str, str], name: str, default: int, most: int | None) -> int:

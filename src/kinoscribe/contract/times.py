@@ -19,6 +19,15 @@ def rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def read_rfc3339(text: str) -> datetime | None:
+    """The moment that the text names; one without an offset is in UTC. None when it names none."""
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
 def hh_mm_ss(seconds: float) -> str:
     """Rounded half up to whole seconds, never negative; hours may exceed 99."""
     minutes, rest = divmod(_units(seconds, 1), 60)

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,7 @@ from kinoscribe.contract.limits import WEBHOOK_SECRET
 from kinoscribe.contract.shown import show
 from kinoscribe.contract.sources import check_url
 from kinoscribe.contract.tasks import TaskView, shown_source
-from kinoscribe.contract.times import rfc3339
+from kinoscribe.contract.times import rfc3339, seconds_number
 
 EVENTS = (
     "analyze.task.ready",
@@ -69,6 +69,31 @@ def payload(event_id: str, created_at: datetime, view: TaskView) -> bytes:
     if view.error_message is not None and view.status != "canceled":
         data["error"] = {"message": view.error_message}
     return _event(event_id, created_at, event_type(view), data)
+
+
+def index_payload(
+    event_id: str,
+    created_at: datetime,
+    *,
+    task_id: str,
+    status: str,
+    duration: float | None,
+    models: Sequence[Mapping[str, Any]],
+) -> bytes:
+    """The body for the end of a task that brings a video into an index; `duration` in seconds, where it is known."""
+    data: dict[str, Any] = {
+        "id": task_id,
+        "metadata": {} if duration is None else {"duration": seconds_number(duration)},
+        "status": status,
+        "models": [{"name": one["model_name"], "options": list(one["model_options"])} for one in models],
+        "tags": [],
+    }
+    return _event(event_id, created_at, index_event_type(status), data)
+
+
+def index_event_type(status: str) -> str:
+    """The event of a task of an index that came to its end."""
+    return f"index.task.{status}"
 
 
 def trial_payload(event_id: str, created_at: datetime, webhook_id: str) -> bytes:

@@ -7,11 +7,17 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from kinoscribe import clock
 from kinoscribe.cancel import Cancel, Canceled
-from kinoscribe.contract.errors import AssetNotReady, ParameterInvalid, ResourceNotExist, SourceUnreachable
+from kinoscribe.contract.errors import (
+    AssetNotReady,
+    IndexNotSupportedForGenerate,
+    ParameterInvalid,
+    ResourceNotExist,
+    SourceUnreachable,
+)
 from kinoscribe.contract.sources import (
     AssetSource,
     Base64Source,
@@ -21,11 +27,13 @@ from kinoscribe.contract.sources import (
     check_asset_id,
 )
 from kinoscribe.contract.video import VideoFacts
+from kinoscribe.ids import is_object_id
 from kinoscribe.sources.inline import write_inline
 from kinoscribe.sources.url_fetch import FetchFailed, UrlFetcher
 from kinoscribe.sources.url_guard import UrlRefused
 from kinoscribe.storage.asset_rows import Asset, AssetRows
 from kinoscribe.storage.blobs import Blobs, Incoming, Stored
+from kinoscribe.storage.video_rows import Video
 
 _LOOK_AGAIN = 0.2
 _PIECE = 1024 * 1024
@@ -65,10 +73,25 @@ class Content:
     facts: VideoFacts | None = None
 
 
+class Videos(Protocol):
+    """What knows the videos of indexes."""
+
+    def find(self, account: str, video_id: str) -> Video | None: ...
+
+
 class Resolver:
     """Finds or fetches what requests point at; may be shared between threads."""
 
-    def __init__(self, assets: AssetRows, blobs: Blobs, fetcher: UrlFetcher, *, asset_wait: float) -> None:
+    def __init__(
+        self,
+        assets: AssetRows,
+        blobs: Blobs,
+        fetcher: UrlFetcher,
+        *,
+        asset_wait: float,
+        videos: Videos | None = None,
+    ) -> None:
+        self._videos = videos
         self._assets = assets
         self._blobs = blobs
         self._fetcher = fetcher
@@ -102,7 +125,8 @@ class Resolver:
                 with ExitStack() as loan:
                     yield self._lent_file(content, loan)
             case VideoIdSource(video_id=video_id):
-                raise ResourceNotExist(id=video_id, collection="videos")
+                with ExitStack() as loan:
+                    yield self._lent(self.indexed_video(account, video_id)[1], loan)
             case LocalFile(path=path):
                 yield _local(path, cancel)
 
@@ -132,6 +156,20 @@ class Resolver:
         if asset.status == "ready" and asset.kind != "video":
             raise _invalid(f"The asset is of type {asset.kind}; a video is needed.")
         return asset
+
+    def indexed_video(self, account: str, video_id: str) -> tuple[Video, Asset]:
+        """The video of an index and its asset, both ready. Raises what sections 3 and 14 say of one that is not."""
+        known = self._videos is not None and is_object_id(video_id)
+        video = self._videos.find(account, video_id) if known and self._videos is not None else None
+        asset = None if video is None else self._assets.get(account, video.asset_id)
+        if video is None or asset is None:
+            raise ResourceNotExist(id=video_id, collection="videos")
+        if not video.answers:
+            raise IndexNotSupportedForGenerate
+        if video.status != "ready":
+            why = f": {video.error}" if video.status == "failed" else "; it has to be ready."
+            raise ParameterInvalid(p="video_id", reason=f"The status of the video is {video.status}{why}")
+        return video, asset
 
     def _ready_video(self, account: str, asset_id: str, cancel: Cancel, wait: float) -> Asset:
         """The asset once it is ready, waiting a while for one that is still processing."""

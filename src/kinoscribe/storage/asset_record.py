@@ -15,6 +15,7 @@ Status = Literal["processing", "ready", "failed"]
 Kind = Literal["video", "image", "audio", "document"]
 Metadata = dict[str, Any]
 Decided = Callable[[Connection, "Asset"], None]
+Beside = Callable[[Connection, "Asset"], None]
 
 
 @dataclass(frozen=True, slots=True)

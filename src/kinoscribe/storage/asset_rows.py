@@ -12,10 +12,12 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, exists, func, ins
 from sqlalchemy.exc import IntegrityError
 
 from kinoscribe import clock, ids
+from kinoscribe.contract.errors import AssetInUse
 from kinoscribe.contract.video import VideoFacts
 from kinoscribe.storage.asset_record import (
     Asset,
     AssetFilter,
+    Beside,
     Decided,
     Examined,
     Hold,
@@ -28,7 +30,7 @@ from kinoscribe.storage.blobs import Blobs, Stored
 from kinoscribe.storage.contents import Contents
 from kinoscribe.storage.database import Database
 from kinoscribe.storage.idempotency_rows import TRIES, IdempotencyRows, Once, Replay
-from kinoscribe.storage.tables import asset_thumbnails, assets
+from kinoscribe.storage.tables import asset_thumbnails, assets, videos
 
 __all__ = (
     "Asset",
@@ -66,11 +68,15 @@ class AssetRows:
         url: str | None = None,
         hold: Hold | None = None,
         wants_thumbnail: bool = False,
+        beside: Beside | None = None,
     ) -> Asset:
-        """A new asset in `processing`, with the file `stored` or a `url` to fetch it from. Raises `StorageFull`."""
+        """A new asset in `processing`, with the file `stored` or a `url` to fetch it from. Raises `StorageFull`.
+
+        `beside` writes what belongs to it, in the same transaction.
+        """
         made = _new(account, method, filename, file_type, user_metadata, stored, url, wants_thumbnail)
         with self._shipping(stored) as shipped, self._database.writing() as db:
-            self.insert(db, made, hold)
+            self.insert(db, made, hold, beside)
             self._contents.keep(db, *shipped)
         return made
 
@@ -87,6 +93,7 @@ class AssetRows:
         url: str | None = None,
         hold: Hold | None = None,
         wants_thumbnail: bool = False,
+        beside: Beside | None = None,
     ) -> Asset | Replay:
         """`add`, or the answer that the same request had before: then there is no second asset.
 
@@ -99,7 +106,7 @@ class AssetRows:
                     replay = self._answers.look(db, account, once)
                     if replay is not None:
                         return replay
-                    self.insert(db, made, hold)
+                    self.insert(db, made, hold, beside)
                     self._answers.keep(db, account, once, made)
                     self._contents.keep(db, *shipped)
                     return made
@@ -206,10 +213,17 @@ class AssetRows:
             changed = update(assets).where(*owned).values(user_metadata=new).returning(*_SHOWN)
             return _asset(db.execute(changed).one())
 
-    def remove(self, account: str, asset_id: str) -> bool:
-        """Removes an asset, and its content when nothing else refers to it. False when there is none."""
+    def remove(self, account: str, asset_id: str, *, force: bool = False) -> bool:
+        """Removes an asset, and its content when nothing else refers to it. False when there is none.
+
+        Raises `AssetInUse` while it is in an index; with `force` its videos are removed with it.
+        """
         gone = delete(assets).where(*_owned(account, asset_id)).returning(assets.c.content)
+        indexed = select(videos.c.id).where(videos.c.asset_id == asset_id).limit(1)
         with self._database.writing() as db:
+            held = db.execute(select(assets.c.id).where(*_owned(account, asset_id)).with_for_update())
+            if held.first() is not None and not force and db.execute(indexed).first() is not None:
+                raise AssetInUse(id=asset_id)
             row = db.execute(gone).one_or_none()
         if row is not None:
             self._contents.drop_unused([row.content])
@@ -222,7 +236,9 @@ class AssetRows:
     def _shipping(self, stored: Stored | None) -> AbstractContextManager[tuple[Stored, ...]]:
         return self._contents.shipping(*(() if stored is None else (stored,)))
 
-    def insert(self, db: Connection, made: Asset, hold: Hold | None) -> None:
+    def insert(
+        self, db: Connection, made: Asset, hold: Hold | None = None, beside: Beside | None = None
+    ) -> None:
         """Writes a new asset in a transaction of somebody else's."""
         values = {name: getattr(made, name) for name in _NAMES}
         if hold is not None:
@@ -232,6 +248,8 @@ class AssetRows:
                 "attempt": 1,
             }
         db.execute(insert(assets).values(**values, filename_folded=made.filename.casefold()))
+        if beside is not None:
+            beside(db, made)
 
 
 _NAMES: Collection[str] = tuple(field.name for field in fields(Asset) if field.name in assets.c)

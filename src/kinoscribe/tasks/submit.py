@@ -12,7 +12,6 @@ from kinoscribe.cancel import Cancel, Canceled
 from kinoscribe.contract.analyze import AnalyzeRequest
 from kinoscribe.contract.errors import (
     ParameterInvalid,
-    ResourceNotExist,
     ServiceUnavailable,
     SourceUnreachable,
 )
@@ -31,6 +30,7 @@ from kinoscribe.media.decoders import PictureRefused
 from kinoscribe.storage.blobs import Blobs, Stored
 from kinoscribe.storage.idempotency_rows import Once
 from kinoscribe.storage.task_rows import NewTask, QueueLimits, Submitted, Task
+from kinoscribe.storage.video_rows import Video
 
 
 def nothing_reserved(_seconds: float) -> None:
@@ -64,6 +64,7 @@ def submit(
             shortest = tools.settings.shortest_seconds
             reserve(admit(request, facts, source.kind, "async", shortest).window.length)
         contents = {name: stored.sha256 for name, stored in files}
+        indexed = _indexed(source, account, tools)
         new = NewTask(
             account=account,
             key_id=key_id,
@@ -72,12 +73,13 @@ def submit(
             model_name=request.model_name,
             request=stored_request(task, contents),
             params=request_params(task),
-            source=None if source is None else video_source(source),
+            source=None if source is None else video_source(source, indexed.index_id if indexed else None),
             video_url=source.url if isinstance(source, UrlSource) else None,
             asset_id=source.asset_id if isinstance(source, AssetSource) else None,
             video_id=source.video_id if isinstance(source, VideoIdSource) else None,
             files=tuple(files),
             assets=((("video", source.asset_id),) if isinstance(source, AssetSource) else ())
+            + ((("video", indexed.asset_id),) if indexed else ())
             + named_assets(request),
             duration=None if facts is None else facts.duration,
         )
@@ -152,12 +154,21 @@ def _facts(
         case AssetSource(asset_id=asset_id):
             return tools.resolver.known_video(account, asset_id).facts
         case VideoIdSource(video_id=video_id):
-            raise ResourceNotExist(id=video_id, collection="videos")
+            return tools.resolver.indexed_video(account, video_id)[1].facts
         case Base64Source():
             video = files["video"]
             return _probed(video.path, video.sha256, tools, cancel)
         case UrlSource():
             return _glance(source, tools, tools.settings.glance_seconds)
+
+
+def _indexed(source: VideoSource | None, account: str, tools: Tools) -> Video | None:
+    """The video of an index that the source names, if it names one."""
+    return (
+        tools.resolver.indexed_video(account, source.video_id)[0]
+        if isinstance(source, VideoIdSource)
+        else None
+    )
 
 
 def _glance(source: UrlSource, tools: Tools, seconds: float) -> VideoFacts | None:
