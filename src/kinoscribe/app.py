@@ -39,13 +39,17 @@ from kinoscribe.storage.delivery_log import DeliveryLog
 from kinoscribe.storage.delivery_rows import DeliveryRows
 from kinoscribe.storage.evidence_rows import EvidenceRows
 from kinoscribe.storage.idempotency_rows import IdempotencyRows
+from kinoscribe.storage.index_rows import IndexRows
+from kinoscribe.storage.index_task_rows import IndexTaskRows
 from kinoscribe.storage.opening import open_database
 from kinoscribe.storage.process_rows import Kind, ProcessRows
 from kinoscribe.storage.rate_rows import RateRows
 from kinoscribe.storage.receipt_rows import ReceiptRows
+from kinoscribe.storage.settling import Settling
 from kinoscribe.storage.task_queue import TaskQueue
 from kinoscribe.storage.task_rows import TaskRows
 from kinoscribe.storage.upload_rows import UploadRows
+from kinoscribe.storage.video_rows import VideoRows
 from kinoscribe.storage.wake import Wake
 from kinoscribe.storage.webhook_rows import WebhookRows
 from kinoscribe.tasks.asset_loop import AssetLoop
@@ -79,10 +83,12 @@ def build_tools(settings: Settings, *, queued: bool = False) -> Tools:
     database = open_database(settings.database_url, folder)
     pepper = pepper_of(folder.path)
     blobs = Blobs(folder.path)
-    assets = AssetRows(database, blobs)
     deliveries = DeliveryRows(
         database, waits=settings.webhook_waits, lease=settings.webhook_seconds + _DELIVERY_MARGIN
     )
+    settling = Settling(deliveries.announce_index, shortest=settings.shortest_seconds)
+    assets = AssetRows(database, blobs, decided=settling.decided)
+    videos = VideoRows(database, blobs, settling)
     preset = None if settings.api_key is None else settings.api_key.get_secret_value()
     decoders = Decoders(
         memory=settings.decode_memory_bytes, seconds=settings.decode_seconds, max_pixels=settings.max_pixels
@@ -108,6 +114,9 @@ def build_tools(settings: Settings, *, queued: bool = False) -> Tools:
         deliveries=deliveries,
         delivery_log=DeliveryLog(database),
         wake=Wake(database),
+        indexes=IndexRows(database, blobs),
+        videos=videos,
+        index_tasks=IndexTaskRows(database, settling),
         rates=RateRows(database, [read_limit(text) for text in settings.rate_limits]),
         processes=processes,
         fetcher=fetcher,
@@ -116,7 +125,7 @@ def build_tools(settings: Settings, *, queued: bool = False) -> Tools:
         gatherer=_queued_gatherer(settings, folder, database, processes)
         if queued
         else _gatherer(settings, folder),
-        resolver=Resolver(assets, blobs, fetcher, asset_wait=settings.asset_wait_seconds),
+        resolver=Resolver(assets, blobs, fetcher, asset_wait=settings.asset_wait_seconds, videos=videos),
         pictures=PictureReader(assets, blobs, _picture_fetcher(settings), decoders),
         search=_picture_search(settings, folder),
         engines=build_engines(settings),

@@ -18,9 +18,17 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, inser
 
 from kinoscribe import ids
 from kinoscribe.contract.tasks import Status, TaskView
-from kinoscribe.contract.webhooks import TEST_EVENT, event_type, payload, trial_payload
+from kinoscribe.contract.webhooks import (
+    TEST_EVENT,
+    event_type,
+    index_event_type,
+    index_payload,
+    payload,
+    trial_payload,
+)
 from kinoscribe.storage.database import Database
 from kinoscribe.storage.instants import Clock, moment
+from kinoscribe.storage.settling import EndedIndexTask
 from kinoscribe.storage.tables import deliveries, delivery_attempts, webhooks
 from kinoscribe.storage.webhook_rows import REMOVED, Webhook
 
@@ -129,6 +137,27 @@ class DeliveryRows:
             body = payload(event_id, now, view)
             made = [self._new(hook.id, hook.url, task.account, event_id, kind, body, now) for hook in hooks]
             db.execute(insert(deliveries), [{**row, "task_id": task.id} for row in made])
+
+    def announce_index(self, db: Connection, task: EndedIndexTask) -> None:
+        """The same for the end of a task that brings a video into an index."""
+        kind = index_event_type(task.status)
+        query = select(webhooks.c.id, webhooks.c.url, webhooks.c.events)
+        found = db.execute(query.where(webhooks.c.account == task.account).order_by(webhooks.c.created_at))
+        hooks = [(hook_id, url) for hook_id, url, events in found if kind in events]
+        if hooks:
+            now, event_id = moment(db, self._clock), _new_event_id()
+            body = index_payload(
+                event_id,
+                now,
+                task_id=task.id,
+                status=task.status,
+                duration=task.duration,
+                models=task.models,
+            )
+            made = [
+                self._new(hook_id, url, task.account, event_id, kind, body, now) for hook_id, url in hooks
+            ]
+            db.execute(insert(deliveries), [{**row, "index_task_id": task.id} for row in made])
 
     def test(self, webhook: Webhook) -> str:
         """Writes a message of the type `webhook.test`, whatever events the webhook wants; the id of the delivery.
