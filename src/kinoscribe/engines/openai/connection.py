@@ -166,15 +166,19 @@ def _aside(opened: Callable[[], httpcore2.NetworkStream], patience: Patience) ->
     answers: SimpleQueue[httpcore2.NetworkStream | Exception] = SimpleQueue()
     left = threading.Event()
 
+    def close_late() -> None:
+        with suppress(Empty):
+            late = answers.get_nowait()
+            if not isinstance(late, Exception):
+                late.close()
+
     def work() -> None:
         try:
-            stream = opened()
+            answers.put(opened())
         except (httpcore2.NetworkError, httpcore2.TimeoutException, OSError, UnicodeError) as error:
             answers.put(error)
-            return
-        answers.put(stream)
         if left.is_set():
-            stream.close()
+            close_late()
 
     threading.Thread(target=work, daemon=True, name="connect").start()
     until = clock.steady() + patience.connect
@@ -188,4 +192,5 @@ def _aside(opened: Callable[[], httpcore2.NetworkStream], patience: Patience) ->
         raise httpcore2.ConnectTimeout("no connection in time")
     except BaseException:
         left.set()
+        close_late()
         raise

@@ -73,7 +73,7 @@ def read_wait(text: str | None) -> float | None:
     """The seconds that a `Retry-After` names, as a number or as a date."""
     if not text or len(text) > 60:
         return None
-    if re.fullmatch(r"\d{1,9}(?:\.\d{1,9})?", text.strip()):
+    if re.fullmatch(r"[0-9]{1,9}(?:\.[0-9]{1,9})?", text.strip()):
         return float(text)
     try:
         then = parsedate_to_datetime(text)

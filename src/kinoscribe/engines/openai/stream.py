@@ -83,7 +83,7 @@ def hear(event: bytes) -> Heard:
     """What an event tells. Raises `Unreadable` and `ToldError`."""
     try:
         chunk = _read(event)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Unreadable("sent what is no part of an answer") from error
     if chunk.error:
         raise ToldError(str(chunk.error)[:500])

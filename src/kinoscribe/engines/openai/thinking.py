@@ -44,10 +44,10 @@ class Thoughts:
     def _within(self, known: int) -> str:
         place = self._held.find(_CLOSE, known)
         if place >= 0:
-            self._held = self._held[place + len(_CLOSE) :]
+            after, self._held = self._held[place + len(_CLOSE) :], ""
             self._inside = self._assumed = False
             self.dropped = True
-            return self.take("")  # more thoughts may follow
+            return self.take(after)  # more thoughts may follow
         if not self._assumed:
             self._held = self._held[-len(_CLOSE) :]
         elif len(self._held) > _LONGEST:

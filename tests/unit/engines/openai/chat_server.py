@@ -1,11 +1,13 @@
 """A tiny model server on this machine that says what a test tells it to, and keeps what it was asked."""
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 WAIT = 20.0
@@ -16,6 +18,7 @@ class Asked:
     path: str
     headers: dict[str, str]
     raw: bytes
+    peer: tuple[str, int]
 
     @property
     def body(self) -> dict[str, Any]:
@@ -32,6 +35,7 @@ class ChatServer:
     asked: list[Asked] = field(default_factory=list)
     left: threading.Event = field(default_factory=threading.Event)
     arrived: threading.Event = field(default_factory=threading.Event)
+    turn: threading.Lock = field(default_factory=threading.Lock)
     url: str = ""
 
 
@@ -95,7 +99,7 @@ def says(*texts: str, usage: Any = None, reason: str = "stop") -> Callable[[Play
 
 
 @contextmanager
-def serving(play: Callable[[Player, int], None]) -> Iterator[ChatServer]:
+def serving(play: Callable[[Player, int], None], *, tls: Path | None = None) -> Iterator[ChatServer]:
     server = ChatServer(play)
 
     class Handler(BaseHTTPRequestHandler):
@@ -104,21 +108,34 @@ def serving(play: Callable[[Player, int], None]) -> Iterator[ChatServer]:
         def do_POST(self) -> None:
             raw = self.rfile.read(int(self.headers["Content-Length"]))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            server.asked.append(Asked(self.path, headers, raw))
+            with server.turn:
+                server.asked.append(Asked(self.path, headers, raw, self.client_address))
+                number = len(server.asked)
             server.arrived.set()
             try:
-                server.play(Player(self, server), len(server.asked))
+                server.play(Player(self, server), number)
             except (BrokenPipeError, ConnectionResetError):
                 server.left.set()
+
+        def handle(self) -> None:
+            with suppress(OSError):
+                super().handle()
 
         def log_message(self, format: str, *args: object) -> None:
             """A test's output is about the test."""
 
     listener = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     listener.daemon_threads = True
+    if tls is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tls)
+        # The greeting is exchanged by the thread that answers, for one that fails must not end the listener.
+        listener.socket = context.wrap_socket(
+            listener.socket, server_side=True, do_handshake_on_connect=False
+        )
     thread = threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
-    server.url = f"http://127.0.0.1:{listener.server_port}/v1"
+    server.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{listener.server_port}/v1"
     try:
         yield server
     finally:
