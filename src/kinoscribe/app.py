@@ -31,7 +31,6 @@ from kinoscribe.sources.url_guard import make_gate
 from kinoscribe.storage.api_key_rows import ApiKeyRows, pepper_of
 from kinoscribe.storage.asset_queue import AssetQueue
 from kinoscribe.storage.asset_rows import AssetRows
-from kinoscribe.storage.blobs import Blobs
 from kinoscribe.storage.cache_folder import CacheFolder
 from kinoscribe.storage.data_folder import DataFolder
 from kinoscribe.storage.database import Database
@@ -46,6 +45,7 @@ from kinoscribe.storage.process_rows import Kind, ProcessRows
 from kinoscribe.storage.rate_rows import RateRows
 from kinoscribe.storage.receipt_rows import ReceiptRows
 from kinoscribe.storage.settling import Settling
+from kinoscribe.storage.store import is_shared, open_blobs, open_folder
 from kinoscribe.storage.task_queue import TaskQueue
 from kinoscribe.storage.task_rows import TaskRows
 from kinoscribe.storage.upload_rows import UploadRows
@@ -76,13 +76,13 @@ def build_tools(settings: Settings, *, queued: bool = False) -> Tools:
     """Opens the data folder and starts what an analysis needs; `Tools.close` ends it.
 
     `queued`: evidence is left to the workers, and no model that perceives is loaded here.
-    Raises `DataFolderUnusable`, `DatabaseUnusable`, `EnginesInvalid`, `ScriptInvalid`.
+    Raises `DataFolderUnusable`, `StoreUnusable`, `DatabaseUnusable`, `EnginesInvalid`, `ScriptInvalid`.
     Models are loaded when they are first needed.
     """
-    folder = DataFolder(settings.data_dir)
+    folder = open_folder(settings)
     database = open_database(settings.database_url, folder)
     pepper = pepper_of(folder.path)
-    blobs = Blobs(folder.path)
+    blobs = open_blobs(settings, folder, database)
     deliveries = DeliveryRows(
         database, waits=settings.webhook_waits, lease=settings.webhook_seconds + _DELIVERY_MARGIN
     )
@@ -97,7 +97,7 @@ def build_tools(settings: Settings, *, queued: bool = False) -> Tools:
         make_gate(settings.url_allow, settings.url_ports),
         FetchLimits(settings.max_url_bytes, settings.fetch_seconds),
     )
-    processes = ProcessRows(database, pepper)
+    processes = ProcessRows(database, pepper, shared_store=is_shared(settings))
     cache = build_cache(settings, folder, pepper)
     return Tools(
         settings=settings,
@@ -215,7 +215,7 @@ def build_worker(tools: Tools) -> Worker:
         retry=settings.retry_seconds,
         when_decided=tools.wake.ring,
     )
-    sweeps = (tools.idempotency.forget, tools.deliveries.forget, tools.uploads.sweep, tools.assets.sweep)
+    sweeps = (tools.idempotency.forget, tools.deliveries.forget, tools.assets.sweep)
     return Worker(
         tools,
         queue,
@@ -223,8 +223,13 @@ def build_worker(tools: Tools) -> Worker:
         slots=settings.worker_slots,
         lease=settings.lease_seconds,
         drain=settings.drain_seconds,
-        beside=(evidence, assets, deliverer, Sweeper(*sweeps)),
+        beside=(evidence, assets, deliverer, Sweeper(*sweeps), _upload_sweeper(tools)),
     )
+
+
+def _upload_sweeper(tools: Tools) -> Sweeper:
+    """Sessions end on time, and with them what they promised of the disk."""
+    return Sweeper(tools.uploads.sweep, every=min(60.0, tools.settings.upload_seconds / 2))
 
 
 def _asset_queue(tools: Tools) -> AssetQueue:

@@ -49,6 +49,31 @@ class Settings(BaseSettings):
             "(needs `pip install 'kinoscribe[postgres]'`)."
         ),
     )
+    store_url: str | None = Field(
+        None,
+        description=(
+            "Where videos and uploads lie: `file:///folder` or `s3://bucket/prefix`; the data folder unless set. "
+            "Several machines need a bucket. Credentials come from `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` "
+            "or the machine's role."
+        ),
+    )
+    store_endpoint: str | None = Field(
+        None, description="Address of a store that speaks S3 and is not Amazon's, such as `https://minio.example`."
+    )
+    store_region: str | None = Field(None, description="Region of the bucket; else that of `AWS_REGION`.")
+    store_host_style: bool = Field(
+        False, description="Name the bucket in the store's host name, and not in the path."
+    )
+    store_allow_http: bool = Field(
+        False, description="Speak to a store on another machine without TLS, for networks that are your own."
+    )
+    store_cache_bytes: int = Field(
+        20 * 1024 * MIB,
+        ge=0,
+        description=(
+            "Disk for copies of videos that lie in a bucket, in bytes; what was not used for longest goes first."
+        ),
+    )
     host: str = Field("127.0.0.1", description="Address the server listens on.")
     port: int = Field(8080, ge=0, le=65535, description="Port the server listens on; 0 takes a free one.")
     public_url: str | None = Field(

@@ -10,6 +10,7 @@ from kinoscribe.settings import Settings
 from kinoscribe.storage.data_folder import DataFolder
 from kinoscribe.storage.database import Database
 from kinoscribe.storage.opening import open_database, shown_address
+from kinoscribe.storage.store import open_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +25,9 @@ class Opened:
 
 @contextmanager
 def opened(data_dir: Path | None = None) -> Iterator[Opened]:
-    """The tables are in their newest form. Raises `DatabaseUnusable`, `DataFolderUnusable`."""
+    """The tables are in their newest form. Raises `DatabaseUnusable`, `DataFolderUnusable`, `StoreUnusable`."""
     settings = read_settings(data_dir=data_dir)
-    folder = DataFolder(settings.data_dir)
+    folder = open_folder(settings)
     given = settings.database_url
     shown = shown_address(folder.database_url if given is None else given.get_secret_value())
     with closing(open_database(given, folder)) as database:

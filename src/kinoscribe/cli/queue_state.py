@@ -6,10 +6,10 @@ from contextlib import closing
 from kinoscribe.cli.machine import Finding
 from kinoscribe.settings import Settings
 from kinoscribe.storage.api_key_rows import pepper_of
-from kinoscribe.storage.blobs import Blobs
-from kinoscribe.storage.data_folder import DatabaseUnusable, DataFolder, DataFolderUnusable
+from kinoscribe.storage.data_folder import DatabaseUnusable, DataFolderUnusable, StoreUnusable
 from kinoscribe.storage.opening import open_database, shown_address
 from kinoscribe.storage.process_rows import Process, ProcessRows
+from kinoscribe.storage.store import open_blobs, open_folder
 from kinoscribe.storage.task_rows import Backlog, TaskRows
 
 
@@ -20,15 +20,18 @@ def database_and_queue(settings: Settings) -> Iterator[Finding]:
         yield Finding("ok", "Database", "SQLite in the data folder, will be made at the first use.")
         return
     try:
-        folder = DataFolder(settings.data_dir)
+        folder = open_folder(settings)
         database = open_database(given, folder)
+    except StoreUnusable as error:
+        yield Finding("wrong", "Store", str(error), "Mend the settings KINOSCRIBE_STORE_*.")
+        return
     except (DatabaseUnusable, DataFolderUnusable) as error:
         advice = "Mend KINOSCRIBE_DATABASE_URL, or start the database." if given is not None else ""
         yield Finding("wrong", "Database", str(error), advice)
         return
     where = "SQLite in the data folder" if given is None else shown_address(given.get_secret_value())
     yield Finding("ok", "Database", f"{where}.")
-    with closing(database), closing(Blobs(folder.path)) as blobs:
+    with closing(database), closing(open_blobs(settings, folder, database)) as blobs:
         found = ProcessRows(database, pepper_of(folder.path)).live()
         yield _processes(found)
         yield _backlog(TaskRows(database, blobs).backlog(), settings.queue_most)

@@ -17,9 +17,9 @@ from kinoscribe.cli.task_lines import bar, clock_time, operator_facts, source_te
 from kinoscribe.cli.task_watch import watch_tasks
 from kinoscribe.contract.tasks import STATUSES, task_object
 from kinoscribe.storage.api_key_rows import DEFAULT_ACCOUNT
-from kinoscribe.storage.blobs import Blobs
 from kinoscribe.storage.delivery_log import DeliveryLog
 from kinoscribe.storage.delivery_rows import DeliveryRows
+from kinoscribe.storage.store import open_blobs
 from kinoscribe.storage.task_rows import Task, TaskFilter, TaskRows
 from kinoscribe.tasks.view import task_view
 
@@ -138,7 +138,10 @@ class _Queue:
 
 @contextmanager
 def _queue(data_dir: Path | None) -> Iterator[_Queue]:
-    with opened(data_dir) as found, closing(Blobs(found.folder.path)) as blobs:
+    with (
+        opened(data_dir) as found,
+        closing(open_blobs(found.settings, found.folder, found.database)) as blobs,
+    ):
         settings = found.settings
         hooks = DeliveryRows(found.database, waits=settings.webhook_waits, lease=settings.webhook_seconds)
         tasks = TaskRows(found.database, blobs, announce=hooks.announce)

@@ -25,7 +25,7 @@ DEFAULT_ACCOUNT = "default"
 _ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _COARSE = timedelta(minutes=10)
 _LONGEST_KEY = 500
-_PEPPER_BYTES = 32
+PEPPER_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def is_account(name: str) -> bool:
 
 def pepper_of(folder: Path) -> bytes:
     """The secret of this server, made when it is first needed, in a file that only its owner may read."""
-    return private_file(folder / "pepper", secrets.token_bytes(_PEPPER_BYTES))
+    return private_file(folder / "pepper", secrets.token_bytes(PEPPER_BYTES))
 
 
 class ApiKeyRows:

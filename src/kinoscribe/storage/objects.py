@@ -116,14 +116,16 @@ class Objects:
         with _our_errors("get"):
             try:
                 return obstore.get(self._store, key).bytes().to_bytes()
-            except (NotFoundError, FileNotFoundError):
+            except (NotFoundError, FileNotFoundError) as error:
+                _check_bucket(error)
                 return None
 
     def has(self, key: str) -> bool:
         with _our_errors("head"):
             try:
                 obstore.head(self._store, key)
-            except (NotFoundError, FileNotFoundError):
+            except (NotFoundError, FileNotFoundError) as error:
+                _check_bucket(error)
                 return False
         return True
 
@@ -167,10 +169,11 @@ class Objects:
         with _our_errors("get"):
             try:
                 found = memoryview(obstore.get_range(self._store, key, start=start, length=length))
-            except NotFoundError as error:
-                raise FileNotFoundError(key) from error
+            except (NotFoundError, FileNotFoundError) as error:
+                _check_bucket(error)
+                raise _Missing(key) from error
         if len(found) != length:
-            raise FileNotFoundError(key)
+            raise _Missing(key)
         return found
 
 
@@ -218,6 +221,16 @@ def _is_here(host: str) -> bool:
         return host == "localhost"
 
 
+class _Missing(FileNotFoundError):
+    """An object is not there, though the bucket is."""
+
+
+def _check_bucket(error: BaseException) -> None:
+    """Where there is no bucket nothing can be said of its objects."""
+    if "NoSuchBucket" in str(error):
+        raise error
+
+
 @contextmanager
 def _our_errors(doing: str) -> Iterator[None]:
     """What goes wrong on the way becomes an error that passes; the log says all of it, the client no word."""
@@ -226,10 +239,12 @@ def _our_errors(doing: str) -> Iterator[None]:
     except (PermissionDeniedError, UnauthenticatedError) as error:
         _log.error("store_refuses", doing=doing, reason=_told(error))
         raise StoreUnavailable from error
-    except (BaseError, TimeoutError, ConnectionError) as error:
+    except _Missing:
+        raise
+    except (BaseError, FileNotFoundError, TimeoutError, ConnectionError) as error:
         _log.error("store_unavailable", doing=doing, reason=_told(error))
         raise StoreUnavailable from error
 
 
 def _told(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300]
+    return " ".join(str(error).partition("Debug source:")[0].split())[:300]

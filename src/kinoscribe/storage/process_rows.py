@@ -42,10 +42,14 @@ class Process:
 
 
 class ProcessRows:
-    """The rows of all processes of one database. `pepper` tells one data folder from another."""
+    """The rows of all processes of one database. `pepper` tells one data folder, or one shared store, from another."""
 
-    def __init__(self, database: Database, pepper: bytes, told: Clock | None = None) -> None:
+    def __init__(
+        self, database: Database, pepper: bytes, told: Clock | None = None, *, shared_store: bool = False
+    ) -> None:
+        """`shared_store`: contents do not lie in a folder of this machine."""
         self._database = database
+        self._shared_store = shared_store
         self._told = told
         self._machine, self._folder = _short(_machine()), _short(b"folder" + pepper)
         self._numbers = _short(_numbers())
@@ -109,10 +113,15 @@ class ProcessRows:
                     f"The machine {process.host} uses the same SQLite file, and SQLite cannot be shared between "
                     "machines: end the processes there, or set database_url to a PostgreSQL."
                 )
+            if not self._shared_store:
+                raise DatabaseUnusable(
+                    f"The machine {process.host} uses the same database, and videos lie in a folder of this machine, "
+                    "where others do not see them. Set KINOSCRIBE_STORE_URL=s3://bucket/prefix on all machines."
+                )
             if folder != self._folder:
                 raise DatabaseUnusable(
-                    f"The machine {process.host} uses the same database with another data folder. Media lie in "
-                    "the data folder: all machines must have one in common."
+                    f"The machine {process.host} uses the same database with another store. "
+                    "All machines must have one KINOSCRIBE_STORE_URL."
                 )
 
     def _is_dead(self, process_id: str, host: str, pid: int) -> bool:

@@ -43,6 +43,18 @@ def test_what_is_not_there_is_told(bucket: Bucket) -> None:
     objects.remove(["media/none"])
 
 
+def test_where_there_is_no_bucket_nothing_is_said_of_its_objects(bucket: Bucket) -> None:
+    objects = Bucket(bucket.endpoint, "nobodys-bucket").objects()
+    for act in (
+        lambda: objects.get("a"),
+        lambda: read(objects, "a", 1),
+        lambda: objects.put("a", b"x"),
+        lambda: list(objects.below("a")),
+    ):
+        with pytest.raises(StoreUnavailable):
+            act()
+
+
 def test_an_object_that_is_shorter_than_it_must_be_is_not_there(bucket: Bucket) -> None:
     objects = bucket.objects()
     objects.put("a", b"short")

@@ -105,7 +105,7 @@ def test_machines_do_not_share_sqlite_but_postgresql(
 ) -> None:
     other = elsewhere(monkeypatch, database)
     other.beat(other.new_id(), "api", 8, ())
-    here = ProcessRows(database, b"one")
+    here = ProcessRows(database, b"one", shared_store=True)
     if database.is_sqlite:
         with pytest.raises(DatabaseUnusable, match="elsewhere"):
             here.refuse_strangers()
@@ -113,14 +113,24 @@ def test_machines_do_not_share_sqlite_but_postgresql(
         here.refuse_strangers()
 
 
-def test_machines_with_one_database_need_one_data_folder(
+def test_machines_do_not_share_a_folder_of_one_of_them(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = elsewhere(monkeypatch, database)
+    other.beat(other.new_id(), "api", 8, ())
+    wanted = "SQLite" if database.is_sqlite else "KINOSCRIBE_STORE_URL=s3"
+    with pytest.raises(DatabaseUnusable, match=wanted):
+        ProcessRows(database, b"one").refuse_strangers()
+
+
+def test_machines_with_one_database_need_one_store(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = elsewhere(monkeypatch, database, b"another pepper")
     own = other.new_id()
     other.beat(own, "api", 8, ())
-    with pytest.raises(DatabaseUnusable, match="elsewhere"):
-        ProcessRows(database, b"one").refuse_strangers()
+    with pytest.raises(DatabaseUnusable, match="SQLite" if database.is_sqlite else "another store"):
+        ProcessRows(database, b"one", shared_store=True).refuse_strangers()
     other.leave(own)
     ProcessRows(database, b"one").refuse_strangers()
 
