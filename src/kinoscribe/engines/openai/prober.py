@@ -108,7 +108,13 @@ class Prober:
         wait = AGAIN
         try:
             known = self._found
+            before = self._servers
             found = self._meet(self._cancel)
+            for number, server in enumerate(self._servers, 1):
+                if server.fault and server not in before:
+                    _log.warning(
+                        "model_server_away", engine=self._given.name, number=number, fault=server.fault
+                    )
             if found is not None and not _is_known(found, known):
                 self._found = examine(self._given, found, self._cancel)
                 _log.info("model_server", engine=self._given.name, **self._found.about())
@@ -135,9 +141,6 @@ class Prober:
                 servers.append(Server(url, f"It {error}."))
             except Unfit as error:
                 servers.append(Server(url, str(error)))
-        for server in servers:
-            if server.fault:
-                _log.warning("model_server_unusable", engine=self._given.name, fault=server.fault)
         self._servers = tuple(servers)
         first = None
         if able:

@@ -1,0 +1,133 @@
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from tests.model_server.script import Nature
+from tests.model_server.server import ModelServer
+
+from kinoscribe.engines.openai import prober as module
+from kinoscribe.engines.openai.config import OpenAIConfig
+from kinoscribe.engines.openai.prober import Prober
+
+PATIENCE = 20.0
+
+
+@pytest.fixture
+def server() -> Iterator[ModelServer]:
+    with ModelServer("vllm", Nature(context=9000)) as started:
+        yield started
+
+
+@pytest.fixture
+def keep() -> Iterator[Callable[[Prober], Prober]]:
+    kept: list[Prober] = []
+
+    def keep_one(prober: Prober) -> Prober:
+        kept.append(prober)
+        return prober
+
+    yield keep_one
+    for prober in kept:
+        prober.close()
+
+
+Keep = Callable[[Prober], Prober]
+
+
+def until(condition: Callable[[], bool]) -> bool:
+    end = time.monotonic() + PATIENCE
+    while not (met := condition()) and time.monotonic() < end:
+        time.sleep(0.02)
+    return met
+
+
+def config(*servers: ModelServer, model: str = "scripted-vl") -> OpenAIConfig:
+    return OpenAIConfig(urls=tuple(server.url for server in servers), model=model)
+
+
+def test_nothing_is_asked_before_somebody_wants_to_know(server: ModelServer, keep: Keep) -> None:
+    keep(Prober(config(server)))
+    assert server.seen == []
+
+
+def test_what_is_found_in_the_background_changes_the_configuration(server: ModelServer, keep: Keep) -> None:
+    prober = keep(Prober(config(server)))
+    assert prober.state().ready
+    assert until(lambda: prober.config.sight.tokens(768, 432) > 450)
+    assert (prober.config.profile, prober.config.context) == ("vllm", 9000)
+    assert prober.state().about["server"] == "vLLM 0.32-scripted"
+
+
+def test_a_server_that_is_away_is_told_and_found_again(
+    server: ModelServer, keep: Keep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "AGAIN", 0.05)
+    server.down()
+    prober = keep(Prober(config(server)))
+    assert until(lambda: "reached" in prober.state().reason)
+    state = prober.state()
+    assert (state.ready, state.reason) == (False, "The model server of openai: It cannot be reached.")
+    server.up()
+    assert until(lambda: prober.state().ready)
+
+
+def test_after_a_failure_it_is_looked_again_soon(
+    server: ModelServer, keep: Keep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SOON", 0.0)
+    prober = keep(Prober(config(server)))
+    assert until(lambda: bool(prober.state().about.get("looked_at")))
+    server.down()
+    assert prober.state().ready
+
+    def seen() -> bool:
+        prober.failed()
+        return not prober.state().ready
+
+    assert until(seen)
+
+
+def test_what_is_known_is_not_asked_again_when_a_server_comes_back(
+    server: ModelServer, keep: Keep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SOON", 0.0)
+    prober = keep(Prober(config(server)))
+    assert until(lambda: bool(prober.state().about.get("looked_at")))
+    chats, lists = len(server.chats()), len(server.seen)
+    assert chats > 0
+
+    def looked_again() -> bool:
+        prober.failed()
+        return len(server.seen) > lists
+
+    assert until(looked_again)
+    assert len(server.chats()) == chats
+
+
+def test_one_server_of_the_list_is_enough(server: ModelServer, keep: Keep) -> None:
+    with ModelServer("vllm") as other:
+        other.down()
+        prober = keep(Prober(config(other, server)))
+        assert prober.state().ready
+        assert until(lambda: prober.config.context == 9000)
+        assert [bool(one.fault) for one in prober.servers] == [True, False]
+
+
+def test_the_shortest_context_of_the_list_holds_for_all(server: ModelServer, keep: Keep) -> None:
+    with ModelServer("vllm", Nature(context=5000)) as other:
+        prober = keep(Prober(config(server, other)))
+        assert prober.state().ready
+        assert until(lambda: prober.config.context == 5000)
+
+
+def test_a_server_without_the_model_is_not_ready(server: ModelServer, keep: Keep) -> None:
+    state = keep(Prober(config(server, model="other"))).state()
+    assert not state.ready
+    assert "It has no model 'other'; it has scripted-vl." in state.reason
+
+
+def test_a_closed_prober_asks_nothing_more(server: ModelServer, keep: Keep) -> None:
+    prober = keep(Prober(config(server)))
+    prober.close()
+    assert prober.config.context != 9000
+    assert server.seen == []
