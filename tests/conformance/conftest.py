@@ -83,6 +83,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         retry_seconds=0.2,
         webhook_waits="0,0.4,0.4",
         webhook_seconds=1.5,
+        upload_chunk_bytes=2048,
     ) as started:
         yield started
 

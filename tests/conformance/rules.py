@@ -13,7 +13,6 @@ class Rule:
     partly: str = ""
 
 
-PARTS = "multipart uploads"
 CLASSIC = "indexes and video ids"
 BATCHES = "batches"
 
@@ -231,10 +230,10 @@ GROUPS: dict[str, list[Rule]] = {
         Rule("C171", "The list filters, and iterating in both SDKs ends."),
         Rule("C172", "Deleting is 204, then 404.", partly="in use, 409: with " + CLASSIC),
         Rule("C173", "User metadata is merged, replaced and cleared."),
-        Rule("C174", "The upload functions of both SDKs send several chunks.", PARTS),
-        Rule("C175", "A chunk needs no key but a valid token.", PARTS),
-        Rule("C176", "A wrong proof, size or number is 400.", PARTS),
-        Rule("C177", "A broken-off upload resumes.", PARTS),
+        Rule("C174", "The upload functions of both SDKs send several chunks."),
+        Rule("C175", "A chunk needs no key but a valid token."),
+        Rule("C176", "A wrong proof, size or number is 400."),
+        Rule("C177", "A broken-off upload resumes."),
         Rule("C178", "A large upload takes no more memory than a small one."),
         Rule("C179", "No file name does harm."),
     ],

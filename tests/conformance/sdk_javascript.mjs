@@ -6,6 +6,9 @@ import { createInterface } from "node:readline";
 
 const { TwelveLabs } = createRequire(join(process.argv[2], "package.json"))("twelvelabs-js");
 
+// The upload functions of the SDK tell of their progress on the stream that results go out on.
+console.log = console.warn = () => {};
+
 const camel = (name) => name.replace(/_v_2$/, "V2").replace(/_([a-z0-9])/g, (_, letter) => letter.toUpperCase());
 
 const arguments_ = (given) =>
@@ -55,6 +58,28 @@ const STEPS = {
     },
 
     delete_asset: (client, got, { asset_id, ...given }) => client.assets.delete(asset_id, arguments_(given)),
+
+    async upload_file(client, got, { path, ...given }) {
+        const progressCallback = (progress) => got.push({ ...progress });
+        return { result: await client.multipartUpload.uploadFile(path, { ...arguments_(given), progressCallback }), progress: got };
+    },
+
+    begin_upload: (client, got, given) => client.multipartUpload.create(arguments_(given)),
+
+    async list_uploads(client, got, given) {
+        const ids = [];
+        for await (const upload of await client.multipartUpload.listIncompleteUploads(arguments_(given))) {
+            ids.push(upload.uploadId);
+        }
+        return ids;
+    },
+
+    async upload_chunks(client, got, { upload_id, ...given }) {
+        for await (const chunk of await client.multipartUpload.getStatus(upload_id, arguments_(given))) {
+            got.push(chunk);
+        }
+        return got;
+    },
 
     create_task: (client, got, { headers, ...given }) => client.analyzeAsync.tasks.create(arguments_(given), { headers }),
 

@@ -110,6 +110,33 @@ def user_metadata(client: TwelveLabs, got: list[Any], how: str, asset_id: str, *
     return getattr(client.assets, f"{how}_user_metadata")(asset_id, **given)
 
 
+def upload_file(client: TwelveLabs, got: list[Any], path: str, **given: Any) -> Any:
+    """Tells of the progress that the SDK reports beside its result."""
+    result = client.multipart_upload.upload_file(
+        path, progress_callback=lambda progress: got.append(plain(progress)), **given
+    )
+    return {"result": plain(result), "progress": got}
+
+
+def begin_upload(client: TwelveLabs, got: list[Any], **given: Any) -> Any:
+    return plain(client.multipart_upload.create(**given))
+
+
+def list_uploads(client: TwelveLabs, got: list[Any], **given: Any) -> Any:
+    return [upload.upload_id for upload in client.multipart_upload.list_incomplete_uploads(**given)]
+
+
+def upload_chunks(client: TwelveLabs, got: list[Any], upload_id: str, **given: Any) -> Any:
+    return [plain(chunk) for chunk in client.multipart_upload.get_status(upload_id, **given)]
+
+
+def wait_for_upload(client: TwelveLabs, got: list[Any], upload_id: str) -> Any:
+    waited = client.multipart_upload.wait_for_upload_completion(
+        upload_id, sleep_interval=0.1, max_wait_time=20
+    )
+    return plain(waited)
+
+
 def create_task(
     client: TwelveLabs, got: list[Any], headers: dict[str, str] | None = None, **given: Any
 ) -> Any:
@@ -167,6 +194,11 @@ STEPS = {
         list_assets,
         delete_asset,
         user_metadata,
+        upload_file,
+        begin_upload,
+        list_uploads,
+        upload_chunks,
+        wait_for_upload,
         create_task,
         retrieve_task,
         finished_task,

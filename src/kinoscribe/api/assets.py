@@ -85,7 +85,8 @@ async def delete(call: Call) -> Response:
     """`DELETE /assets/{asset_id}`. Nothing refers to assets yet, so `force` changes nothing."""
     asset_id, rows = _named(call), call.house.tools.assets
     read_flag(call.request.query_params.get("force"), "force")
-    if not await _small(call, lambda: rows.remove(call.account.name, asset_id)):
+    with_chunks = partial(call.house.tools.uploads.remove_with, call.account.name, asset_id)
+    if not await _small(call, lambda: with_chunks(lambda: rows.remove(call.account.name, asset_id))):
         raise ResourceNotExist(id=asset_id, collection="assets")
     return Response(status_code=204)
 

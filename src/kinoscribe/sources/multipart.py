@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import structlog
@@ -99,6 +99,14 @@ class Multipart:
     def drop(self, upload_id: str) -> None:
         """Removes the bytes of an upload whose row is gone, or was never written."""
         self._parts.drop(upload_id)
+
+    def remove_with(self, account: str, asset_id: str, remove: Callable[[], bool]) -> bool:
+        """Has an asset removed, and then also the bytes of the upload that it came by; says what `remove` does."""
+        upload_id = self.rows.of_asset(account, asset_id)
+        removed = remove()
+        if removed and upload_id is not None:
+            self._parts.drop(upload_id)
+        return removed
 
     @contextmanager
     def assembled(self, upload_id: str, cancel: Cancel) -> Iterator[Stored]:
