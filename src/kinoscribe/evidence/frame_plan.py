@@ -27,8 +27,8 @@ NO_BARS = Bars()
 
 _USUAL = 1.0
 """Pictures a second where something moves; lively scenes get up to the most an operator allows."""
-_STILL, _LIVELY = 0.002, 0.1
-"""The motion of a look below which a shot stands still, and from which it is as lively as it gets."""
+_STILL, _CALM, _LIVELY = 0.002, 0.02, 0.1
+"""The motion of a look below which a shot stands still; up to which it is calm; from which it is as lively as any."""
 _LEAN = 100
 """Tokens of a picture below which more of them are not worth their smallness: 120 of about 100 did best (anchors)."""
 _SMALLEST, _STEP = 112, 0.9
@@ -69,12 +69,12 @@ def plan_frames(
     if end <= start or sight.most < 1:
         return FramePlan()
     pace = _Pace.of(notes, start, end, most_a_second)
-    wished = math.ceil(pace.measure(1.0) - 1e-6)
+    wished = min(math.ceil(pace.measure(1.0) - 1e-6), sight.most)
     sizes = tuple(_sizes(facts, bars, min(max_side, sight.max_side)))
-    size, most = _size(sizes, sight, budget_tokens, min(wished, sight.most), (end - start) / LONGEST_GAP)
-    if most < 1:
+    size, affordable = _size(sizes, sight, budget_tokens, wished, (end - start) / LONGEST_GAP)
+    if affordable < 1:
         return FramePlan()
-    return FramePlan(pace.instants(min(wished, most)), size.width, size.height)
+    return FramePlan(pace.instants(min(wished, affordable)), size.width, size.height)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def _size(
     where those would come farther apart than they may.
     """
     costs = [max(1, sight.tokens(size.width, size.height)) for size in sizes]
-    lean = next((place for place, cost in enumerate(costs) if cost <= _LEAN), len(sizes) - 1)
+    lean = next(place for place, cost in enumerate(costs) if cost <= max(_LEAN, min(costs)))
     for place in range(lean + 1):
         if costs[place] * wished <= budget:
             return sizes[place], wished
@@ -238,7 +238,7 @@ def _stretches(notes: Notes, start: float, end: float, most_a_second: float) -> 
         if look.motion < _STILL and notes.pictures_read:
             yield _Stretch(first, last, min(1 / LONGEST_GAP, usual), still=True)
         else:
-            lively = min(1.0, look.motion / _LIVELY)
+            lively = min(1.0, max(0.0, (look.motion - _CALM) / (_LIVELY - _CALM)))
             yield _Stretch(first, last, usual + (most_a_second - usual) * lively, still=False)
         here = last
     if here < end:
