@@ -50,9 +50,9 @@ def account(
         share = most * _ANSWER_SHARE // 4 // len(batches)
         joined: list[_Batch] = []
         for place, batch in enumerate(batches):
-            scene.job.cancel.check()
             done = (number + place / len(batches)) / _ROUNDS
             yield Progress("answer", begin + (end - begin) * done)
+            scene.job.cancel.check()
             joined.append(_joined(scene, batch, max(share, _LEAST_EVENTS * _EVENT_TOKENS)))
         if _tokens(joined) >= _tokens(found):
             break

@@ -67,8 +67,8 @@ def _round(
     failed: dict[Window, ApiError] = {}
     in_a_row, of_all = 0, len(cuts) + len(made)
     for window in cuts:
-        scene.job.cancel.check()
         yield Progress("answer", share * len(made) / of_all)
+        scene.job.cancel.check()
         try:
             made[window] = _caption(scene, window)
             in_a_row = 0

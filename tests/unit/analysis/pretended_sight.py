@@ -20,6 +20,7 @@ from kinoscribe.engines.engine import Ask, Finished, Frame, Piece, Sight, Text
 from kinoscribe.evidence.frame_shelf import Strip
 from kinoscribe.notes import CollectorReport, Notes, Sentence, Shot
 from kinoscribe.storage.cache_folder import CacheKey
+from kinoscribe.tokens import count_tokens
 
 A_PICTURE = 100
 SIGHT = Sight(most=10_000, max_side=448, tokens=lambda width, height: A_PICTURE)
@@ -120,13 +121,16 @@ class Cinema:
     cache: Cache = field(default_factory=Cache)
     partial: bool = False
 
+    def __post_init__(self) -> None:
+        self.parts = Parts(self.engine)
+
     @property
     def notes(self) -> Notes:
         return film(self.seconds)
 
     @property
     def tools(self) -> Tools:
-        parts: Any = Parts(self.engine).tools
+        parts: Any = self.parts.tools
         parts.frames, parts.cache = self.frames, self.cache
         parts.settings.partial_segments = self.partial
         return cast("Tools", parts)
@@ -139,17 +143,9 @@ class Cinema:
         facts = replace(FACTS, end=self.seconds)
         looked = Looked("url", CONTENT.sha256, CONTENT.bytes, facts, start, end)
         kept = more.pop("kept", None)
-        made = Job(
-            "an-id",
-            "one",
-            request(prompt, **more),
-            CONTENT,
-            looked,
-            Spent(5),
-            Cancel(),
-            _no_files(),
-            self.engine,
-        )
+        asked = request(prompt, **more)
+        spent = Spent(count_tokens(asked.words))
+        made = Job("an-id", "one", asked, CONTENT, looked, spent, Cancel(), _no_files(), self.engine)
         return made if kept is None else replace(made, kept=kept)
 
 
