@@ -82,11 +82,13 @@ async def retrieve(call: Call) -> Response:
 
 
 async def delete(call: Call) -> Response:
-    """`DELETE /assets/{asset_id}`. Nothing refers to assets yet, so `force` changes nothing."""
+    """`DELETE /assets/{asset_id}`: 409 while it is in an index, unless `force`; then its videos go with it."""
     asset_id, rows = _named(call), call.house.tools.assets
-    read_flag(call.request.query_params.get("force"), "force")
+    force = read_flag(call.request.query_params.get("force"), "force")
     with_chunks = partial(call.house.tools.uploads.remove_with, call.account.name, asset_id)
-    if not await _small(call, lambda: with_chunks(lambda: rows.remove(call.account.name, asset_id))):
+    if not await _small(
+        call, lambda: with_chunks(lambda: rows.remove(call.account.name, asset_id, force=force))
+    ):
         raise ResourceNotExist(id=asset_id, collection="assets")
     return Response(status_code=204)
 

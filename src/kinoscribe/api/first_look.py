@@ -6,12 +6,14 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 import structlog
 
 from kinoscribe import clock
 from kinoscribe.cancel import Cancel, Canceled
-from kinoscribe.contract.errors import ApiError
+from kinoscribe.contract.errors import ApiError, ServiceUnavailable
+from kinoscribe.media.pieces import FileKind
 from kinoscribe.sources.intake import Intake, Unusable
 from kinoscribe.storage.asset_queue import AssetJob, AssetQueue
 from kinoscribe.storage.asset_rows import Asset, Hold
@@ -50,17 +52,26 @@ class FirstLook:
         """Begins with an asset added with `hold`. The future brings it when it was decided here, else `None`."""
         decided = Decided()
         decided.set_running_or_notify_cancel()  # whoever waits may give up; the work goes on
-        job = AssetJob(
-            id=asset.id,
-            owner=self.hold.owner,
-            content=asset.content,
-            url=None,
-            upload_id=None,
-            wants_thumbnail=asset.wants_thumbnail,
-            attempt=1,
-        )
-        self._threads.submit(self._do, job, clock.steady() + _PATIENCE, decided)
+        self._threads.submit(self._do, self._job(asset), clock.steady() + _PATIENCE, decided)
         return decided
+
+    def kind(self, path: Path) -> FileKind | None:
+        """What a file that belongs to no asset yet is; None when that would take too long to tell."""
+        with self._switch() as cancel:
+            try:
+                return self._intake.kind(path, cancel)
+            except (Canceled, ServiceUnavailable):
+                return None
+
+    def accept(self, asset: Asset, found: FileKind) -> Asset:
+        """The asset, added with `hold`, made ready with what its file was found to be."""
+        assert asset.content is not None, "its file was looked at"
+        try:
+            return self._intake.accept(self._job(asset), asset.content, found, asset.size or 0) or asset
+        except (ApiError, Unusable) as error:
+            _log.warning("asset_not_decided", asset=asset.id, reason=str(error))
+            self._leave(self._job(asset))
+            return asset
 
     def close(self) -> None:
         """Stops, and leaves what is undecided to the workers."""
@@ -74,6 +85,17 @@ class FirstLook:
                 self.ring()
         except ApiError as error:
             _log.warning("assets_not_released", reason=error.message)
+
+    def _job(self, asset: Asset) -> AssetJob:
+        return AssetJob(
+            id=asset.id,
+            owner=self.hold.owner,
+            content=asset.content,
+            url=None,
+            upload_id=None,
+            wants_thumbnail=asset.wants_thumbnail,
+            attempt=1,
+        )
 
     def _do(self, job: AssetJob, begin_until: float, decided: Decided) -> None:
         asset: Asset | None = None

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from kinoscribe import __version__
 from kinoscribe.api.door import NESTED_ERRORS
+from kinoscribe.api.index_shapes import INDEX_SHAPES
 from kinoscribe.api.routes import Route
 from kinoscribe.api.shapes import BOTH_ERROR, ERROR, OBJECT, SHAPES, Json, Shape
 from kinoscribe.contract.limits import API_VERSION, IDEMPOTENCY_KEY
@@ -11,6 +12,7 @@ from kinoscribe.contract.limits import API_VERSION, IDEMPOTENCY_KEY
 _STATUSES = {
     "400": "The request or the media is refused; `message` names the parameter.",
     "401": "The key is missing, unknown or revoked.",
+    "403": "The URL was not signed by this server, or is too old.",
     "404": "There is no such resource in this account.",
     "405": "The route does not take this method.",
     "409": "The state of the resource does not allow it.",
@@ -22,6 +24,9 @@ _STATUSES = {
     "504": "The request was given up.",
     "507": "The disk is full.",
 }
+
+
+_SHAPES = {**SHAPES, **INDEX_SHAPES}
 
 
 def document(routes: Sequence[Route], server: str) -> Json:
@@ -47,7 +52,7 @@ def document(routes: Sequence[Route], server: str) -> Json:
 
 
 def _operation(route: Route) -> Json:
-    shape = SHAPES.get((route.method, route.path), Shape(OBJECT))
+    shape = _SHAPES.get((route.method, route.path), Shape(OBJECT))
     kind = "BothErrors" if route.path.startswith(NESTED_ERRORS) else "Error"
     error = {"application/json": {"schema": {"$ref": f"#/components/schemas/{kind}"}}}
     done: Json = {"description": "Done."}

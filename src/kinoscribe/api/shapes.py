@@ -46,11 +46,12 @@ VIDEO: Json = {
 }
 ANALYZE: Json = {
     "type": "object",
-    "required": ["video"],
+    "anyOf": [{"required": ["video"]}, {"required": ["video_id"]}],
     "additionalProperties": False,
     "properties": {
         "model_name": {"type": "string", "enum": list(MODELS)},
         "video": VIDEO,
+        "video_id": {"type": "string", "minLength": 1},
         "prompt": {"type": "string", "minLength": 1},
         "prompt_v2": {
             "type": "object",
@@ -71,7 +72,7 @@ ANALYZE: Json = {
 }
 TASK_BODY: Json = {
     "type": "object",
-    "required": ["video"],
+    "anyOf": ANALYZE["anyOf"],
     "additionalProperties": False,
     "properties": {
         **{name: part for name, part in ANALYZE["properties"].items() if name != "stream"},
@@ -133,7 +134,7 @@ UPLOAD: Json = {
         "enable_thumbnail": {"type": "string", "enum": ["true", "false"]},
     },
 }
-_TIME: Json = {"type": "string", "format": "date-time"}
+TIME: Json = {"type": "string", "format": "date-time"}
 _MESSAGE: Json = {
     "type": "object",
     "required": ["message"],
@@ -158,8 +159,8 @@ TASK: Json = {
         "task_id": {"type": "string"},
         "custom_id": {"type": ["string", "null"]},
         "status": {"enum": list(STATUSES)},
-        "created_at": _TIME,
-        "completed_at": _TIME,
+        "created_at": TIME,
+        "completed_at": TIME,
         "video_source": {"type": "object", "required": ["type"]},
         "request_params": {
             "type": "object",
@@ -199,7 +200,7 @@ WEBHOOK: Json = {
         "id": {"type": "string"},
         "url": {"type": "string"},
         "events": {"type": "array", "items": {"enum": list(EVENTS)}},
-        "created_at": _TIME,
+        "created_at": TIME,
         "secret": {"type": "string", "description": "Only in the answer to its creation."},
     },
 }
@@ -221,10 +222,10 @@ DELIVERY: Json = {
         "type": {"type": "string"},
         "webhook_id": {"type": "string"},
         "task_id": {"type": "string"},
-        "created_at": _TIME,
+        "created_at": TIME,
         "delivered": {"type": "boolean"},
         "last_error": {"type": "string"},
-        "next_attempt_at": _TIME,
+        "next_attempt_at": TIME,
         "attempts": {
             "type": "array",
             "items": {"type": "object", "required": ["attempt", "at", "seconds"]},
@@ -252,15 +253,17 @@ def listed(item: Json, *, paged: bool = True) -> Json:
     return {"type": "object", "required": ["data", "page_info"], "properties": {**data, "page_info": info}}
 
 
-def _text(name: str, **more: Any) -> Json:
+def by_text(name: str, **more: Any) -> Json:
+    """A parameter of a query."""
     return {"name": name, "in": "query", "schema": {"type": "string", **more}}
 
 
-def _texts(name: str) -> Json:
+def by_texts(name: str) -> Json:
+    """A parameter of a query that may be repeated."""
     return {"name": name, "in": "query", "schema": {"type": "array", "items": {"type": "string"}}}
 
 
-_PAGE = [
+PAGE = [
     {"name": "page", "in": "query", "schema": {"type": "integer", "minimum": 1, "default": 1}},
     {
         "name": "page_limit",
@@ -268,16 +271,16 @@ _PAGE = [
         "schema": {"type": "integer", "minimum": 1, "maximum": PAGE_LIMIT, "default": DEFAULT_PAGE_LIMIT},
     },
 ]
-_ASSET_QUERY = [*_PAGE, _texts("asset_ids"), _texts("asset_types"), _text("filename")]
+_ASSET_QUERY = [*PAGE, by_texts("asset_ids"), by_texts("asset_types"), by_text("filename")]
 _TASK_QUERY = [
-    *_PAGE,
-    _text("status", enum=list(STATUSES)),
-    _text("video_url"),
-    _text("asset_id"),
-    _text("video_id"),
-    _text("analysis_mode", enum=list(ANALYSIS_MODES)),
+    *PAGE,
+    by_text("status", enum=list(STATUSES)),
+    by_text("video_url"),
+    by_text("asset_id"),
+    by_text("video_id"),
+    by_text("analysis_mode", enum=list(ANALYSIS_MODES)),
 ]
-_FORM = "multipart/form-data"
+FORM = "multipart/form-data"
 
 SHAPES: dict[tuple[str, str], Shape] = {
     ("POST", "/analyze"): Shape(ANSWER, body=ANALYZE, streams=True),
@@ -286,10 +289,10 @@ SHAPES: dict[tuple[str, str], Shape] = {
     ("GET", "/analyze/tasks/{task_id}"): Shape(TASK),
     ("DELETE", "/analyze/tasks/{task_id}"): Shape(status="204"),
     ("POST", "/analyze/tasks/{task_id}/cancel"): Shape(CANCELED),
-    ("POST", "/assets"): Shape(ASSET, "201", UPLOAD, _FORM, takes_key=True),
+    ("POST", "/assets"): Shape(ASSET, "201", UPLOAD, FORM, takes_key=True),
     ("GET", "/assets"): Shape(listed(ASSET), query=_ASSET_QUERY),
     ("GET", "/assets/{asset_id}"): Shape(ASSET),
-    ("DELETE", "/assets/{asset_id}"): Shape(status="204"),
+    ("DELETE", "/assets/{asset_id}"): Shape(status="204", query=[by_text("force", enum=["true", "false"])]),
     ("PATCH", "/assets/{asset_id}/user-metadata"): Shape(status="204", body=METADATA),
     ("PUT", "/assets/{asset_id}/user-metadata"): Shape(status="204", body=METADATA),
     ("DELETE", "/assets/{asset_id}/user-metadata"): Shape(status="204"),
@@ -298,5 +301,5 @@ SHAPES: dict[tuple[str, str], Shape] = {
     ("GET", "/webhooks/{webhook_id}"): Shape(WEBHOOK),
     ("DELETE", "/webhooks/{webhook_id}"): Shape(status="204"),
     ("POST", "/webhooks/{webhook_id}/test"): Shape(DELIVERY, "202"),
-    ("GET", "/webhooks/{webhook_id}/deliveries"): Shape(listed(DELIVERY), query=list(_PAGE)),
+    ("GET", "/webhooks/{webhook_id}/deliveries"): Shape(listed(DELIVERY), query=list(PAGE)),
 }

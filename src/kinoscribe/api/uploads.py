@@ -45,9 +45,14 @@ class Form:
 
 @asynccontextmanager
 async def read_form(
-    request: Request, begin: Callable[[int], Incoming], *, most: int, limiter: CapacityLimiter
+    request: Request,
+    begin: Callable[[int], Incoming],
+    *,
+    most: int,
+    limiter: CapacityLimiter,
+    file_field: str = FILE_FIELD,
 ) -> AsyncIterator[Form]:
-    """The form of `request`; its file goes to what `begin` opens and may have `most` bytes.
+    """The form of `request`; the file in `file_field` goes to what `begin` opens and may have `most` bytes.
 
     `begin` is told how many bytes the client has announced. Parsing, hashing, writing and removing run in threads
     of `limiter`. Nothing is left behind when the block ends, unless the file was kept, nor when this raises:
@@ -58,7 +63,7 @@ async def read_form(
         boundary = _boundary(request.headers.get("content-type", ""))
         if body.announced > most + _FORM_AROUND_FILE:
             raise _too_large(most, body.announced)
-        reader = FormReader(boundary, lambda: begin(body.announced), most)
+        reader = FormReader(boundary, lambda: begin(body.announced), most, file_field)
         try:
             async with aclosing(body.batches()) as batches:
                 async for batch in batches:
@@ -75,8 +80,11 @@ async def read_form(
 class FormReader:
     """Eats the bytes of a form. Plain code that may run in any thread, one call after another."""
 
-    def __init__(self, boundary: bytes, begin: Callable[[], Incoming], most: int) -> None:
+    def __init__(
+        self, boundary: bytes, begin: Callable[[], Incoming], most: int, file_field: str = FILE_FIELD
+    ) -> None:
         self.form = Form()
+        self._file_field = file_field
         self._begin = begin
         self._most = most
         self._parts = 0
@@ -131,11 +139,11 @@ class FormReader:
             raise _broken("has a part without a name")
         self._name = options[b"name"].decode("utf-8", "replace")
         self._text = None
-        if self._name != FILE_FIELD:
+        if self._name != self._file_field:
             self._text = bytearray()
             return
         if self.form.file is not None:
-            raise ParameterInvalid(p=FILE_FIELD, reason="Only one file can be uploaded at a time.")
+            raise ParameterInvalid(p=self._file_field, reason="Only one file can be uploaded at a time.")
         self.form.file = self._begin()
         self.form.filename = harmless_name(options.get(b"filename", b"").decode("utf-8", "replace"))
 

@@ -15,14 +15,15 @@ from kinoscribe.contract.errors import ParameterInvalid, TooManyRequests
 from kinoscribe.contract.shown import show
 from kinoscribe.contract.times import rfc3339
 
-Category = Literal["analyze", "upload"]
+Category = Literal["analyze", "upload", "index"]
 LimitName = Literal["rpm", "rpd", "dph", "dpd", "tpm", "tpd"]
 Dimension = Literal["requests", "seconds", "tokens"]
 
-CATEGORIES: tuple[Category, ...] = ("analyze", "upload")
+CATEGORIES: tuple[Category, ...] = ("analyze", "upload", "index")
 NAMES: dict[Category, tuple[LimitName, ...]] = {
     "analyze": ("rpm", "rpd", "dph", "dpd", "tpm", "tpd"),
     "upload": ("rpm", "rpd"),
+    "index": ("rpm", "rpd", "dph", "dpd"),
 }
 
 _WRITTEN = re.compile(r"([a-z]+):([a-z]+)=0*([1-9][0-9]{0,11})")

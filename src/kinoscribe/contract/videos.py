@@ -116,10 +116,15 @@ def read_video_query(pairs: Iterable[tuple[str, str]]) -> VideoQuery:
     return VideoQuery(statuses, read_filter(fields, "filename"), ranges, read_sorting(fields))
 
 
-def fault_of(facts: VideoFacts | None, kind: str | None, shortest: float | None) -> ApiError | None:
-    """What keeps an asset of this kind from being a video of an index (contract 3.1), if anything does."""
+def fault_of(
+    facts: VideoFacts | None, kind: str | None, shortest: float | None, reason: str | None = None
+) -> ApiError | None:
+    """What keeps an asset of this kind from being a video of an index (contract 3.1), if anything does.
+
+    `reason` says why a file is nothing that is known.
+    """
     if facts is None:
-        return VideoFileBroken(reason=f"It is of type {kind}; a video is needed.")
+        return VideoFileBroken(reason=reason or f"It is of type {kind}; a video is needed.")
     try:
         check_video(facts, DEFAULT_MODEL, "async", shortest)
     except ApiError as error:

@@ -85,6 +85,23 @@ class Intake:
             if trouble.passes and patient:
                 raise
             return self.assets.failed(job.id, trouble.reason, trouble.file_type, owner=job.owner)
+        return self._ready(job, content, found, verdict)
+
+    def kind(self, path: Path, cancel: Cancel) -> FileKind:
+        """What a file that belongs to no asset yet is. Raises `ServiceUnavailable` or `Canceled`."""
+        return self._looks.kind(path, cancel)
+
+    def accept(self, job: AssetJob, content: str, found: FileKind, size: int) -> Asset | None:
+        """The asset, made ready with what its file of `size` bytes was found to be before it was added.
+
+        Raises `Unusable` when that is nothing an asset can be.
+        """
+        verdict = examined(found, size)
+        if isinstance(verdict, str):
+            raise Unusable(verdict, file_type=found.mime_type)
+        return self._ready(job, content, found, verdict)
+
+    def _ready(self, job: AssetJob, content: str, found: FileKind, verdict: Examined) -> Asset | None:
         asset = self.assets.ready(job.id, verdict, owner=job.owner)
         if asset is not None and found.facts is not None:
             self._tell(content, found.facts)

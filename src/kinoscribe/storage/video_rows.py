@@ -83,11 +83,20 @@ class VideoRows:
         return self._one(_VIDEO.where(videos.c.id == video_id, videos.c.account == account))
 
     def page(
-        self, account: str, index_id: str, wanted: VideoQuery, *, page: int, limit: int
+        self,
+        account: str,
+        index_id: str,
+        wanted: VideoQuery,
+        *,
+        page: int,
+        limit: int,
+        only_ready: bool = False,
     ) -> tuple[tuple[Video, ...], int]:
         """The videos of one page (the first is 1), and how many there are on all pages."""
         where = [videos.c.account == account, videos.c.index_id == index_id]
         where += since(videos, wanted.sorting)
+        if only_ready:
+            where.append(videos.c.status == "ready")
         if wanted.statuses:
             where.append(VIDEO_STATUS.in_(wanted.statuses))
         if wanted.filename is not None:
