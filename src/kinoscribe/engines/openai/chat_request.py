@@ -28,13 +28,14 @@ class Dress(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """What is sent. `schema` names the shape that is wanted, empty for free text."""
+    """What is sent. `schema` names the shape that is wanted, empty for free text. `sequence`: frames go as one."""
 
     shown: dict[str, Any]
     extras: dict[str, Any]
     headers: dict[str, str]
     max_tokens: int
     schema: str
+    sequence: bool
 
     def body(self, max_tokens: int) -> bytes:
         """The messages come first, so that all before the question is the same from one question to the next."""
@@ -54,7 +55,8 @@ def chat_request(ask: Ask, config: OpenAIConfig, dress: Dress = Dress.FULL) -> C
             extras["stream_options"] = {"include_usage": True}
         if profile.cache_salt and ask.salt:
             extras["cache_salt"] = ask.salt
-    if is_sequence(ask, config):
+    sequence = is_sequence(ask, config)
+    if sequence:
         extras["media_io_kwargs"] = {"video": _sequence(shown_frames(ask, config))}
     headers = {}
     if profile.session and ask.content:
@@ -65,6 +67,7 @@ def chat_request(ask: Ask, config: OpenAIConfig, dress: Dress = Dress.FULL) -> C
         headers=headers,
         max_tokens=_room(ask, config, said),
         schema="" if schema is None else _digest(json.dumps(schema)),
+        sequence=sequence,
     )
 
 

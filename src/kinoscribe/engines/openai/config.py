@@ -29,8 +29,8 @@ class OpenAIConfig:
 
     `context_tokens` and `most_pictures` of None are the profile's. A picture takes `tokens_a_picture`, or without it a
     token for every square of `picture_square` pixels. `thinks` says that the model begins with thoughts that nothing
-    opens and `</think>` ends. `numbered` paints numbers into the pictures; `sequence` sends them as one JPEG sequence,
-    where the profile can. `extra` goes into every request as it is.
+    opens and `</think>` ends. `numbered`: each picture has its time painted into it. `sequence`: pictures go as one JPEG
+    sequence, where the profile can. `extra` goes into every request as it is.
     """
 
     urls: tuple[str, ...]

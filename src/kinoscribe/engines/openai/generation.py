@@ -27,7 +27,7 @@ from kinoscribe.engines.openai.servers import Course, Miss, Servers
 
 _LEAST_ANSWER = 64
 _FITS = 3
-_EXTRAS = "extras"
+_EXTRAS, _SEQUENCE = "extras", "sequence"
 _UNREACHED = "No model server can be reached at the moment. Please try again later."
 
 
@@ -105,11 +105,13 @@ class Generation:
             dress = Dress.SCHEMA
             if self._request.schema and self._servers.refuses(url, self._request.schema):
                 dress = Dress.BARE
-        self._wear(dress)
+        self._wear(dress, sequence=not self._servers.refuses(url, _SEQUENCE))
 
-    def _wear(self, dress: Dress) -> None:
-        if dress is not self._dress:
+    def _wear(self, dress: Dress, *, sequence: bool = True) -> None:
+        sequence = sequence and self._config.sequence
+        if dress is not self._dress or sequence is not self._config.sequence:
             self._dress = dress
+            self._config = replace(self._config, sequence=sequence)
             self._request = chat_request(self._ask, self._config, dress)
 
     def _after_refusal(self, refusal: Refusal, url: str) -> None:
@@ -119,6 +121,9 @@ class Generation:
                 self._fit_context(refusal)
             case "pictures":
                 self._fit_pictures(refusal)
+            case "request" if self._request.sequence:
+                self._servers.learn(url, _SEQUENCE)
+                self._wear(self._dress, sequence=False)
             case "request" if self._dress is Dress.FULL:
                 self._wear(Dress.SCHEMA)
             case "request" if self._dress is Dress.SCHEMA and self._request.schema:
@@ -141,20 +146,12 @@ class Generation:
                 self._go_on(Miss(url, False), error)
 
     def _fit_context(self, refusal: Refusal) -> None:
-        """Where only the room for the answer is too large, it is made smaller.
-
-        Some servers count a prompt only as far as it would fit: then smaller room is tried, as far as that makes sense.
-        """
-        most, prompt = refusal.most, refusal.prompt
-        if most is not None and prompt is not None and self._fits < _FITS:
-            self._fits += 1
-            room = most - prompt
-            if prompt == most - self._most + 1:
-                room = self._most // 4
-            if _LEAST_ANSWER <= room < self._most:
-                self._most = room
-                return
-        raise ContextTooLong(most=most, prompt=prompt)
+        """Where only the room for the answer is too large, it is made smaller."""
+        room = smaller_room(refusal, self._most)
+        if self._fits == _FITS or not _LEAST_ANSWER <= room < self._most:
+            raise ContextTooLong(most=refusal.most, prompt=refusal.prompt)
+        self._fits += 1
+        self._most = room
 
     def _fit_pictures(self, refusal: Refusal) -> None:
         """Where a server takes fewer pictures, it gets fewer."""
@@ -179,3 +176,18 @@ def _error(failed: ServerFailed) -> ApiError:
     if failed.unreached:
         return ServiceUnavailable(reason=_UNREACHED)
     return EngineFailed(reason=f"its model server {failed}.")
+
+
+def smaller_room(refusal: Refusal, most: int) -> int:
+    """The tokens an answer may have after `most` were too many; 0 where that is not to blame.
+
+    Some servers count a prompt only as far as it would fit: what they tell then is one token too many, whatever it is.
+    """
+    context, prompt = refusal.most, refusal.prompt
+    if context is None:
+        return 0
+    if prompt is None:
+        return context // 2 if most >= context else 0
+    if prompt == context - most + 1:
+        return most // 4
+    return max(0, context - prompt)

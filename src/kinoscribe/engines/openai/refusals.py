@@ -21,17 +21,17 @@ _CONTEXT = re.compile(
 _PICTURES = re.compile(
     r"at most (?P<most>\d{1,6}) images?|images?(?: input)? (?:is|are) not supported|not a multimodal|"
     r"(?:does not|doesn't|not) support (?:image|vision|multimodal)|image_url['\"`]? is (?:only|not) |"
-    r"no (?:image|vision) support|too many images",
+    r"no (?:image|vision) support|required for image input|too many images",
     re.IGNORECASE,
 )
 _MOST_TOKENS = re.compile(
     r"(?:context (?:length|size|window)|model length)(?: is| of| only|[: (])*(\d{2,9})|\"n_ctx\":\s*(\d{2,9})|"
-    r"\d tokens? > (\d{2,9})",
+    r"\d tokens? > (\d{2,9})|max_model_len=(\d{2,9})",
     re.IGNORECASE,
 )
 _PROMPT_TOKENS = re.compile(
     r"(\d{1,9}) in the messages|(\d{1,9}) (?:input tokens|tokens from the input)|"
-    r"(?:input|prompt)(?: is too long:| length)? ?\(?(?:length )?(\d{1,9})|resulted in (\d{1,9}) tokens|"
+    r"(?:input|prompt|request)(?: is too long:| length)? ?\(?(?:length )?(\d{1,9})|resulted in (\d{1,9}) tokens|"
     r"\"n_prompt_tokens\":\s*(\d{1,9})",
     re.IGNORECASE,
 )

@@ -341,6 +341,58 @@ def test_a_server_that_does_not_take_a_schema_is_asked_without_it() -> None:
     assert sent == [True, True, False, False, True, False]
 
 
+def test_a_server_that_takes_no_sequences_gets_single_pictures_and_all_the_rest() -> None:
+    def play(player: Player, number: int) -> None:
+        if "media_io_kwargs" in player.server.asked[-1].body:
+            fails(400, "media_io_kwargs are disabled")(player, number)
+        else:
+            says("A dog.")(player, number)
+
+    with serving(play) as server, closing(engine(server.url, sequence=True)) as made:
+        for _ in range(2):
+            assert text_of(list(made.generate(ask(), Cancel()))) == "A dog."
+    assert [one.raw.count(b'"type":"video_url"') for one in server.asked] == [1, 0, 0]
+    assert [one.raw.count(b'"type":"image_url"') for one in server.asked] == [0, 4, 4]
+    assert all("cache_salt" in one.body for one in server.asked)
+
+
+@pytest.mark.parametrize(
+    ("words", "rooms"),
+    [
+        ("max_tokens=500 cannot be greater than max_model_len=400", [500, 200]),
+        (
+            "maximum context length is 4096 tokens. Your prompt contains at least 3597 input tokens",
+            [500, 125],
+        ),
+        ("maximum context length is 4096 tokens. Your prompt contains at least 4090 input tokens", [500]),
+        ("context_length_exceeded", [500]),
+    ],
+)
+def test_room_is_made_smaller_as_far_as_that_makes_sense(words: str, rooms: list[int]) -> None:
+    def play(player: Player, number: int) -> None:
+        if player.server.asked[-1].body["max_tokens"] == 500:
+            fails(400, words)(player, number)
+        else:
+            says("A dog.")(player, number)
+
+    with serving(play) as server, closing(engine(server.url)) as made:
+        try:
+            list(made.generate(ask(), Cancel()))
+        except ContextTooLong:
+            assert len(rooms) == 1
+    assert [one.body["max_tokens"] for one in server.asked] == rooms
+
+
+def test_room_is_not_made_smaller_for_ever() -> None:
+    def play(player: Player, number: int) -> None:
+        most = player.server.asked[-1].body["max_tokens"]
+        fails(400, f"maximum context length is 9000 tokens, {9001 - most} input tokens")(player, number)
+
+    error, server = refused(play, ask(max_tokens=8_000))
+    assert isinstance(error, ContextTooLong)
+    assert [one.body["max_tokens"] for one in server.asked] == [8_000, 2_000, 500, 125]
+
+
 def test_a_server_that_takes_fewer_pictures_gets_fewer() -> None:
     pieces, server = told(by_turns(fails(400, "At most 2 image(s) may be provided."), says("A dog.")))
     assert text_of(pieces) == "A dog."

@@ -193,7 +193,7 @@ def test_wanted_segments_are_told_with_all_that_is_known_of_them() -> None:
     )
 
 
-def test_numbers_in_the_pictures_are_told_of() -> None:
+def test_times_in_the_pictures_are_told_of() -> None:
     assert "painted into its corner" in words(parts(ask(), config("u", numbered=True)))[0]
     assert "painted" not in words(parts(ask()))[0]
 

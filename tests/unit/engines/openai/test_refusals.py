@@ -28,6 +28,8 @@ TOO_LONG = [
     ("prompt is too long: 8700 tokens > 8192 maximum", 8192, 8700),
     ('{"error":{"message":"the request exceeds the available context size","type":"exceed_context_size_error",'
      '"n_prompt_tokens":8700,"n_ctx":8192}}', 8192, 8700),
+    ("request (8700 tokens) exceeds the available context size (8192 tokens), try increasing it", 8192, 8700),
+    ("max_tokens=90000 cannot be greater than max_model_len=8192.", 8192, None),
     ("context_length_exceeded", None, None),
 ]  # fmt: skip
 
@@ -51,6 +53,8 @@ def test_a_prompt_that_is_too_long_is_known_by_its_words(
         ("this model does not support images", 0),
         ("this model does not support image input", 0),
         ("Images are not supported by this model", 0),
+        ("this model is missing data required for image input", 0),
+        ("Invalid content type. image_url is only supported by certain models.", 0),
     ],
 )
 @pytest.mark.parametrize("status", [400, 500])
