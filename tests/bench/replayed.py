@@ -62,30 +62,48 @@ class Recorded:
 def recording(database: Database) -> Iterator[Recorded]:
     """All that goes to `database` while the block lasts, in its order."""
     recorded = Recorded()
+    engine = database._engine
+    dialect = engine.dialect
+    execute, execute_many = dialect.do_execute, dialect.do_executemany
+    outside = False
 
-    def statement(
-        connection: Connection, _cursor: object, text: str, parameters: Any, _context: object, many: bool
-    ) -> None:
-        if text.startswith("BEGIN"):
-            return
-        alone = connection.get_execution_options().get("isolation_level") == _ALONE
-        recorded.statements.append(_Statement(text, parameters, many, alone))
+    def note(text: str, parameters: Any, *, many: bool) -> None:
+        recorded.statements.append(_Statement(text, parameters, many, outside))
+
+    def one(cursor: Any, text: str, parameters: Any, context: Any = None) -> None:
+        note(text, parameters, many=False)
+        execute(cursor, text, parameters, context)
+
+    def many(cursor: Any, text: str, parameters: Any, context: Any = None) -> None:
+        note(text, parameters, many=True)
+        execute_many(cursor, text, parameters, context)
 
     def begin(connection: Connection) -> None:
+        nonlocal outside
+        outside = connection.get_execution_options().get("isolation_level") == _ALONE
         if database.is_sqlite:  # PostgreSQL's driver begins by itself
             writes = connection.get_execution_options().get(WRITES, False)
             recorded.statements.append(_Statement("BEGIN IMMEDIATE" if writes else "BEGIN", ()))
 
-    def commit(connection: Connection) -> None:
-        if connection.get_execution_options().get("isolation_level") != _ALONE:
+    def commit(_connection: Connection) -> None:
+        if not outside:
             recorded.statements.append(_Statement(None))
 
-    engine = database._engine
-    heard = (("before_cursor_execute", statement), ("begin", begin), ("commit", commit))
-    for name, note in heard:
-        event.listen(engine, name, note)
+    def back(_connection: object, _entry: object) -> None:
+        """A connection without a transaction gives no sign of its beginning: the next one without is outside."""
+        nonlocal outside
+        outside = not database.is_sqlite
+
+    outside = not database.is_sqlite
+    for name, method in (("do_execute", one), ("do_executemany", many)):
+        setattr(dialect, name, method)
+    heard = (("begin", begin), ("commit", commit), ("checkin", back))
+    for name, heed in heard:
+        event.listen(engine, name, heed)
     try:
         yield recorded
     finally:
-        for name, note in heard:
-            event.remove(engine, name, note)
+        for name in ("do_execute", "do_executemany"):
+            delattr(dialect, name)
+        for name, heed in heard:
+            event.remove(engine, name, heed)

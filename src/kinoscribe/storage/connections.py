@@ -125,8 +125,10 @@ def _check_unused(connection: Any, entry: ConnectionPoolEntry, _fairy: PoolProxi
             raise sql_errors.DisconnectionError from error
 
 
-def _keepable(text: str) -> str:
+def keepable(text: str) -> str:
     """Text as both databases keep it: signs stand for NUL and for halves of characters, which not both do."""
+    if text.isascii() and "\0" not in text:
+        return text
     return text.replace("\0", "\N{SYMBOL FOR NULL}").encode(errors="replace").decode()
 
 
@@ -136,7 +138,7 @@ def _text_dumper() -> type:
 
     class Dumper(StrDumperUnknown):
         def dump(self, obj: str) -> bytes:
-            return _keepable(obj).encode()
+            return keepable(obj).encode()
 
     return Dumper
 
@@ -144,7 +146,7 @@ def _text_dumper() -> type:
 def _keepable_parameters(
     _connection: Connection, _cursor: object, statement: str, parameters: Any, _context: object, many: bool
 ) -> tuple[str, Any]:
-    def keepable(row: tuple[Any, ...]) -> tuple[Any, ...]:
-        return tuple(_keepable(value) if isinstance(value, str) else value for value in row)
+    def row(values: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(keepable(value) if isinstance(value, str) else value for value in values)
 
-    return statement, [keepable(row) for row in parameters] if many else keepable(parameters)
+    return statement, [row(values) for values in parameters] if many else row(parameters)

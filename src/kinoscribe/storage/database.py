@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from importlib.resources import as_file, files
@@ -32,6 +32,7 @@ from kinoscribe import clock
 from kinoscribe.contract.errors import ApiError, DatabaseUnavailable, StorageFull
 from kinoscribe.storage.connections import WRITES, open_engine, read_address
 from kinoscribe.storage.data_folder import DatabaseUnusable
+from kinoscribe.storage.prepared import Prepared, Statement
 from kinoscribe.storage.tables import Instant
 
 _MIGRATION_LOCK = 0x6B696E6F
@@ -61,6 +62,7 @@ class Database:
             )
         self._at_once = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._writers: Engine = self._engine.execution_options(**{WRITES: True})
+        self._prepared: dict[tuple[int, frozenset[str]], tuple[Statement, Prepared]] = {}
 
     @property
     def is_sqlite(self) -> bool:
@@ -92,6 +94,20 @@ class Database:
         """
         with _our_errors(), self._writers.begin() as connection:
             yield connection
+
+    def run(
+        self, connection: Connection, statement: Statement, parameters: Mapping[str, Any]
+    ) -> tuple[list[tuple[Any, ...]], int]:
+        """`Connection.execute` for the few statements of the queue, which live as long as the program does.
+
+        Returns the rows a statement brings and how many it changed. It is made ready once for each set of parameters.
+        """
+        key = id(statement), frozenset(parameters)
+        ready = self._prepared.get(key)
+        if ready is None:
+            prepared = Prepared(statement, self._engine.dialect, parameters.keys())
+            ready = self._prepared[key] = statement, prepared
+        return ready[1].run(connection, parameters)
 
     @contextmanager
     def alone(self) -> Iterator[Any]:

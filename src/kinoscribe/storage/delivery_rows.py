@@ -131,11 +131,14 @@ class DeliveryRows:
             error_message=task.error_message,
         )
         kind = event_type(view)
-        hooks = [hook for hook in db.execute(_WEBHOOKS_OF, {"of": task.account}) if kind in hook.events]
+        found, _ = self._database.run(db, _WEBHOOKS_OF, {"of": task.account})
+        hooks = [(hook_id, url) for hook_id, url, events in found if kind in events]
         if hooks:
             now, event_id = moment(db, self._clock), _new_event_id()
             body = payload(event_id, now, view)
-            made = [self._new(hook.id, hook.url, task.account, event_id, kind, body, now) for hook in hooks]
+            made = [
+                self._new(hook_id, url, task.account, event_id, kind, body, now) for hook_id, url in hooks
+            ]
             db.execute(insert(deliveries), [{**row, "task_id": task.id} for row in made])
 
     def announce_index(self, db: Connection, task: EndedIndexTask) -> None:

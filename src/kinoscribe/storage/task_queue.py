@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Update,
     bindparam,
     case,
     delete,
@@ -119,13 +118,13 @@ class TaskQueue:
         worker still runs an older attempt: it is not given them again. Writes nothing when nothing is due.
         """
         with self._database.asking() as db:
-            found = db.execute(self._look).one()
-        if found.late is None and (found.due is None or free <= 0):
+            ((late, due),), _ = self._database.run(db, self._look, {})
+        if late is None and (due is None or free <= 0):
             return ()
         dropped: list[str] = []
         claimed: list[Task] = []
         with self._database.writing() as db:
-            if found.late is not None:
+            if late is not None:
                 dropped = self._reap(db)
             if free > 0:
                 claimed = self._take(db, owner, free, accounts, besides)
@@ -148,11 +147,11 @@ class TaskQueue:
     def begin(self, claim: Claim, duration: float | None) -> bool:
         """Everything that may refuse the task is done: it is processed now. `duration` of the video in seconds."""
         known = {} if duration is None else {"duration": duration}
-        return self._change(claim, _CHANGE, status="processing", **known)
+        return self._change(claim, status="processing", **known)
 
     def progress(self, claim: Claim, stage: str, done: float | None) -> bool:
         """Notes what is being done and which share of the whole is."""
-        return self._change(claim, _CHANGE, stage=stage, done=done)
+        return self._change(claim, stage=stage, done=done)
 
     def finish(self, claim: Claim, outcome: Outcome) -> bool:
         """Keeps the answer; the task is ready."""
@@ -183,7 +182,9 @@ class TaskQueue:
             **_FREE,
         )
         code, message = (None, None) if error is None else (error.code, error.message)
-        return self._change(claim, back, error_code=code, error_message=message)
+        told = {"error_code": code, "error_message": message}
+        with self._database.writing() as db:
+            return db.execute(back, {**held_by(claim), **told}).rowcount == 1
 
     def release(self, owner: str) -> int:
         """Puts back, for others, every task that `owner` holds, without a strike; says how many."""
@@ -262,7 +263,8 @@ class TaskQueue:
             self._taking[some, not_all] = self._take_next(some, not_all)
         parameters = {"new_owner": owner, "free": free, "of": accounts or (), "besides": besides}
         wanted = {"new_owner", "free", *(["of"] if some else []), *(["besides"] if not_all else [])}
-        rows = db.execute(self._taking[some, not_all], {name: parameters[name] for name in wanted})
+        taking, given = self._taking[some, not_all], {name: parameters[name] for name in wanted}
+        rows = db.execute(taking, given) if some or not_all else self._database.run(db, taking, given)[0]
         return [read_task(row) for row in rows]
 
     def _take_next(self, of_accounts: bool, not_all: bool) -> ReturningUpdate[Any]:
@@ -287,9 +289,9 @@ class TaskQueue:
             .returning(*SHOWN)
         )
 
-    def _change(self, claim: Claim, change: Update, **values: Any) -> bool:
+    def _change(self, claim: Claim, **values: Any) -> bool:
         with self._database.writing() as db:
-            return db.execute(change, {**held_by(claim), **values}).rowcount == 1
+            return self._database.run(db, _CHANGE, {**held_by(claim), **values})[1] == 1
 
     def _end(self, claim: Claim, **values: Any) -> bool:
         with self._database.writing() as db:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, case, delete, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, case, delete, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from kinoscribe.storage.database import Database
@@ -118,10 +118,9 @@ _NEEDED_NO_MORE = (
 _WINDOWS_OF = delete(task_windows).where(task_windows.c.task_id == bindparam("of"))
 
 
-def read_task(row: Row[Any]) -> Task:
+def read_task(row: Sequence[Any]) -> Task:
     """A task from a row of `SHOWN`."""
-    values: tuple[Any, ...] = tuple(row)
-    return Task(*values)
+    return Task(*row)
 
 
 def held_by(claim: Claim) -> dict[str, Any]:
@@ -137,6 +136,7 @@ class Ends:
     """Final states. What is announced, and what a task no longer needs, goes with it in one transaction."""
 
     def __init__(self, database: Database, announce: Announce) -> None:
+        self._database = database
         self._now = database.now()
         self._announce = announce
 
@@ -157,11 +157,12 @@ class Ends:
 
         Returns the task and the contents it referred to: `Contents.drop_unused` them after the commit.
         """
-        row = connection.execute(ending, parameters).one_or_none()
-        if row is None:
+        rows, _ = self._database.run(connection, ending, parameters)
+        if not rows:
             return None
-        task = read_task(row)
-        contents = list(connection.execute(_NEEDED_NO_MORE, {"of": task.id}).scalars())
-        connection.execute(_WINDOWS_OF, {"of": task.id})
+        task = read_task(rows[0])
+        needed_no_more, _ = self._database.run(connection, _NEEDED_NO_MORE, {"of": task.id})
+        contents = [content for (content,) in needed_no_more]
+        self._database.run(connection, _WINDOWS_OF, {"of": task.id})
         self._announce(connection, task)
         return task, contents

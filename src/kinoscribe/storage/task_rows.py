@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -122,20 +122,16 @@ class TaskRows:
         Raises `IdempotencyKeyReused`, `QueueFull` and `StorageFull`; then nothing was kept.
         """
         kept = [stored.sha256 for _, stored in new.files]
-        for left in reversed(range(TRIES)):
+        with self._contents.shipping(*(stored for _, stored in new.files)) as shipped:
+            files = tuple((name, stored) for (name, _), stored in zip(new.files, shipped, strict=True))
             try:
-                submitted = self._submit(new, limits, once)
-            except IntegrityError:  # the same request came at the same moment, and was the first to end
-                if not left:
-                    raise
+                submitted = self._insist(replace(new, files=files), limits, once)
             except (ApiError, OSError):
                 self._contents.drop_unused(kept)
                 raise
-            else:
-                if submitted.task is not None:
-                    self._room.taken(new.account)
-                return submitted
-        raise AssertionError
+        if submitted.task is not None:
+            self._room.taken(new.account)
+        return submitted
 
     def get(self, account: str, task_id: str) -> Task | None:
         with self._database.asking() as db:
@@ -214,6 +210,15 @@ class TaskRows:
         with self._database.asking() as db:
             return bool(db.execute(select(named)).scalar_one())
 
+    def _insist(self, new: NewTask, limits: QueueLimits, once: Once[Task] | None) -> Submitted:
+        for left in reversed(range(TRIES)):
+            try:
+                return self._submit(new, limits, once)
+            except IntegrityError:  # the same request came at the same moment, and was the first to end
+                if not left:
+                    raise
+        raise AssertionError
+
     def _submit(self, new: NewTask, limits: QueueLimits, once: Once[Task] | None) -> Submitted:
         with self._database.writing() as db:
             if once is not None:
@@ -222,14 +227,24 @@ class TaskRows:
                     return Submitted(None, replay.status, replay.body, replayed=True)
             self._room.check(db, new.account, limits)
             values = {name: getattr(new, name) for name in _SENT}
-            row = db.execute(
-                self._insert, {**_NEW, **values, "id": ids.new_object_id(), "turn": _turn(db, new)}
+            turn = self._turn(db, new)
+            rows, _ = self._database.run(
+                db, self._insert, {**_NEW, **values, "id": ids.new_object_id(), "turn": turn}
             )
-            task = read_task(row.one())
+            task = read_task(rows[0])
             self._refer(db, task, new)
             answer = None if once is None else self._answers.keep(db, new.account, once, task)
             self._contents.keep(db, *(stored for _, stored in new.files))
         return Submitted(task) if answer is None else Submitted(task, answer.status, answer.body)
+
+    def _turn(self, db: Connection, new: NewTask) -> int:
+        """Where a new task stands: behind the account's own, and not before the ones that are running.
+
+        Start-time fair queueing: every task costs its account one turn, and who comes new starts where the others are.
+        """
+        ((own, running, first),), _ = self._database.run(db, _TURNS, {"account": new.account})
+        now: int = running if running is not None else first or 0
+        return now if own is None else max(now, own + 1)
 
     def _refer(self, db: Connection, task: Task, new: NewTask) -> None:
         """Notes the contents the task needs: those that came with it, and those its assets have now."""
@@ -280,13 +295,3 @@ _TURNS = select(
 def _owned(account: str, task_id: str) -> dict[str, Any]:
     """The parameters of `_OWNED`."""
     return {"owned_id": task_id, "owned_by": account}
-
-
-def _turn(db: Connection, new: NewTask) -> int:
-    """Where a new task stands: behind the account's own, and not before the ones that are running.
-
-    Start-time fair queueing: every task costs its account one turn, and who comes new starts where the others are.
-    """
-    row = db.execute(_TURNS, {"account": new.account}).one()
-    now: int = row.running if row.running is not None else row.first or 0
-    return now if row.own is None else max(now, row.own + 1)
