@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import structlog
 
 from kinoscribe.analysis.tools import Tools
 from kinoscribe.child import Children, ChildSpec
+from kinoscribe.contract.errors import ApiError
 from kinoscribe.contract.limits import BASE64_IMAGE_BYTES
 from kinoscribe.contract.rate_limits import read_limit
 from kinoscribe.engines.chosen import Engines
@@ -15,9 +21,10 @@ from kinoscribe.engines.making import make_engines
 from kinoscribe.evidence.facts import KnownFacts
 from kinoscribe.evidence.frame_shelf import FrameShelf
 from kinoscribe.evidence.gather import Gatherer
+from kinoscribe.evidence.gathering import Gathers
 from kinoscribe.evidence.picture_record import SearchConfig, encode
 from kinoscribe.evidence.picture_search import PictureSearch
-from kinoscribe.evidence.queued import QueuedGatherer
+from kinoscribe.evidence.queued import QueuedGatherer, as_it_is
 from kinoscribe.evidence.record import ENVIRONMENT, perception_config
 from kinoscribe.evidence.versions import versions
 from kinoscribe.media.decoders import Decoders
@@ -31,6 +38,7 @@ from kinoscribe.sources.url_guard import make_gate
 from kinoscribe.storage.api_key_rows import ApiKeyRows, pepper_of
 from kinoscribe.storage.asset_queue import AssetQueue
 from kinoscribe.storage.asset_rows import AssetRows
+from kinoscribe.storage.blobs import Blobs
 from kinoscribe.storage.cache_folder import CacheFolder
 from kinoscribe.storage.data_folder import DataFolder
 from kinoscribe.storage.database import Database
@@ -45,7 +53,7 @@ from kinoscribe.storage.process_rows import Kind, ProcessRows
 from kinoscribe.storage.rate_rows import RateRows
 from kinoscribe.storage.receipt_rows import ReceiptRows
 from kinoscribe.storage.settling import Settling
-from kinoscribe.storage.store import is_shared, open_blobs, open_folder
+from kinoscribe.storage.store import is_shared, open_blobs, open_folder, open_objects
 from kinoscribe.storage.task_queue import TaskQueue
 from kinoscribe.storage.task_rows import TaskRows
 from kinoscribe.storage.upload_rows import UploadRows
@@ -64,6 +72,10 @@ from kinoscribe.weights.registry import MINILM, needed
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
+
+    from kinoscribe.storage.objects import Objects
+
+_log = structlog.get_logger(__name__)
 
 # How much longer than an attempt may take a delivery of a webhook belongs to its worker, in seconds.
 _DELIVERY_MARGIN = 10.0
@@ -99,6 +111,12 @@ def build_tools(settings: Settings, *, queued: bool = False) -> Tools:
     )
     processes = ProcessRows(database, pepper, shared_store=is_shared(settings))
     cache = build_cache(settings, folder, pepper)
+    gatherer: Gathers = (
+        _queued_gatherer(settings, folder, database, processes, blobs)
+        if queued
+        else _gatherer(settings, folder)
+    )
+    blobs.when_dropped = _forgetter(gatherer, cache)
     return Tools(
         settings=settings,
         folder=folder,
@@ -122,9 +140,7 @@ def build_tools(settings: Settings, *, queued: bool = False) -> Tools:
         fetcher=fetcher,
         decoders=decoders,
         facts=KnownFacts(folder.path / "evidence", decoders),
-        gatherer=_queued_gatherer(settings, folder, database, processes)
-        if queued
-        else _gatherer(settings, folder),
+        gatherer=gatherer,
         resolver=Resolver(assets, blobs, fetcher, asset_wait=settings.asset_wait_seconds, videos=videos),
         pictures=PictureReader(assets, blobs, _picture_fetcher(settings), decoders),
         search=_picture_search(settings, folder),
@@ -200,12 +216,13 @@ def build_worker(tools: Tools) -> Worker:
     evidence = EvidenceLoop(
         EvidenceRows(tools.database, lease=settings.lease_seconds),
         tools.gatherer,
+        tools.blobs,
         new_owner(),
         most=settings.evidence_processes,
         lease=settings.lease_seconds,
     )
     deliverer = Deliverer(tools.deliveries, sender.post)
-    asked_for = _queued_gatherer(settings, tools.folder, tools.database, tools.processes)
+    asked_for = _queued_gatherer(settings, tools.folder, tools.database, tools.processes, tools.blobs)
     assets = AssetLoop(
         _asset_queue(tools),
         _intake(tools, asked_for.start),
@@ -304,6 +321,24 @@ def build_asgi(tools: Tools) -> ASGIApp:
     return make_application(house, start, stop)
 
 
+def _forgetter(gatherer: Gathers, cache: CacheFolder) -> Callable[[str], None]:
+    """With a content goes all that was made of it; what cannot be removed now, the sweep finds."""
+
+    def forget(content: str) -> None:
+        try:
+            gatherer.forget(content)
+            cache.clear(content=content)
+        except (ApiError, OSError) as error:
+            _log.warning("content_not_forgotten", content=content[:12], reason=str(error))
+
+    return forget
+
+
+def _away(settings: Settings) -> Objects | None:
+    """Where machines that do not share a folder find each other's notes."""
+    return open_objects(settings) if is_shared(settings) else None
+
+
 def _gatherer(settings: Settings, folder: DataFolder) -> Gatherer:
     config = perception_config(
         collectors=settings.active_collectors,
@@ -326,12 +361,19 @@ def _gatherer(settings: Settings, folder: DataFolder) -> Gatherer:
         versions(settings.active_collectors, settings.speech_model),
         lambda: _missing_weights(settings),
         most=settings.evidence_processes,
+        away=_away(settings),
     )
 
 
 def _queued_gatherer(
-    settings: Settings, folder: DataFolder, database: Database, processes: ProcessRows
+    settings: Settings, folder: DataFolder, database: Database, processes: ProcessRows, blobs: Blobs
 ) -> QueuedGatherer:
+    def lend(path: Path, content: str) -> AbstractContextManager[str]:
+        """A file that workers elsewhere do not see is brought to the store for as long as it is wanted."""
+        if is_shared(settings) and not processes.all_see_our_files("worker"):
+            return blobs.lending(path, content)
+        return as_it_is(path, content)
+
     def missing() -> list[str]:
         """Weights that are not here are no lack where a worker has them."""
         found = _missing_weights(settings)
@@ -344,6 +386,8 @@ def _queued_gatherer(
         EvidenceRows(database, lease=settings.lease_seconds),
         versions(settings.active_collectors, settings.speech_model),
         missing,
+        away=_away(settings),
+        lend=lend,
     )
 
 

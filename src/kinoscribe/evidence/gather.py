@@ -16,6 +16,7 @@ from kinoscribe.contract.events import Progress
 from kinoscribe.contract.video import VideoFacts
 from kinoscribe.evidence.collect import collect
 from kinoscribe.evidence.jobs import CollectingJob, Gone, Interrupted, Outcome
+from kinoscribe.evidence.keep import Away
 from kinoscribe.evidence.shelf import Shelf
 from kinoscribe.evidence.turns import Turns
 from kinoscribe.notes import Notes
@@ -40,8 +41,9 @@ class Gatherer:
         missing: Callable[[], list[str]] = list,
         *,
         most: int = 1,
+        away: Away | None = None,
     ) -> None:
-        self._shelf = Shelf(folder, versions)
+        self._shelf = Shelf(folder, versions, away)
         self._children = children
         self._missing = missing
         self._lock = threading.Lock()
@@ -64,7 +66,7 @@ class Gatherer:
         return self._shelf.find(content)
 
     def kept_for_others(self, content: str) -> bool:
-        """Whether another process on this folder finds the notes as well."""
+        """Whether all other processes find the notes as well. Raises `StoreUnavailable`."""
         return self._shelf.files.has(self._shelf.key(content))
 
     def gather(
@@ -92,6 +94,10 @@ class Gatherer:
                         raise VideoFileBroken(reason="The file was removed while it was looked at.")
                     if not waits():
                         raise Interrupted
+
+    def forget(self, content: str) -> None:
+        """Removes all that is known of a content. Raises `StoreUnavailable`."""
+        self._shelf.forget(content)
 
     def start(self, path: Path, content: str, facts: VideoFacts) -> None:
         """Collects in the background, before anybody asks: one content after another, in the order they came.

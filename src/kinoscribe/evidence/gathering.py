@@ -35,6 +35,10 @@ class Gathers(Protocol):
         """Has the notes collected in the background, before anybody asks."""
         ...
 
+    def forget(self, content: str) -> None:
+        """Removes all that is known of a content. Raises `StoreUnavailable`."""
+        ...
+
     def close(self) -> None:
         """Ends what runs. Nothing works afterwards."""
         ...

@@ -5,14 +5,16 @@ import os
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 import structlog
 
 from kinoscribe import clock
-from kinoscribe.contract.errors import StorageFull
+from kinoscribe.contract.errors import ApiError, StorageFull
 from kinoscribe.notes import Notes
 
+_DIGEST = 64
 # Nobody writes for so long: what is older was left by a process that was killed.
 _FORGOTTEN = 24 * 3600.0
 _UNFINISHED = ".unfinished-"
@@ -23,14 +25,31 @@ _decoder = msgspec.json.Decoder(Notes)
 
 def key_of(content: str, parts: tuple[str, ...]) -> str:
     """The key of notes: what was perceived, and the version of everything that perceived it."""
-    return hashlib.sha256("\n".join((content, *parts)).encode()).hexdigest()
+    return content + hashlib.sha256("\n".join((content, *parts)).encode()).hexdigest()
+
+
+class Away(Protocol):
+    """A store that other machines look into as well. Raises `StoreUnavailable`."""
+
+    def get(self, key: str, seconds: float | None = None) -> bytes | None:
+        """What is there; with `seconds` only if it was put there no longer ago."""
+
+    def has(self, key: str) -> bool: ...
+
+    def put(self, key: str, body: bytes) -> None: ...
+
+    def remove_below(self, prefix: str) -> int: ...
 
 
 class NotesFolder:
-    """Notes as JSON under `<folder>/<aa>/<key>.json`. Safe to share between threads and processes."""
+    """Notes as JSON under `<folder>/<aa>/<key>.json`. Safe to share between threads and processes.
 
-    def __init__(self, folder: Path) -> None:
+    Where machines do not share the folder, whole notes are also kept `away`, and brought from there.
+    """
+
+    def __init__(self, folder: Path, away: Away | None = None) -> None:
         self._folder = folder
+        self._away = away
 
     def place(self, key: str) -> Path:
         return self._folder / key[:2] / f"{key}.json"
@@ -47,7 +66,9 @@ class NotesFolder:
             self.place(key).with_suffix(".lock").unlink()
 
     def has(self, key: str) -> bool:
-        """Whether there are notes, whole or with a part that failed."""
+        """Whether there are notes for all who may ask, whole or with a part that failed. Raises `StoreUnavailable`."""
+        if self._away is not None:
+            return self._away.has(_away(key, "json")) or self._away.has(_away(key, "flawed"))
         return self.place(key).exists() or self._flawed(key).exists()
 
     def load(self, key: str) -> Notes | None:
@@ -56,14 +77,16 @@ class NotesFolder:
         try:
             return _decoder.decode(place.read_bytes())
         except FileNotFoundError:
-            return None
+            return self._bring(key)
         except (OSError, msgspec.MsgspecError) as error:
             _log.warning("notes_unreadable", file=place.name, reason=str(error))
             return None
 
     def save(self, key: str, notes: Notes) -> None:
         """Keeps the notes. Raises `StorageFull` and leaves nothing half-written when the disk is full."""
-        self._write(self.place(key), msgspec.json.encode(notes))
+        body = msgspec.json.encode(notes)
+        self._write(self.place(key), body)
+        self._put_away(key, "json", body)
         for left in (self._flawed(key), self._milestone(key)):
             with suppress(OSError):
                 left.unlink(missing_ok=True)
@@ -74,11 +97,13 @@ class NotesFolder:
         with suppress(OSError, msgspec.MsgspecError):
             if 0 <= clock.now().timestamp() - place.stat().st_mtime < seconds:
                 return _decoder.decode(place.read_bytes())
-        return None
+        return self._bring(key, "flawed", seconds)
 
     def save_flawed(self, key: str, notes: Notes) -> None:
         """Lays notes of which a part failed where other processes find them for a while. Raises `StorageFull`."""
-        self._write(self._flawed(key), msgspec.json.encode(notes))
+        body = msgspec.json.encode(notes)
+        self._write(self._flawed(key), body)
+        self._put_away(key, "flawed", body)
 
     def load_milestone(self, key: str) -> bytes | None:
         """What was known when the notes were half made, for whoever goes on."""
@@ -93,6 +118,38 @@ class NotesFolder:
     def drop_milestone(self, key: str) -> None:
         with suppress(OSError):
             self._milestone(key).unlink(missing_ok=True)
+
+    def forget(self, content: str) -> None:
+        """Removes all that is known of a content, of every version. Raises `StoreUnavailable`."""
+        for file in self._folder.glob(f"{content[:2]}/{content}*"):
+            with suppress(OSError):
+                file.unlink()
+        if self._away is not None:
+            self._away.remove_below(f"evidence/{content}")
+
+    def _bring(self, key: str, kind: str = "json", seconds: float | None = None) -> Notes | None:
+        """Notes that another machine made; whole ones are then kept here too."""
+        if self._away is None:
+            return None
+        try:
+            body = self._away.get(_away(key, kind), seconds)
+            if body is None:
+                return None
+            notes = _decoder.decode(body)
+            if seconds is None:
+                self._write(self.place(key), body)
+        except (ApiError, msgspec.MsgspecError) as error:
+            _log.warning("notes_not_brought", key=key, reason=str(error))
+            return None
+        return notes
+
+    def _put_away(self, key: str, kind: str, body: bytes) -> None:
+        if self._away is None:
+            return
+        try:
+            self._away.put(_away(key, kind), body)
+        except ApiError as error:
+            _log.warning("notes_not_put_away", key=key, reason=error.message)
 
     def _milestone(self, key: str) -> Path:
         return self.place(key).with_suffix(".milestone")
@@ -114,6 +171,11 @@ class NotesFolder:
                 with suppress(OSError):
                     if file.stat().st_mtime < before:
                         file.unlink()
+
+
+def _away(key: str, kind: str) -> str:
+    """By content, so that all that is known of one lies together."""
+    return f"evidence/{key[:-_DIGEST]}/{key[-_DIGEST:]}.{kind}"
 
 
 def write_whole(place: Path, body: bytes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import structlog
@@ -20,6 +21,7 @@ from kinoscribe.contract.errors import (
 )
 from kinoscribe.contract.events import Progress
 from kinoscribe.contract.video import VideoFacts
+from kinoscribe.evidence.keep import Away
 from kinoscribe.evidence.shelf import Shelf
 from kinoscribe.notes import Notes
 from kinoscribe.storage.evidence_rows import EvidenceRows, EvidenceView
@@ -36,7 +38,14 @@ _DATABASE_AWAY = 60.0
 _MOST_ASKED = 12
 _UNSEEN = "Its workers do not see the files it has: all machines need the data folder at the same path."
 _KINDS = {kind.code: kind for kind in (VideoFileBroken, ServiceUnavailable, StorageFull, EngineFailed)}
+Lend = Callable[[Path, str], AbstractContextManager[str]]
+
 _log = structlog.get_logger(__name__)
+
+
+def as_it_is(path: Path, _content: str) -> AbstractContextManager[str]:
+    """Workers see the file where it is."""
+    return nullcontext(str(path))
 
 
 class QueuedGatherer:
@@ -51,8 +60,13 @@ class QueuedGatherer:
         rows: EvidenceRows,
         versions: tuple[str, ...],
         missing: Callable[[], list[str]] = list,
+        *,
+        away: Away | None = None,
+        lend: Lend = as_it_is,
     ) -> None:
-        self._shelf = Shelf(folder, versions)
+        """`lend` gives a word by which a worker finds a file, for as long as its block lasts."""
+        self._shelf = Shelf(folder, versions, away)
+        self._lend = lend
         self._rows = rows
         self._missing = missing
         self._closing = Cancel()
@@ -76,7 +90,11 @@ class QueuedGatherer:
         notes = self.kept(content)
         if notes is not None:
             return notes
-        asking = _Asking(self._rows, self._shelf.key(content), path, content, facts)
+        with self._lend(path, content) as word:
+            asking = _Asking(self._rows, self._shelf.key(content), path, word, content, facts)
+            return (yield from self._wait(asking, content, cancel))
+
+    def _wait(self, asking: _Asking, content: str, cancel: Cancel) -> Generator[Progress, None, Notes]:
         seen: dict[str, float] = {}
         try:
             while True:
@@ -102,6 +120,10 @@ class QueuedGatherer:
         finally:
             asking.leave()
 
+    def forget(self, content: str) -> None:
+        """Removes all that is known of a content. Raises `StoreUnavailable`."""
+        self._shelf.forget(content)
+
     def start(self, path: Path, content: str, facts: VideoFacts) -> None:
         """Has the notes collected when the workers have nothing else to do. Once asked for, that survives restarts."""
         if self._closing.thrown or self.kept(content) is not None or self.missing():
@@ -120,10 +142,14 @@ class QueuedGatherer:
 class _Asking:
     """One who asks for a job and keeps it wanted. A database that goes away for a while is waited for."""
 
-    def __init__(self, rows: EvidenceRows, key: str, path: Path, content: str, facts: VideoFacts) -> None:
+    def __init__(
+        self, rows: EvidenceRows, key: str, path: Path, word: str, content: str, facts: VideoFacts
+    ) -> None:
+        """`word` tells workers where the file is that lies at `path` here."""
         self._rows = rows
         self._key = key
         self._path = path
+        self._word = word
         self._content = content
         self._facts = facts
         self._away_since: float | None = None
@@ -140,9 +166,7 @@ class _Asking:
         if self._asked > _MOST_ASKED:
             _log.error("evidence_given_up", content=self._content[:12], reason=_UNSEEN)
             raise ServiceUnavailable(reason=_UNSEEN)
-        self._rows.want(
-            self._key, content=self._content, path=str(self._path), facts=self._facts, seconds=_WANTED
-        )
+        self._rows.want(self._key, content=self._content, path=self._word, facts=self._facts, seconds=_WANTED)
 
     def look(self) -> EvidenceView | None:
         """How the job stands, or stood when the database was last heard of."""

@@ -8,7 +8,7 @@ import structlog
 
 from kinoscribe import clock
 from kinoscribe.contract.errors import StorageFull
-from kinoscribe.evidence.keep import NotesFolder, key_of
+from kinoscribe.evidence.keep import Away, NotesFolder, key_of
 from kinoscribe.notes import Notes
 
 _AT_HAND = 8
@@ -22,8 +22,8 @@ _log = structlog.get_logger(__name__)
 class Shelf:
     """Notes of one set of collectors; safe to share between threads. `versions` name collectors and weights."""
 
-    def __init__(self, folder: Path, versions: tuple[str, ...]) -> None:
-        self.files = NotesFolder(folder)
+    def __init__(self, folder: Path, versions: tuple[str, ...], away: Away | None = None) -> None:
+        self.files = NotesFolder(folder, away)
         self.files.sweep()
         self._versions = versions
         self._lock = threading.Lock()
@@ -58,6 +58,13 @@ class Shelf:
             _log.warning("notes_not_kept", content=notes.content[:12], reason=str(error.__cause__))
         self._hold(key, notes, clock.steady() + _PATIENCE_WITH_FAILURES if flawed else None)
         return notes
+
+    def forget(self, content: str) -> None:
+        """Removes all that is known of a content, of every version. Raises `StoreUnavailable`."""
+        with self._lock:
+            for key in [key for key, (notes, _) in self._at_hand.items() if notes.content == content]:
+                del self._at_hand[key]
+        self.files.forget(content)
 
     def _hold(self, key: str, notes: Notes, until: float | None) -> None:
         with self._lock:

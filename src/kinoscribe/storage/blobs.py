@@ -28,6 +28,7 @@ class Blobs:
 
     Every process writes to a folder of its own below `incoming/` and holds it with a lock. What dead processes
     left there is swept when the next one starts. No name of a client's ever becomes a name on disk.
+    `when_dropped` hears of every content that is kept no longer.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -42,6 +43,7 @@ class Blobs:
             self._lock = os.open(self._own / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
             fcntl.flock(self._lock, fcntl.LOCK_EX)
         self._closing = threading.Lock()
+        self.when_dropped: Callable[[str], None] = lambda _content: None
         self.parts: Parts = PartFolder(folder / "parts", self._own)
 
     def begin(self, expected: int = 0) -> Incoming:

@@ -78,4 +78,5 @@ class Contents:
                 return False
             gone = self._blobs.drop_in(db, content)
         gone()
+        self._blobs.when_dropped(content)
         return True

@@ -24,6 +24,7 @@ from obstore.exceptions import (
 )
 from obstore.store import S3Store
 
+from kinoscribe import clock
 from kinoscribe.cancel import Cancel
 from kinoscribe.contract.errors import StoreUnavailable
 from kinoscribe.storage.data_folder import StoreUnusable
@@ -111,11 +112,17 @@ class Objects:
                 return obstore.get(self._store, key).bytes().to_bytes()
         return body
 
-    def get(self, key: str) -> bytes | None:
-        """A small object; None when there is none."""
+    def get(self, key: str, seconds: float | None = None) -> bytes | None:
+        """A small object; None when there is none, or none that was put there within `seconds`."""
         with _our_errors("get"):
             try:
-                return obstore.get(self._store, key).bytes().to_bytes()
+                found = obstore.get(self._store, key)
+                if (
+                    seconds is not None
+                    and (clock.now() - found.meta["last_modified"]).total_seconds() > seconds
+                ):
+                    return None
+                return found.bytes().to_bytes()
             except (NotFoundError, FileNotFoundError) as error:
                 _check_bucket(error)
                 return None
@@ -157,6 +164,12 @@ class Objects:
         for at in range(0, len(wanted), _MANY):
             with _our_errors("delete"):
                 obstore.delete(self._store, wanted[at : at + _MANY])
+
+    def remove_below(self, prefix: str) -> int:
+        """Removes all objects below the folder `prefix`; says how many."""
+        keys = [each.key for each in self.below(prefix)]
+        self.remove(keys)
+        return len(keys)
 
     def below(self, prefix: str) -> Iterator[Object]:
         """All objects whose keys begin with the folder `prefix`."""

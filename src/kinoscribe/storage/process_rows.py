@@ -102,6 +102,12 @@ class ProcessRows:
             and not self._is_dead(process.id, process.host, process.pid)
         )
 
+    def all_see_our_files(self, kind: Kind) -> bool:
+        """Whether processes of a kind live, and all of them in this very container or machine."""
+        own = f"{self._machine}-{self._folder}-{self._numbers}"
+        found = self.live(kind)
+        return bool(found) and all(each.host == self._host and each.id.startswith(own) for each in found)
+
     def refuse_strangers(self) -> None:
         """Raises `DatabaseUnusable` when living processes of another machine use what machines cannot share."""
         for process in self.live():

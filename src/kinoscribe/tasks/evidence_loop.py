@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import threading
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import structlog
 
 from kinoscribe import clock
 from kinoscribe.cancel import Cancel, Canceled
-from kinoscribe.contract.errors import ApiError, ServerEnding, ServiceUnavailable, StorageFull
+from kinoscribe.contract.errors import (
+    ApiError,
+    ServerEnding,
+    ServiceUnavailable,
+    StorageFull,
+    VideoFileBroken,
+)
 from kinoscribe.evidence.gather import Gatherer
 from kinoscribe.evidence.jobs import Interrupted
+from kinoscribe.storage.blobs import Blobs
 from kinoscribe.storage.evidence_rows import EvidenceJob, EvidenceRows
 
 _POLL = 0.25
@@ -45,11 +52,19 @@ class EvidenceLoop:
     """
 
     def __init__(
-        self, rows: EvidenceRows, gatherer: Gatherer, owner: str, *, most: int = 1, lease: float = 30.0
+        self,
+        rows: EvidenceRows,
+        gatherer: Gatherer,
+        blobs: Blobs,
+        owner: str,
+        *,
+        most: int = 1,
+        lease: float = 30.0,
     ) -> None:
         """`owner` names this process among all workers; `lease` is that of `rows`."""
         self._rows = rows
         self._gatherer = gatherer
+        self._blobs = blobs
         self._owner = owner
         self._most = most
         self._beat_every = lease / 3
@@ -175,14 +190,17 @@ class EvidenceLoop:
         job = work.job
         if self._gatherer.key(job.content) != job.key:
             raise ServiceUnavailable(reason=_OTHER_VERSIONS)
-        pieces = self._gatherer.gather(
-            Path(job.path), job.content, job.facts, work.cancel, waits=lambda: work.waited
-        )
-        try:
+        with ExitStack() as held:
+            try:
+                path = held.enter_context(self._blobs.reach(job.path, job.content, work.cancel))
+            except FileNotFoundError as error:
+                raise VideoFileBroken(reason="The file was removed before it was looked at.") from error
+            pieces = self._gatherer.gather(
+                path, job.content, job.facts, work.cancel, waits=lambda: work.waited
+            )
+            held.callback(pieces.close)
             for progress in pieces:
                 work.stages[progress.stage] = progress.done or 0.0
-        finally:
-            pieces.close()
         if not self._gatherer.kept_for_others(job.content):
             raise StorageFull
 
@@ -192,7 +210,7 @@ class EvidenceLoop:
         try:
             if error is None:
                 self._rows.put_back(job.key, self._owner)
-            elif not Path(job.path).exists():
+            elif not self._blobs.there(job.path, job.content):
                 self._rows.gone(job.key, self._owner, job.path)
             else:
                 if not work.waited:

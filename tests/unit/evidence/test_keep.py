@@ -7,8 +7,9 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.object_store import Bucket, Trouble, Way
 
-from kinoscribe.contract.errors import StorageFull
+from kinoscribe.contract.errors import StorageFull, StoreUnavailable
 from kinoscribe.evidence import keep
 from kinoscribe.evidence.keep import NotesFolder, key_of, write_whole
 from kinoscribe.notes import (
@@ -127,3 +128,72 @@ def test_a_write_that_is_interrupted_leaves_nothing(tmp_path: Path, monkeypatch:
     with pytest.raises(KeyboardInterrupt):
         write_whole(tmp_path / "ab" / "x", b"body")
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_what_was_made_of_a_content_goes_together(tmp_path: Path) -> None:
+    store = NotesFolder(tmp_path)
+    other = "d" * 64
+    newer = key_of(NOTES.content, ("shots 2",))
+    for key in (KEY, newer, key_of(other, ("shots 1",))):
+        store.save(key, NOTES)
+    store.save_milestone(newer, b"half")
+    (store.place(KEY).parent / f"{NOTES.content}-facts-1.json").write_text("{}")
+    store.forget(NOTES.content)
+    assert [file.name for file in tmp_path.rglob("*") if file.is_file()] == [
+        store.place(key_of(other, ("shots 1",))).name
+    ]
+
+
+class Machines:
+    """Folders of machines that have nothing in common but a bucket."""
+
+    def __init__(self, folder: Path, bucket: Bucket) -> None:
+        self.here = NotesFolder(folder / "here", bucket.objects())
+        self.there = NotesFolder(folder / "there", bucket.objects())
+
+
+def test_notes_of_one_machine_are_found_on_another(tmp_path: Path, bucket: Bucket) -> None:
+    machines = Machines(tmp_path, bucket)
+    assert machines.there.load(KEY) is None
+    assert not machines.there.has(KEY)
+    machines.here.save(KEY, NOTES)
+    assert machines.there.has(KEY)
+    assert machines.there.load(KEY) == NOTES
+    assert machines.there.place(KEY).exists(), "the next time nothing is brought"
+
+
+def test_flawed_notes_of_one_machine_are_found_on_another_for_a_while(tmp_path: Path, bucket: Bucket) -> None:
+    machines = Machines(tmp_path, bucket)
+    machines.here.save_flawed(KEY, NOTES)
+    assert machines.there.load(KEY) is None
+    assert machines.there.load_flawed(KEY, 60.0) == NOTES
+    assert machines.there.load_flawed(KEY, -60.0) is None
+
+
+def test_what_is_forgotten_is_forgotten_in_the_bucket(tmp_path: Path, bucket: Bucket) -> None:
+    machines = Machines(tmp_path, bucket)
+    machines.here.save(KEY, NOTES)
+    machines.here.forget(NOTES.content)
+    assert bucket.keys() == []
+    assert machines.there.load(KEY) is None
+
+
+def test_a_bucket_that_is_away_costs_no_more_than_the_keeping(
+    tmp_path: Path, bucket: Bucket, way: Way
+) -> None:
+    here = NotesFolder(tmp_path, bucket.objects(way.endpoint))
+    way.trouble = Trouble("500")
+    here.save(KEY, NOTES)
+    assert here.load(KEY) == NOTES
+    assert here.load(key_of(NOTES.content, ("other",))) is None
+    with pytest.raises(StoreUnavailable):
+        here.has(KEY)
+    way.trouble = None
+    assert not here.has(KEY), "workers take it for not done, and do it again"
+
+
+def test_notes_that_were_spoilt_on_the_way_are_none(tmp_path: Path, bucket: Bucket) -> None:
+    machines = Machines(tmp_path, bucket)
+    machines.here.save(KEY, NOTES)
+    bucket.spoil(bucket.keys()[0], b'{"content":')
+    assert machines.there.load(KEY) is None

@@ -40,6 +40,7 @@ from kinoscribe.evidence.gather import Gatherer
 from kinoscribe.evidence.queued import QueuedGatherer
 from kinoscribe.evidence.record import Collected, Piece, Stage, Unreadable, Wanted
 from kinoscribe.notes import Notes
+from kinoscribe.storage.blobs import Blobs
 from kinoscribe.storage.database import Database
 from kinoscribe.storage.evidence_rows import EvidenceJob, EvidenceRows
 from kinoscribe.tasks import evidence_loop
@@ -69,12 +70,18 @@ class Place:
     def worker(self, play: Play = at_once, *, name: str = "w", start: bool = True, **more: Any) -> Worker:
         children = Pretended(play)
         gatherer = Gatherer(self.folder, cast("Children", children), VERSIONS, **more)
-        loop = EvidenceLoop(self.rows, gatherer, name, most=more.get("most", 1), lease=LEASE)
+        loop = EvidenceLoop(self.rows, gatherer, self.blobs(), name, most=more.get("most", 1), lease=LEASE)
         self.ending.callback(gatherer.close)
         self.ending.callback(loop.stop)
         if start:
             loop.start()
         return Worker(gatherer, children, loop)
+
+    def blobs(self) -> Blobs:
+        self.folder.mkdir(exist_ok=True)
+        blobs = Blobs(self.folder)
+        self.ending.callback(blobs.close)
+        return blobs
 
     def server(self, **more: Any) -> QueuedGatherer:
         return QueuedGatherer(self.folder, self.rows, VERSIONS, **more)
