@@ -19,6 +19,7 @@ from anyio import CapacityLimiter
 
 from kinoscribe.api.application import make_application
 from kinoscribe.api.auth import Keys
+from kinoscribe.api.chunk_urls import ChunkUrls
 from kinoscribe.api.door import House
 from kinoscribe.api.first_look import FirstLook
 from kinoscribe.api.places import Slots
@@ -32,6 +33,7 @@ from kinoscribe.engines.scripted import ScriptedEngine
 from kinoscribe.media.pieces import FileKind
 from kinoscribe.settings import Settings
 from kinoscribe.sources.intake import Intake
+from kinoscribe.sources.multipart import Multipart
 from kinoscribe.sources.resolve import Resolver
 from kinoscribe.sources.url_fetch import FetchLimits, UrlFetcher
 from kinoscribe.sources.url_guard import make_gate
@@ -46,6 +48,7 @@ from kinoscribe.storage.idempotency_rows import IdempotencyRows
 from kinoscribe.storage.rate_rows import RateRows
 from kinoscribe.storage.task_queue import TaskQueue
 from kinoscribe.storage.task_rows import TaskRows
+from kinoscribe.storage.upload_rows import UploadRows
 from kinoscribe.storage.wake import Wake
 from kinoscribe.storage.webhook_rows import WebhookRows
 from kinoscribe.tasks.asset_loop import AssetLoop
@@ -121,7 +124,8 @@ def running(folder: Path, **settings: Any) -> Iterator[Running]:
     keys = ApiKeyRows(database, b"pepper")
     looks = Looks()
     fetcher = UrlFetcher(make_gate(["127.0.0.1"], [0]), FetchLimits(10_000_000, 10, idle=2))
-    intake = Intake(rows, blobs, fetcher, looks)
+    uploads = Multipart(UploadRows(database, rows), blobs.parts)
+    intake = Intake(rows, blobs, fetcher, looks, assemble=uploads.assembled)
     assets = AssetQueue(database, rows)
     deliveries = DeliveryRows(database, waits=(0,), lease=30)
     tasks = TaskRows(database, blobs, announce=deliveries.announce)
@@ -137,6 +141,7 @@ def running(folder: Path, **settings: Any) -> Iterator[Running]:
         engines=Engines(ScriptedEngine()),
         blobs=blobs,
         assets=rows,
+        uploads=uploads,
         facts=looks,
         resolver=Resolver(rows, blobs, fetcher, asset_wait=0),
         tasks=tasks,
@@ -151,6 +156,7 @@ def running(folder: Path, **settings: Any) -> Iterator[Running]:
         keys=Keys(keys),
         first_look=first_look,
         slots=Slots(2),
+        chunk_urls=ChunkUrls(b"pepper", chosen.upload_url_seconds),
         analyses=CapacityLimiter(2),
         limits=RateLimits(RateRows(database, [read_limit(text) for text in chosen.rate_limits])),
         bodies=Slots(chosen.large_bodies, "large bodies"),
