@@ -16,11 +16,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from kinoscribe.evidence.picture_alike import (
+    Floats,
+    Pixels,
+    colour_distance,
+    correlation,
+    lab,
+    palette,
+    worst_part,
+)
 from kinoscribe.notes import Box
-
-Pixels = NDArray[np.uint8]
-Mask = NDArray[np.bool_]
-Floats = NDArray[np.float32]
 
 REFERENCE_SIDE = 512
 """Pixels of the longer side a reference is made small to."""
@@ -35,14 +40,13 @@ _TRIED, _TRIED_A_SIZE = 6, 3
 _FINER = (0.9, 0.95, 1.0, 1.05, 1.1)
 _ALIKE, _COLOUR = 0.8, 26.0
 """Correlation (1 is the same) from which structure agrees, and the mean distance in Lab up to which colour does."""
-_PART, _COLOUR_PART = 0.2, 45.0
-"""No part of such a share of its sides may differ in colour by more: one that lacks a detail is another picture."""
+_COLOUR_PART = 45.0
+"""No part of it may differ in colour by more: one that lacks a detail is another picture."""
 _ALIKE_WARPED, _COLOUR_WARPED = 0.55, 45.0
 """The same for a place that many features agree on already: light and perspective may differ."""
 _LEAST_FEATURES, _LEAST_AGREE, _AGREE_SHARE = 12, 10, 0.3
 _RATIO = 0.75
-_WEIGHTS = np.array([0.5, 1.0, 1.0], np.float32)
-_PALETTE, _PALETTE_SHARE, _NEAR = 4, 0.12, 24.0
+_NEAR = 24.0
 _PLAIN_BORDER, _SAME = 0.97, 12.0
 
 
@@ -83,8 +87,8 @@ class Look:
         return _shrunk(self.pixels, _COARSE_SIDE)
 
     @cached_property
-    def lab(self) -> Floats:
-        return _lab(self.coarse).reshape(-1, 3)
+    def shades(self) -> Floats:
+        return lab(self.coarse).reshape(-1, 3)
 
     @cached_property
     def features(self) -> tuple[Floats, Floats]:
@@ -109,7 +113,7 @@ class _View:
         inside = slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1)
         self.pixels, self.mask = np.ascontiguousarray(pixels[inside]), np.ascontiguousarray(mask[inside])
         belongs = self.mask > 127
-        self._palette = _palette(_lab(self.pixels)[belongs])
+        self._palette = palette(lab(self.pixels)[belongs])
         # The colour channel that shows most of the structure is enough to find places worth a closer look.
         self._channel = int(self.pixels[belongs].astype(np.float32).var(axis=0).argmax())
         self._points, self._described = _features(self.pixels, self.mask)
@@ -149,8 +153,8 @@ class _View:
         both = (self.mask > 127) & (seen > 127)
         if both.sum() < 0.4 * (self.mask > 127).sum():
             return None
-        alike = _correlation(there, self.pixels, both)
-        if alike < _ALIKE_WARPED or _colour_distance(there, self.pixels, both) > _COLOUR_WARPED:
+        alike = correlation(there, self.pixels, both)
+        if alike < _ALIKE_WARPED or colour_distance(there, self.pixels, both) > _COLOUR_WARPED:
             return None
         return Match(look.box(left, top, width, height), round(alike, 3))
 
@@ -172,7 +176,7 @@ class _View:
         """Whether the picture has pixels of every main colour of the reference."""
         least = _LEAST_PIXELS**2
         for colour, share in self._palette:
-            near = np.abs(look.lab - colour).sum(axis=1) < 2 * _NEAR
+            near = np.abs(look.shades - colour).sum(axis=1) < 2 * _NEAR
             if near.sum() < share * least / 2:
                 return False
         return True
@@ -218,10 +222,10 @@ class _View:
         core = mask > 200
         if there.shape != own.shape or core.sum() < _LEAST_PIXELS**2 / 2:
             return None
-        alike = _correlation(there, own, core)
-        if alike < _ALIKE or _colour_distance(there, own, core) > _COLOUR:
+        alike = correlation(there, own, core)
+        if alike < _ALIKE or colour_distance(there, own, core) > _COLOUR:
             return None
-        if _worst_part(there, own, core) > _COLOUR_PART:
+        if worst_part(there, own, core) > _COLOUR_PART:
             return None
         return Match(look.box(left, top, wide, high), round(alike, 3))
 
@@ -261,12 +265,12 @@ def _views(pixels: Pixels) -> Iterator[_View]:
 
 def _without_ground(colours: Pixels) -> Pixels | None:
     """A mask of all but the plain ground that a drawing lies on; None when there is no such ground."""
-    lab = _lab(colours)
-    border = np.concatenate([lab[0], lab[-1], lab[:, 0], lab[:, -1]])
+    shades = lab(colours)
+    border = np.concatenate([shades[0], shades[-1], shades[:, 0], shades[:, -1]])
     ground = np.median(border, axis=0)
     if (np.abs(border - ground).max(axis=1) < _SAME).mean() < _PLAIN_BORDER:
         return None
-    rest = (np.abs(lab - ground).max(axis=2) >= _SAME).astype(np.uint8)
+    rest = (np.abs(shades - ground).max(axis=2) >= _SAME).astype(np.uint8)
     # What the ground encloses belongs to the drawing: only what reaches the border is left out.
     filled = np.pad(rest, 1)
     cv2.floodFill(filled, None, (0, 0), 2)
@@ -308,50 +312,3 @@ def _pairs(ours: Floats, theirs: Floats) -> NDArray[np.intp]:
 def _enough(agree: NDArray[Any] | None, pairs: int) -> bool:
     agreeing = 0 if agree is None else int(agree.sum())
     return agreeing >= _LEAST_AGREE and agreeing >= _AGREE_SHARE * pairs
-
-
-def _correlation(first: Pixels, second: Pixels, where: Mask) -> float:
-    """Of all colour channels together, each about its own mean."""
-    one, other = first[where].astype(np.float32), second[where].astype(np.float32)
-    one, other = one - one.mean(axis=0), other - other.mean(axis=0)
-    both = float(np.sqrt((one * one).sum() * (other * other).sum()))
-    return float((one * other).sum()) / both if both > 1e-3 else 0.0
-
-
-def _colour_distance(first: Pixels, second: Pixels, where: Mask) -> float:
-    """Mean distance in Lab; brightness counts half, for light changes more than paint."""
-    apart = np.abs(_lab(first)[where] - _lab(second)[where]).mean(axis=0)
-    return float(apart @ _WEIGHTS)
-
-
-def _worst_part(first: Pixels, second: Pixels, where: Mask) -> float:
-    """The distance in Lab of the part that differs most; a pixel of shift at an edge hardly counts."""
-    one, other = (cv2.blur(_lab(pixels), (3, 3)) for pixels in (first, second))
-    apart = np.abs(np.subtract(one, other)) @ _WEIGHTS
-    size = tuple(max(3, round(_PART * side)) for side in where.shape[::-1])
-    inside = cv2.boxFilter(where.astype(np.float32), -1, size, normalize=True, borderType=cv2.BORDER_CONSTANT)
-    parts = cv2.boxFilter(
-        np.where(where, apart, 0.0).astype(np.float32), -1, size, borderType=cv2.BORDER_CONSTANT
-    )
-    told = inside >= 0.4
-    return float((parts[told] / inside[told]).max()) if told.any() else 0.0
-
-
-def _lab(pixels: Pixels) -> Floats:
-    return cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB).astype(np.float32)
-
-
-def _palette(colours: Floats) -> tuple[tuple[Floats, float], ...]:
-    """The main colours and their shares."""
-    some = np.ascontiguousarray(colours[:: max(1, len(colours) // 4000)])
-    count = min(_PALETTE, len(some))
-    cv2.setRNGSeed(1)
-    criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 20, 1.0)
-    start = np.zeros((len(some), 1), np.int32)
-    _, labels, centres = cv2.kmeans(some, count, start, criteria, 2, cv2.KMEANS_PP_CENTERS)
-    shares = np.bincount(labels.ravel(), minlength=count) / len(labels)
-    return tuple(
-        (centre.astype(np.float32), float(share))
-        for centre, share in zip(centres, shares, strict=True)
-        if share >= _PALETTE_SHARE
-    )

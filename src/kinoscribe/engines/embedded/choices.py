@@ -5,7 +5,7 @@ from typing import Any
 
 from kinoscribe.engines.embedded.central import central
 from kinoscribe.engines.embedded.facts import answer
-from kinoscribe.engines.embedded.fields import Field, as_question, is_question, number_value, yes_value
+from kinoscribe.engines.embedded.fields import Field, as_question, is_question, number_value
 from kinoscribe.engines.embedded.finding import Finding
 from kinoscribe.engines.embedded.genre import genre_scores
 from kinoscribe.engines.embedded.lexicon import GENRES
@@ -13,6 +13,7 @@ from kinoscribe.engines.embedded.material import Material
 from kinoscribe.engines.embedded.presence import find_presence
 from kinoscribe.engines.embedded.question import read_question
 from kinoscribe.engines.embedded.request import intent_of
+from kinoscribe.engines.embedded.truths import yes_value
 from kinoscribe.engines.embedded.video_facts import (
     main_colours,
 )

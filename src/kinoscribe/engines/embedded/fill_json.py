@@ -15,12 +15,12 @@ from kinoscribe.engines.embedded.fields import (
     short_answer,
     text_value,
     words_of,
-    yes_value,
 )
 from kinoscribe.engines.embedded.material import Material
 from kinoscribe.engines.embedded.records import Record, records, sort_of, spans_of
 from kinoscribe.engines.embedded.request import count_in
 from kinoscribe.engines.embedded.times import hms
+from kinoscribe.engines.embedded.truths import yes_value
 from kinoscribe.engines.fitted import fitted, text_that_fits
 
 _DEEPEST = 12

@@ -14,7 +14,6 @@ from kinoscribe.engines.embedded.fields import (
     role_of,
     short_answer,
     text_value,
-    truth,
     words_of,
 )
 from kinoscribe.engines.embedded.index import Unit
@@ -29,6 +28,7 @@ from kinoscribe.engines.embedded.segment_spans import find_spans
 from kinoscribe.engines.embedded.segment_wishes import Wanted, read_wish
 from kinoscribe.engines.embedded.slides import NUMBER
 from kinoscribe.engines.embedded.transcript import screen_lines
+from kinoscribe.engines.embedded.truths import truth
 from kinoscribe.engines.embedded.words import language_name, tokens
 from kinoscribe.engines.engine import SegmentField, SegmentWish
 
