@@ -9,7 +9,7 @@ from ipaddress import ip_address, ip_network
 from starlette.requests import Request
 
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(:[0-9]{1,5})?|\[[0-9a-fA-F:.]{2,45}\](:[0-9]{1,5})?")
-_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]{1,64}){0,8}")
+_PREFIX = re.compile(r"(/(?!\.+(/|$))[A-Za-z0-9._~-]{1,64}){0,8}")
 
 
 def reached_by(request: Request, public_url: str | None, proxies: Sequence[str]) -> str:
