@@ -11,6 +11,9 @@ from kinoscribe.engines.openai.thinking import Thoughts
 
 # No token of a model's own tokenizer is longer on average.
 _CHARACTERS_A_TOKEN = 64
+# A count that differs from ours by more is no count of what was sent; an answer may have some marks of its end.
+_FACTOR = 6
+_ENDS = 8
 # A model held to a grammar that lets white space through may write nothing else any more.
 _MOST_SPACE = 4_000
 
@@ -27,14 +30,18 @@ class Told:
     input_tokens: int | None = None
     output_tokens: int | None = None
     characters: int = 0
+    bytes: int = 0
     space: int = 0
+    thought: bool = False
     texts: list[str] = field(default_factory=list)
 
 
 def pieces(
-    heard: Generator[Heard, None, bool], *, whole: bool, thinks: bool, max_tokens: int
+    heard: Generator[Heard, None, bool], *, whole: bool, thinks: bool, sent: int, max_tokens: int
 ) -> Generator[Piece, None, None]:
     """Ends with `Finished`. With `whole` the text comes at once at the end, and nothing before.
+
+    `sent` is about how many tokens were sent, `max_tokens` how many were allowed.
 
     Raises `ServerFailed` for an answer that is cut off, or empty, and `HeldBack`.
     """
@@ -62,7 +69,7 @@ def pieces(
             raise
     rest = thoughts.rest()
     if rest:
-        told.characters += len(rest)
+        _counted(told, rest, max_tokens)
         if whole:
             told.texts.append(rest)
         else:
@@ -70,11 +77,12 @@ def pieces(
     reason = "length" if runaway else _ending(told, marked=marked)
     if whole or not told.characters:
         yield Text("".join(told.texts))
+    told.thought = told.thought or thoughts.dropped
     yield Finished(
         reason=reason,
-        input_tokens=told.input_tokens,
-        output_tokens=_believed(told, max_tokens, thought=thoughts.dropped),
-        notes={"thoughts": "dropped"} if thoughts.dropped else {},
+        input_tokens=_believed_input(told, sent),
+        output_tokens=_believed_output(told, max_tokens),
+        notes=_notes(told, sent),
     )
 
 
@@ -82,11 +90,13 @@ def _note(told: Told, one: Heard) -> None:
     told.reason = one.reason or told.reason
     told.input_tokens = one.input_tokens or told.input_tokens
     told.output_tokens = one.output_tokens or told.output_tokens
+    told.thought = told.thought or one.thought
 
 
 def _counted(told: Told, text: str, max_tokens: int) -> bool:
     """Whether the answer runs on without an end in sight."""
     told.characters += len(text)
+    told.bytes += len(text.encode("utf-8", "replace"))
     told.space = told.space + len(text) if text.isspace() else len(text) - len(text.rstrip())
     return told.space > _MOST_SPACE or told.characters > max_tokens * _CHARACTERS_A_TOKEN
 
@@ -106,9 +116,24 @@ def _ending(told: Told, *, marked: bool) -> Literal["stop", "length"]:
     return "stop"
 
 
-def _believed(told: Told, max_tokens: int, *, thought: bool) -> int | None:
-    """The count of the answer's tokens, where it can be one: thoughts that were dropped are counted with it."""
+def _believed_input(told: Told, sent: int) -> int | None:
+    """The count of what was sent, where it can be one; nobody knows exactly what pictures take."""
+    count = told.input_tokens
+    return count if count is not None and sent / _FACTOR <= count <= sent * _FACTOR else None
+
+
+def _believed_output(told: Told, max_tokens: int) -> int | None:
+    """The count of the answer's tokens, where it can be one: thoughts are counted with it."""
     count = told.output_tokens
-    if thought or count is None or not told.characters or count > max_tokens:
+    if told.thought or count is None or count > max_tokens or count > told.bytes + _ENDS:
         return None
-    return count
+    return count if count * _CHARACTERS_A_TOKEN >= told.characters else None
+
+
+def _notes(told: Told, sent: int) -> dict[str, str]:
+    notes = {"thoughts": "dropped"} if told.thought else {}
+    if told.input_tokens is not None and _believed_input(told, sent) is None:
+        notes["input"] = f"the server counts {told.input_tokens} tokens, about {sent} were sent"
+    elif told.input_tokens is not None and told.input_tokens * 2 < sent:
+        notes["input"] = f"the server has read {told.input_tokens} tokens, about {sent} were sent"
+    return notes

@@ -28,11 +28,15 @@ class Dress(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """What is sent. `schema` names the shape that is wanted, empty for free text. `sequence`: frames go as one."""
+    """What is sent. `schema` names the shape that is wanted, empty for free text. `sequence`: frames go as one.
+
+    `tokens` is about what it takes of the context.
+    """
 
     shown: dict[str, Any]
     extras: dict[str, Any]
     headers: dict[str, str]
+    tokens: int
     max_tokens: int
     schema: str
     sequence: bool
@@ -58,6 +62,7 @@ def chat_request(ask: Ask, config: OpenAIConfig, dress: Dress = Dress.FULL) -> C
     sequence = is_sequence(ask, config)
     if sequence:
         extras["media_io_kwargs"] = {"video": _sequence(shown_frames(ask, config))}
+    tokens = _tokens(ask, config, said)
     headers = {}
     if profile.session and ask.content:
         headers["x-session-id"] = _digest(ask.content)
@@ -65,7 +70,8 @@ def chat_request(ask: Ask, config: OpenAIConfig, dress: Dress = Dress.FULL) -> C
         shown={"model": config.model, "messages": said, "temperature": ask.temperature},
         extras={**extras, **config.extra},
         headers=headers,
-        max_tokens=_room(ask, config, said),
+        tokens=tokens,
+        max_tokens=max(1, min(ask.max_tokens, max(config.context - tokens - _MARGIN, _LEAST_ANSWER))),
         schema="" if schema is None else _digest(json.dumps(schema)),
         sequence=sequence,
     )
@@ -88,9 +94,8 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]
 
 
-def _room(ask: Ask, config: OpenAIConfig, said: list[dict[str, Any]]) -> int:
-    """The tokens the answer may have, as far as that can be told before: the server has the last word."""
+def _tokens(ask: Ask, config: OpenAIConfig, said: list[dict[str, Any]]) -> int:
+    """As far as that can be told before: the server has the last word."""
     words = [said[0]["content"], *(part["text"] for part in said[1]["content"] if part["type"] == "text")]
     pictures = sum(config.picture_tokens(frame.width, frame.height) for frame in shown_frames(ask, config))
-    left = config.context - pictures - sum(count_tokens(text) for text in words) - _MARGIN
-    return max(1, min(ask.max_tokens, max(left, _LEAST_ANSWER)))
+    return pictures + sum(count_tokens(text) for text in words)

@@ -28,9 +28,9 @@ class OpenAIConfig:
     """`urls` end where `/chat/completions` is added, as in `http://127.0.0.1:8000/v1`.
 
     `context_tokens` and `most_pictures` of None are the profile's. A picture takes `tokens_a_picture`, or without it a
-    token for every square of `picture_square` pixels. `thinks` says that the model begins with thoughts that nothing
-    opens and `</think>` ends. `numbered`: each picture has its time painted into it. `sequence`: pictures go as one JPEG
-    sequence, where the profile can. `extra` goes into every request as it is.
+    token for every square of `picture_square` pixels. `thinks`: the model begins with thoughts that nothing opens and
+    `</think>` ends. `numbered`: each picture has its time painted in. `sequence`: pictures go as one JPEG sequence,
+    where the profile can. `extra` goes into every request as it is.
     """
 
     urls: tuple[str, ...]

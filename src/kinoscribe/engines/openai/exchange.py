@@ -60,7 +60,7 @@ class Exchange:
                 if is_done(event):
                     return True
                 heard = hear(event)
-                patience.begun = patience.begun or heard.alive
+                patience.begun = patience.begun or bool(heard.text) or heard.thought
                 yield heard
         return False
 

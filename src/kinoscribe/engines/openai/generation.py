@@ -80,6 +80,7 @@ class Generation:
                 heard,
                 whole=bool(self._request.schema),
                 thinks=self._config.thinks,
+                sent=self._request.tokens,
                 max_tokens=self._most,
             )
 

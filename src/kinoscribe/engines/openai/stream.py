@@ -38,10 +38,10 @@ class _Chunk(msgspec.Struct):
 
 
 class Heard(msgspec.Struct, frozen=True):
-    """What one event tells. `alive`: the model speaks or thinks. `reason` is why the answer ended, once it has."""
+    """What one event tells. `thought`: the model thinks. `reason` is why the answer ended, once it has."""
 
     text: str = ""
-    alive: bool = False
+    thought: bool = False
     reason: str | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
@@ -89,19 +89,19 @@ def hear(event: bytes) -> Heard:
         raise ToldError(str(chunk.error)[:500])
     if chunk.choices is None and chunk.usage is None:
         return Heard()
-    text, reason, alive = "", None, False
+    text, reason, thought = "", None, False
     for choice in chunk.choices or ():
         if choice.index != 0:
             continue
         said = choice.delta or choice.message
         if said is not None:
             text += _text(said.content)
-            alive = alive or bool(said.content or said.reasoning_content or said.reasoning)
+            thought = thought or bool(said.reasoning_content or said.reasoning)
         if isinstance(choice.finish_reason, str):
             reason = choice.finish_reason
     usage = chunk.usage if isinstance(chunk.usage, dict) else {}
     return Heard(
-        text, alive, reason, _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+        text, thought, reason, _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
     )
 
 

@@ -444,6 +444,8 @@ def test_an_answer_held_back_by_a_filter_is_a_refusal() -> None:
         {"prompt_tokens": "many", "completion_tokens": True},
         {"prompt_tokens": 0, "completion_tokens": 0},
         {"prompt_tokens": 1.5, "completion_tokens": 501},
+        {"prompt_tokens": 99_000, "completion_tokens": 60},
+        {"prompt_tokens": 2, "completion_tokens": 10**40},
         [1],
         "x",
     ],
@@ -451,6 +453,32 @@ def test_an_answer_held_back_by_a_filter_is_a_refusal() -> None:
 def test_counts_that_cannot_be_are_not_believed(usage: Any) -> None:
     end = end_of(told(says("A dog.", usage=usage))[0])
     assert (end.reason, end.input_tokens, end.output_tokens) == ("stop", None, None)
+
+
+def test_a_count_far_below_what_was_sent_is_told_of() -> None:
+    usage = {"prompt_tokens": 400, "completion_tokens": 3}
+    end = end_of(told(says("A dog.", usage=usage), ask(brief="word " * 1_000))[0])
+    assert end.input_tokens == 400
+    assert "has read 400 tokens" in end.notes["input"]
+    end = end_of(told(says("A dog.", usage={"prompt_tokens": 9, "completion_tokens": 3}))[0])
+    assert end.input_tokens is None
+    assert "counts 9 tokens" in end.notes["input"]
+
+
+def test_a_count_that_holds_thoughts_is_not_that_of_the_answer() -> None:
+    usage = {"prompt_tokens": 1_000, "completion_tokens": 9}
+
+    def play(player: Player, _number: int) -> None:
+        player.begin()
+        player.event({"choices": [{"index": 0, "delta": {"reasoning_content": "a dog or a cat?"}}]})
+        player.text("A dog it is.")
+        player.end("stop", usage)
+
+    for played in (play, says("<think>a dog or a cat?</think>A dog it is.", usage=usage)):
+        end = end_of(told(played)[0])
+        assert (end.input_tokens, end.output_tokens) == (1_000, None)
+        assert end.notes["thoughts"] == "dropped"
+    assert end_of(told(says("A dog it is.", usage=usage))[0]).output_tokens == 9
 
 
 def test_thoughts_that_use_up_all_tokens_end_in_an_answer_that_is_cut_off() -> None:
