@@ -39,7 +39,7 @@ from kinoscribe.storage.api_key_rows import ApiKeyRows, pepper_of
 from kinoscribe.storage.asset_queue import AssetQueue
 from kinoscribe.storage.asset_rows import AssetRows
 from kinoscribe.storage.blobs import Blobs
-from kinoscribe.storage.cache_folder import CacheFolder
+from kinoscribe.storage.cache_folder import FOLDER, CacheFolder
 from kinoscribe.storage.data_folder import DataFolder
 from kinoscribe.storage.database import Database
 from kinoscribe.storage.delivery_log import DeliveryLog
@@ -110,7 +110,7 @@ def build_tools(settings: Settings, *, queued: bool = False) -> Tools:
         FetchLimits(settings.max_url_bytes, settings.fetch_seconds),
     )
     processes = ProcessRows(database, pepper, shared_store=is_shared(settings))
-    cache = build_cache(settings, folder, pepper)
+    cache = CacheFolder(folder.path / FOLDER, settings.cache_bytes, pepper)
     gatherer: Gathers = (
         _queued_gatherer(settings, folder, database, processes, blobs)
         if queued
@@ -148,11 +148,6 @@ def build_tools(settings: Settings, *, queued: bool = False) -> Tools:
         cache=cache,
         frames=_frame_shelf(settings, cache),
     )
-
-
-def build_cache(settings: Settings, folder: DataFolder, pepper: bytes) -> CacheFolder:
-    """Where pictures, captions and answers are kept for later questions."""
-    return CacheFolder(folder.path / "cache", settings.cache_bytes, pepper)
 
 
 def _frame_shelf(settings: Settings, cache: CacheFolder) -> FrameShelf:

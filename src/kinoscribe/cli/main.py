@@ -26,6 +26,7 @@ COMMANDS = {
     "keys": "kinoscribe.cli.keys:app",
     "webhooks": "kinoscribe.cli.webhooks:app",
     "limits": "kinoscribe.cli.limits:app",
+    "cache": "kinoscribe.cli.cache:app",
     "models": "kinoscribe.cli.models:app",
 }
 _HELP = {"help_option_names": ["-h", "--help"]}

@@ -20,6 +20,11 @@ import structlog
 
 from kinoscribe import clock
 
+FOLDER = "cache"
+"""Its name in the data folder."""
+KINDS = ("answers", "captions", "frames")
+"""What is kept today; others that are found are shown and cleared as well."""
+
 _MARK = b"kinoscribe cache 1\n"
 _KIND = re.compile(r"[a-z][a-z_]{0,31}")
 _NAME = re.compile(r"[0-9a-f]{24,64}")
