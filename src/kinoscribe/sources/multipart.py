@@ -120,7 +120,8 @@ class Multipart:
         except PartsGone as error:
             self.rows.failed(upload_id, _GONE)
             raise UploadBroken from error
-        self._parts.drop(upload_id)
+        if not self.rows.needed((upload_id,)):  # else it was not kept, as another worker has the asset now
+            self._parts.drop(upload_id)
 
     def sweep(self) -> int:
         """Ends sessions whose time has passed and drops bytes nobody waits for any more; says how many."""
