@@ -91,6 +91,7 @@ def _say(job: Job, ask: Ask, most: int, *, before: int) -> Generator[Event, None
     meter = Meter(most, count_tokens, cut_to_tokens)
     said = _say_text if ask.json_schema is None else _say_json
     finished = yield from said(job, ask, meter)
+    job.ledger.hear(finished.notes)
     if finished.output_tokens is not None:
         job.spent.output_tokens = finished.output_tokens
     if finished.input_tokens is not None:
@@ -128,8 +129,18 @@ def _say_json(job: Job, ask: Ask, meter: Meter) -> Generator[Event, None, Finish
                 text = _fitting(text, ask.json_schema)
     part = meter.take(text)
     job.spent.output_tokens = meter.tokens
+    if job.engine.sight is not None and (meter.full or finished.reason == "length"):
+        part = _closed(part, ask.json_schema)
     yield from parts(part)
     return finished
+
+
+def _closed(text: str, schema: dict[str, Any]) -> str:
+    """A text that was cut, closed after its last complete element; as it is where that fits the schema no more."""
+    try:
+        return conform(text, schema)
+    except DoesNotFit:
+        return text
 
 
 def _fitting(text: str, schema: dict[str, Any]) -> str:

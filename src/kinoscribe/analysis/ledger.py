@@ -37,6 +37,8 @@ class Ledger:
     output_tokens: dict[str, int] = field(default_factory=dict)
     contexts: list[int] = field(default_factory=list)
     answer_kept: bool = False
+    servers: set[str] = field(default_factory=set)
+    tries: int = 0
 
     def show(self, frames: tuple[Frame, ...]) -> None:
         """Counts pictures that an engine gets to see."""
@@ -47,6 +49,12 @@ class Ledger:
         self.asks[stage] = self.asks.get(stage, 0) + 1
         self.input_tokens[stage] = self.input_tokens.get(stage, 0) + input_tokens
         self.output_tokens[stage] = self.output_tokens.get(stage, 0) + output_tokens
+
+    def hear(self, notes: dict[str, str]) -> None:
+        """Takes down what an engine says of how it came to an answer: by which server, at the how manieth try."""
+        if "server" in notes:
+            self.servers.add(notes["server"])
+        self.tries += max(0, int(notes["tries"]) - 1) if notes.get("tries", "").isdecimal() else 0
 
     def missing(self) -> tuple[tuple[float, float], ...]:
         """The stretches that nobody could look at."""
@@ -93,4 +101,6 @@ class Ledger:
                 "resumed": sum(seen.how == "resumed" for seen in self.windows),
             },
             "contexts_too_long": list(self.contexts),
+            "servers": sorted(self.servers),
+            "tried_again": self.tries,
         }

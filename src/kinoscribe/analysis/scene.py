@@ -16,7 +16,7 @@ from kinoscribe.contract.errors import ContextTooLong
 from kinoscribe.contract.events import Event
 from kinoscribe.contract.limits import context_window
 from kinoscribe.engines.engine import Ask, Frame, Sight
-from kinoscribe.evidence.brief import brief
+from kinoscribe.evidence.brief import brief, seconds_clock
 from kinoscribe.notes import Notes, within
 from kinoscribe.storage.cache_folder import CacheKey
 from kinoscribe.tokens import count_tokens
@@ -46,6 +46,14 @@ class Scene:
     sight: Sight
     context: int
 
+    @property
+    def spare(self) -> int:
+        """The tokens of the context that the reference pictures of the request leave."""
+        if not self.job.engine.sees_pictures:
+            return self.context
+        sizes = [(one.cutout.width, one.cutout.height) for one in self.job.pictures]
+        return max(0, self.context - sum(self.sight.tokens(*size) for size in sizes))
+
     def frames(self, start: float, end: float, tokens: int, most: int | None = None) -> View:
         """Pictures from `start` to `end` for so many tokens, `most` at most. Raises what decoding them raises."""
         sight = self.sight if most is None else replace(self.sight, most=min(most, self.sight.most))
@@ -71,7 +79,7 @@ class Scene:
 
     def words(self, start: float, end: float, tokens: int) -> View:
         """The evidence from `start` to `end` as text of so many tokens at most, as the model counts them."""
-        text = brief(within(self.notes, start, end), fitting(tokens))
+        text = brief(within(self.notes, start, end), fitting(tokens), clock=seconds_clock)
         return View((), text, padded(count_tokens(text)))
 
     def evidence_a_second(self) -> float:
@@ -111,6 +119,7 @@ class Scene:
     def helped(self, stage: str, ask: Ask, view: View) -> tuple[str, int]:
         """What the engine says to a question of our own, and the tokens it was asked with; counted to `stage`."""
         text, finished = in_full(self.job, ask, ask.max_tokens * _CHARACTERS_A_TOKEN)
+        self.job.ledger.hear(finished.notes)
         asked = finished.input_tokens
         if asked is None:
             asked = padded(count_tokens(ask.prompt)) + view.tokens

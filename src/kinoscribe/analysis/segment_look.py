@@ -112,7 +112,7 @@ class Looker:
         if scene is None:
             context = min(context_window(request.rules), self.job.engine.context_tokens)
             return longest_window(context, DEFAULT_TOKENS)
-        budget = share_out(scene.context, self._words(), self._answer(), _LONGEST_WINDOW)
+        budget = share_out(scene.spare, self._words(), self._answer(), _LONGEST_WINDOW)
         spoken = scene.evidence_a_second() if scene.sight.most <= 0 else 0.0
         return min(_LONGEST_WINDOW, longest_look(budget, scene.sight, self.job.looked.facts, spoken))
 
@@ -159,9 +159,9 @@ class Looker:
     def _ask(self, window: Window, wishes: tuple[SegmentWish, ...]) -> tuple[Ask, View]:
         request, scene = self.job.request, self.scene
         if scene is not None:
-            budget = share_out(scene.context, self._words(), self._answer(), window.end - window.start)
+            budget = share_out(scene.spare, self._words(), self._answer(), window.end - window.start)
             view = scene.look(window.start, window.end, budget)
-            most = answer_room(scene.context, self._words(), view.tokens, request.max_tokens)
+            most = answer_room(scene.spare, self._words(), view.tokens, request.max_tokens)
             more = {"segments": wishes, "max_tokens": most}
             return scene.ask("", view, window.start, window.end, **more), view
         ask = Ask(
@@ -186,6 +186,7 @@ class Looker:
 
     def _asked(self, ask: Ask, view: View) -> tuple[Raw, bool]:
         text, finished = in_full(self.job, ask, _CHARACTERS_A_TOKEN * context_window(self.job.request.rules))
+        self.job.ledger.hear(finished.notes)
         asked = finished.input_tokens or 0
         if self.scene is not None:
             asked = finished.input_tokens or padded(self._words()) + view.tokens

@@ -43,15 +43,15 @@ def shown(scene: Scene) -> Generator[Event, None, Shown]:
     start, end = scene.job.looked.start, scene.job.looked.end
     request = scene.job.request
     words = _words(scene)
-    budget = share_out(scene.context, words, request.max_tokens, end - start)
+    budget = share_out(scene.spare, words, request.max_tokens, end - start)
     if end - start <= _longest(scene, budget):
         view = scene.look(start, end, budget)
     else:
         view = yield from _long(scene, budget)
     scene.job.stopwatch.lap("pictures_of_the_video")
-    most = answer_room(scene.context, words, view.tokens, request.max_tokens)
+    most = answer_room(scene.spare, words, view.tokens, request.max_tokens)
     ask = scene.ask(request.prompt_text, view, start, end, json_schema=request.json_schema, max_tokens=most)
-    return Shown(ask, padded(words) + view.tokens)
+    return Shown(ask, padded(words) + view.tokens + scene.context - scene.spare)
 
 
 def _words(scene: Scene) -> int:

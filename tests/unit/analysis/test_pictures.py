@@ -1,8 +1,10 @@
 """Pictures of a request get names that words and answers share."""
 
+import io
 from types import SimpleNamespace
 from typing import Any
 
+import av
 from tests.unit.analysis.pretended import Engine
 
 from kinoscribe.analysis.pictures import (
@@ -11,6 +13,7 @@ from kinoscribe.analysis.pictures import (
     name_in,
     named_assets,
     read_pictures,
+    small,
     stills_of,
     wanted_pictures,
     words_of,
@@ -20,6 +23,7 @@ from kinoscribe.contract.analyze import AnalyzeRequest
 from kinoscribe.contract.prompts import MediaSource, PromptV2
 from kinoscribe.contract.segments import Definition, Segmentation
 from kinoscribe.contract.sources import AssetSource, Base64Source, UrlSource
+from kinoscribe.engines.engine import Sight
 from kinoscribe.media.pieces import Cutout
 from kinoscribe.sources.pictures import StillPicture
 
@@ -82,3 +86,32 @@ def test_files_stay_in_memory_only_for_an_engine_that_looks_at_them() -> None:
         tools: Any = SimpleNamespace(pictures=Reader())
         (found,) = read_pictures(asked, "acme", tools, Engine(sees_pictures=sees), Cancel(), {})
         assert found.data == kept
+
+
+def test_a_model_server_gets_them_no_larger_than_it_looks_at_pictures() -> None:
+    asked = request(prompt=PromptV2("Is <@logo> seen?", (LOGO,)))
+    sides = []
+
+    class Reader:
+        def read(self, _source: object, _at: str, _most: int, side: int, *_: object) -> StillPicture:
+            sides.append(side)
+            return StillPicture("ab" * 32, b"file", Cutout(2, 2, b"\0" * 16))
+
+    tools: Any = SimpleNamespace(pictures=Reader())
+    engine = Engine(sight=Sight(8, 336, lambda _width, _height: 100))
+    (found,) = read_pictures(asked, "acme", tools, engine, Cancel(), {})
+    assert sides == [336]
+    assert found.data.startswith(b"\xff\xd8\xff")
+
+
+def test_a_model_server_gets_pictures_that_are_small_and_on_white() -> None:
+    red, clear = bytes([255, 0, 0, 255]), bytes([0, 0, 0, 0])
+    made = small(Cutout(64, 32, (red * 32 + clear * 32) * 32))
+    assert made.startswith(b"\xff\xd8\xff")
+    assert small(Cutout(64, 32, (red * 32 + clear * 32) * 32)) == made
+    with av.open(io.BytesIO(made), format="jpeg_pipe") as file:
+        pixels = next(file.decode(video=0)).to_ndarray(format="rgb24")
+    assert pixels.shape == (32, 64, 3)
+    assert pixels[16, 8, 0] > 240
+    assert pixels[16, 8, 1] < 40
+    assert (pixels[16, 56] > 240).all()

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,10 +11,12 @@ from tests.unit.analysis.pretended_sight import A_PICTURE, SIGHT, Cinema, events
 from kinoscribe.analysis import run
 from kinoscribe.analysis.budget import padded
 from kinoscribe.analysis.job import Job, KeptHere
+from kinoscribe.analysis.pictures import Reference
 from kinoscribe.cancel import Canceled
 from kinoscribe.contract.errors import ContextTooLong, EngineFailed
 from kinoscribe.contract.events import Ended, Event, Progress, TextPart
-from kinoscribe.engines.engine import Ask, Finished, Sight
+from kinoscribe.engines.engine import Ask, Finished, Sight, Text
+from kinoscribe.media.pieces import Cutout
 from kinoscribe.tokens import count_tokens
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
@@ -199,8 +202,6 @@ def test_a_context_that_nothing_fits_is_an_error_after_a_few_tries() -> None:
 
 def test_an_answer_that_has_begun_is_not_begun_again() -> None:
     def breaks(_ask: Ask, _cancel: Any) -> Any:
-        from kinoscribe.engines.engine import Text
-
         yield Text("Half ")
         raise ContextTooLong()
 
@@ -259,6 +260,40 @@ def test_whoever_loses_interest_ends_it_between_windows() -> None:
         list(said)
     assert len(cinema.engine.asked) == 3
     assert cinema.engine.closed == 3
+
+
+def test_json_that_was_cut_is_closed_after_its_last_complete_element() -> None:
+    lists = {"type": "object", "properties": {"a": {"type": "array", "items": {"type": "integer"}}}}
+    cinema = Cinema(sees(lambda _ask: ""), 60.0)
+
+    def cut(_ask: Ask, _cancel: Any) -> Any:
+        yield Text('{"a": [1, 2, 3')
+        yield Finished("length")
+
+    cinema.engine.play = cut
+    text, ended, _ = answered(cinema, cinema.job("Why?", json_schema={**lists, "required": ["a"]}))
+    assert text == '{"a":[1,2]}'
+    assert ended.finish_reason == "length"
+    assert ended.warning is not None
+
+
+def test_reference_pictures_take_their_share_of_the_context() -> None:
+    cutout = Cutout(448, 252, b"")
+    found = []
+    for pictures in ((), (Reference("one", "ab", b"jpeg", cutout),) * 4):
+        cinema = Cinema(sees(play, context=8_192), 60.0)
+        answered(cinema, replace(cinema.job("Why?", max_tokens=2_048), pictures=pictures))
+        (ask,) = cinema.engine.asked
+        assert len(ask.images) == len(pictures)
+        found.append(A_PICTURE * (len(ask.frames) + len(ask.images)) + padded(count_tokens(ask.brief)))
+        assert found[-1] + ask.max_tokens + padded(count_tokens(ask.prompt)) <= 8_192
+
+
+def test_the_receipt_says_which_server_answered_at_the_how_manieth_try() -> None:
+    cinema = Cinema(sees(lambda _ask: Finished(notes={"server": "2", "tries": "3"})), 60.0)
+    answered(cinema, cinema.job("Why?"))
+    body = cinema.parts.receipts.bodies["an-id"]["looked_at"]
+    assert (body["servers"], body["tried_again"]) == (["2"], 2)
 
 
 def test_the_receipt_tells_what_was_looked_at() -> None:
