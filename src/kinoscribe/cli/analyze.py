@@ -12,7 +12,8 @@ from kinoscribe import app as house
 from kinoscribe import log
 from kinoscribe.cancel import Cancel
 from kinoscribe.cli.exits import INTERRUPTED, Exit
-from kinoscribe.cli.local import default_model, file_of, json_of, run, seconds, source_of, write
+from kinoscribe.cli.local import default_model, file_of, json_of, run, source_of, write
+from kinoscribe.cli.options import DataDir, End, EngineName, GetModels, ShowReceipt, Start
 from kinoscribe.cli.receipt import print_receipt
 from kinoscribe.cli.settings import read_settings
 from kinoscribe.cli.weights_wanted import bring_weights
@@ -28,12 +29,8 @@ def analyze(
     prompt: Annotated[
         str, typer.Argument(metavar="PROMPT", help="What you want to know; - reads standard input.")
     ],
-    start: Annotated[
-        float | None, typer.Option(parser=seconds, metavar="TIME", help="Begin of the window: 90.5 or 1:30.")
-    ] = None,
-    end: Annotated[
-        float | None, typer.Option(parser=seconds, metavar="TIME", help="End of the window.")
-    ] = None,
+    start: Start = None,
+    end: End = None,
     max_tokens: Annotated[int | None, typer.Option(help="Longest answer, in tokens.")] = None,
     temperature: Annotated[
         float | None, typer.Option(help="0 to 1; the embedded engine does not use it.")
@@ -45,14 +42,10 @@ def analyze(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the whole response of the API as one JSON object.")
     ] = False,
-    receipt: Annotated[
-        bool, typer.Option("--receipt", help="Also say what the answer was made from, on standard error.")
-    ] = False,
-    engine: Annotated[str | None, typer.Option(help="embedded, scripted or openai.")] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="Folder for all data.")] = None,
-    get_models: Annotated[
-        bool, typer.Option("--get-models", help="Fetch missing weights without asking.")
-    ] = False,
+    receipt: ShowReceipt = False,
+    engine: EngineName = None,
+    data_dir: DataDir = None,
+    get_models: GetModels = False,
 ) -> None:
     """Answer a question about a video, without a server. The answer goes to standard output."""
     settings = read_settings(engine=engine, data_dir=data_dir)

@@ -3,7 +3,6 @@
 import signal
 import socket
 from contextlib import ExitStack, closing
-from pathlib import Path
 from types import FrameType
 from typing import Annotated, Never
 
@@ -15,6 +14,7 @@ from kinoscribe import app as house
 from kinoscribe.api import application as _loaded  # noqa: F401  while the supervisor prepares the data folder
 from kinoscribe.cli import lifeline as supervisor
 from kinoscribe.cli.listening import address, listen
+from kinoscribe.cli.options import DataDir, EngineName, Host, Lifeline, Port
 from kinoscribe.cli.serve import logs_as_json, say, say_unknown_variables
 from kinoscribe.cli.settings import read_settings
 from kinoscribe.settings import Settings
@@ -24,12 +24,12 @@ _KEEP_ALIVE = 75
 
 
 def api(
-    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="Folder for all data.")] = None,
-    engine: Annotated[str | None, typer.Option(help="embedded, scripted or openai.")] = None,
+    host: Host = None,
+    port: Port = None,
+    data_dir: DataDir = None,
+    engine: EngineName = None,
     listening: Annotated[int | None, typer.Option(hidden=True)] = None,
-    lifeline: Annotated[int | None, typer.Option(hidden=True)] = None,
+    lifeline: Lifeline = None,
 ) -> None:
     """Answer requests, and leave tasks and evidence to `kinoscribe work`. For several machines with one PostgreSQL."""
     settings = read_settings(host=host, port=port, data_dir=data_dir, engine=engine)

@@ -22,18 +22,8 @@ from kinoscribe.settings import Settings
 from kinoscribe.sources.resolve import LocalFile
 from kinoscribe.storage.api_key_rows import DEFAULT_ACCOUNT
 
-_CLOCK = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d+)?)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _NO_ASSET = "0" * 24
-
-
-def seconds(text: str) -> float:
-    """`90.5`, `1:30` and `1:02:03` as seconds."""
-    found = _CLOCK.fullmatch(text.strip())
-    if found is None:
-        raise typer.BadParameter(f"{text!r} is no time. Use seconds (90.5) or a clock (1:30, 1:02:03).")
-    hours, minutes, rest = found.groups()
-    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(rest)
 
 
 def default_model(settings: Settings) -> str:

@@ -1,15 +1,13 @@
 """Turns `kinoscribe migrate` into a database that has all tables in their newest form."""
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
 from kinoscribe.cli.opened import opened
+from kinoscribe.cli.options import DataDir
 
 
 def migrate(
-    data_dir: Annotated[Path | None, typer.Option(help="Folder for all data.")] = None,
+    data_dir: DataDir = None,
 ) -> None:
     """Bring the tables of the database to the form this version needs. Every other command does so by itself."""
     with opened(data_dir) as found:

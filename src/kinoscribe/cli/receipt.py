@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +11,7 @@ from rich.table import Table
 
 from kinoscribe.cli.exits import REFUSED, Exit
 from kinoscribe.cli.opened import opened
+from kinoscribe.cli.options import DataDir
 from kinoscribe.storage.api_key_rows import DEFAULT_ACCOUNT
 from kinoscribe.storage.receipt_rows import ReceiptRows
 
@@ -20,7 +20,7 @@ def receipt(
     generation_id: Annotated[str, typer.Argument(metavar="ID", help="The id of the answer.")],
     account: Annotated[str, typer.Option(help="Whose answer it was.")] = DEFAULT_ACCOUNT,
     as_json: Annotated[bool, typer.Option("--json", help="Print the receipt as JSON.")] = False,
-    data_dir: Annotated[Path | None, typer.Option(help="Folder for all data.")] = None,
+    data_dir: DataDir = None,
 ) -> None:
     """Print the receipt of an earlier answer: what was looked at, by what, how long, at what cost."""
     with opened(data_dir) as found:

@@ -14,7 +14,8 @@ from kinoscribe import app as house
 from kinoscribe import log
 from kinoscribe.cancel import Cancel
 from kinoscribe.cli.exits import INTERRUPTED, USAGE, Exit
-from kinoscribe.cli.local import default_model, file_of, harmless, json_of, run, seconds, source_of
+from kinoscribe.cli.local import default_model, file_of, harmless, json_of, run, source_of
+from kinoscribe.cli.options import DataDir, End, EngineName, GetModels, ShowReceipt, Start, seconds
 from kinoscribe.cli.receipt import print_receipt
 from kinoscribe.cli.settings import read_settings
 from kinoscribe.cli.weights_wanted import bring_weights
@@ -47,12 +48,8 @@ def segment(
             metavar="FILE", help="Segment definitions as JSON: the array, or a whole response_format."
         ),
     ] = None,
-    start: Annotated[
-        float | None, typer.Option(parser=seconds, metavar="TIME", help="Begin of the window: 90.5 or 1:30.")
-    ] = None,
-    end: Annotated[
-        float | None, typer.Option(parser=seconds, metavar="TIME", help="End of the window.")
-    ] = None,
+    start: Start = None,
+    end: End = None,
     shortest: Annotated[
         float | None, typer.Option("--min", parser=seconds, metavar="TIME", help="Shortest segment.")
     ] = None,
@@ -65,14 +62,10 @@ def segment(
     max_tokens: Annotated[str | None, typer.Option(help="Longest answer, in tokens, or unlimited.")] = None,
     model: Annotated[str | None, typer.Option(help="Rule set: pegasus1.5 or pegasus1.6.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the segments as JSON.")] = False,
-    receipt: Annotated[
-        bool, typer.Option("--receipt", help="Also say what the answer was made from, on standard error.")
-    ] = False,
-    engine: Annotated[str | None, typer.Option(help="embedded, scripted or openai.")] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="Folder for all data.")] = None,
-    get_models: Annotated[
-        bool, typer.Option("--get-models", help="Fetch missing weights without asking.")
-    ] = False,
+    receipt: ShowReceipt = False,
+    engine: EngineName = None,
+    data_dir: DataDir = None,
+    get_models: GetModels = False,
 ) -> None:
     """Find segments of a video, without a server: a table on a terminal, JSON with --json or in a pipe."""
     settings = read_settings(engine=engine, data_dir=data_dir)

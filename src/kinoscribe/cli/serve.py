@@ -4,8 +4,6 @@ import os
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
-from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -13,6 +11,7 @@ from kinoscribe import __version__, log
 from kinoscribe.cli.apart import apart
 from kinoscribe.cli.exits import NOT_READY, Exit
 from kinoscribe.cli.listening import address, listen, reached_by_others
+from kinoscribe.cli.options import DataDir, EngineName, GetModels, Host, Port
 from kinoscribe.cli.settings import PREFIX, read_settings, unknown_variables
 from kinoscribe.cli.supervisor import Program, Supervisor
 from kinoscribe.cli.weights_wanted import bring_weights
@@ -24,13 +23,11 @@ _API_PATIENCE = 13.0
 
 
 def serve(
-    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="Folder for all data.")] = None,
-    engine: Annotated[str | None, typer.Option(help="embedded, scripted or openai.")] = None,
-    get_models: Annotated[
-        bool, typer.Option("--get-models", help="Fetch missing weights without asking.")
-    ] = False,
+    host: Host = None,
+    port: Port = None,
+    data_dir: DataDir = None,
+    engine: EngineName = None,
+    get_models: GetModels = False,
 ) -> None:
     """Start the server. The first start on an empty data folder makes a key and prints it once."""
     chosen = {"host": host, "port": port, "data_dir": data_dir, "engine": engine}

@@ -3,7 +3,6 @@
 import signal
 import threading
 from contextlib import ExitStack, closing
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,6 +11,7 @@ from kinoscribe import __version__, log
 from kinoscribe import app as house
 from kinoscribe.cli import lifeline as supervisor
 from kinoscribe.cli.exits import INTERRUPTED, Exit
+from kinoscribe.cli.options import DataDir, EngineName, Lifeline
 from kinoscribe.cli.serve import logs_as_json, say, say_unknown_variables
 from kinoscribe.cli.settings import read_settings
 from kinoscribe.cli.signals import Signals
@@ -20,9 +20,9 @@ from kinoscribe.tasks.worker import Worker
 
 def work(
     slots: Annotated[int | None, typer.Option(min=1, help="Tasks that are done at once.")] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="Folder for all data.")] = None,
-    engine: Annotated[str | None, typer.Option(help="embedded, scripted or openai.")] = None,
-    lifeline: Annotated[int | None, typer.Option(hidden=True)] = None,
+    data_dir: DataDir = None,
+    engine: EngineName = None,
+    lifeline: Lifeline = None,
 ) -> None:
     """Do tasks, collect evidence, deliver webhooks. Any number of these may share one database and data folder."""
     settings = read_settings(worker_slots=slots, data_dir=data_dir, engine=engine)

@@ -12,7 +12,7 @@ import numpy as np
 import psutil
 import pytest
 
-from kinoscribe.cli import local
+from kinoscribe.cli import local, options
 from kinoscribe.cli import main as cli
 from kinoscribe.cli.exits import INTERRUPTED, NOT_READY, OK, REFUSED, USAGE
 
@@ -120,7 +120,7 @@ def test_what_is_no_time_is_a_usage_error(video: Path, time: str, capsys: pytest
     ("text", "seconds"), [("90.5", 90.5), ("1:30", 90.0), ("1:02:03.5", 3723.5), ("0", 0.0)]
 )
 def test_times_are_read(text: str, seconds: float) -> None:
-    assert local.seconds(text) == seconds
+    assert options.seconds(text) == seconds
 
 
 def test_the_prompt_may_come_from_standard_input(
