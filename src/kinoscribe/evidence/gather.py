@@ -66,8 +66,17 @@ class Gatherer:
         return self._shelf.find(content)
 
     def kept_for_others(self, content: str) -> bool:
-        """Whether all other processes find the notes as well. Raises `StoreUnavailable`."""
-        return self._shelf.files.has(self._shelf.key(content))
+        """Whether all other processes find the notes as well. Raises `StoreUnavailable`.
+
+        Notes that only this process has, because another has forgotten the content since, are kept once more.
+        """
+        key = self._shelf.key(content)
+        if self._shelf.files.has(key):
+            return True
+        notes = self._shelf.find(content)
+        if notes is not None:
+            self._shelf.keep(key, notes)
+        return self._shelf.files.has(key)
 
     def gather(
         self, path: Path, content: str, facts: VideoFacts, cancel: Cancel, waits: Waits = lambda: True

@@ -421,3 +421,17 @@ def test_nobody_waits_for_a_thread_that_could_not_be_had(
         with pytest.raises(RuntimeError):
             finished(gatherer.gather(video, CONTENT, FACTS, Cancel()))
     assert Asker(gatherer, video).result() == notes()
+
+
+def test_notes_that_another_process_has_forgotten_since_are_kept_once_more(
+    made: Callable[..., tuple[Gatherer, Pretended]], video: Path
+) -> None:
+    first, children = made()
+    finished(first.gather(video, CONTENT, FACTS, Cancel()))
+    other, _ = made()
+    other.forget(CONTENT)
+    assert other.kept(CONTENT) is None
+    finished(first.gather(video, CONTENT, FACTS, Cancel()))
+    assert first.kept_for_others(CONTENT)
+    assert other.kept(CONTENT) is not None
+    assert len(children.asked) == 1
