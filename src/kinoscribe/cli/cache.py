@@ -17,7 +17,7 @@ from kinoscribe.contract.times import rfc3339
 from kinoscribe.evidence.on_disk import OnDisk, clear_evidence, evidence_on_disk
 from kinoscribe.storage.api_key_rows import is_account, pepper_of
 from kinoscribe.storage.cache_folder import FOLDER, KINDS, CacheFolder, CacheUse
-from kinoscribe.storage.data_folder import DataFolder
+from kinoscribe.storage.store import open_folder
 
 EVIDENCE = "evidence"
 
@@ -53,7 +53,7 @@ def show(
 @app.command()
 def clear(
     kinds: Annotated[
-        list[str] | None, typer.Argument(metavar="[KIND...]", help="As `show` names them; all unless named.")
+        list[str] | None, typer.Argument(metavar="KIND", help="As `show` names them; all unless named.")
     ] = None,
     account: Annotated[
         str | None, typer.Option(help="Only what was kept for this account. Evidence belongs to none.")
@@ -81,7 +81,7 @@ def clear(
 def _opened(data_dir: Path | None) -> tuple[CacheFolder, Path, int]:
     """The cache, the folder of the evidence and the quota. No database is opened."""
     settings = read_settings(data_dir=data_dir)
-    folder = DataFolder(settings.data_dir)
+    folder = open_folder(settings)
     cache = CacheFolder(folder.path / FOLDER, settings.cache_bytes, pepper_of(folder.path))
     return cache, folder.path / "evidence", settings.cache_bytes
 
