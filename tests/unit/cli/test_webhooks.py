@@ -122,7 +122,7 @@ def test_a_test_tells_how_its_first_attempt_went(
         assert isinstance(result.exception, Exit)
         assert (result.exception.code, says in result.exception.sentence) == (code, True)
     else:
-        assert (result.exit_code, says in result.stderr) == (0, True)
+        assert (result.exit_code, says in result.stderr) == (0, True), result.exception or result.stderr
 
 
 def test_a_test_without_a_worker_says_so_and_stays_in_the_queue(tmp_path: Path) -> None:
