@@ -12,7 +12,7 @@ from tests.conformance.clips import clip
 from tests.conformance.exact import Asset
 from tests.conformance.file_server import FileServer, start_file_server
 from tests.conformance.scripted import write_scripts
-from tests.conformance.sdk_environments import JAVASCRIPT_SDKS, PYTHON_SDKS, Sdk, node
+from tests.conformance.sdk_environments import CLASSIC_SDKS, JAVASCRIPT_SDKS, PYTHON_SDKS, Sdk, node
 from tests.conformance.served import Served, serve, weights_folder
 from tests.conformance.wire import PROMPT, Json, base64_video, new_key, ready_asset, without
 
@@ -191,7 +191,7 @@ def whole_body(body: Json) -> Json:
 @pytest.fixture(scope="module", autouse=True)
 def sdks_are_closed() -> Iterator[None]:
     yield
-    for sdk in (*PYTHON_SDKS, *JAVASCRIPT_SDKS):
+    for sdk in (*PYTHON_SDKS, *CLASSIC_SDKS, *JAVASCRIPT_SDKS):
         sdk.close()
 
 
@@ -213,4 +213,10 @@ def any_sdk(request: pytest.FixtureRequest) -> Sdk:
 
 @pytest.fixture(params=[PYTHON_SDKS[-1], JAVASCRIPT_SDKS[-1]], ids=repr)
 def newest_sdk(request: pytest.FixtureRequest) -> Sdk:
+    return request.param  # type: ignore[no-any-return]
+
+
+@pytest.fixture(params=CLASSIC_SDKS, ids=repr)
+def classic_sdk(request: pytest.FixtureRequest) -> Sdk:
+    """The SDKs that know indexes and `video_id`."""
     return request.param  # type: ignore[no-any-return]

@@ -13,7 +13,6 @@ class Rule:
     partly: str = ""
 
 
-CLASSIC = "indexes and video ids"
 BATCHES = "batches"
 
 GROUPS: dict[str, list[Rule]] = {
@@ -60,11 +59,7 @@ GROUPS: dict[str, list[Rule]] = {
         Rule("C030", "Without `model_name` the rules of `pegasus1.2` hold."),
         Rule("C031", "For SDKs from 1.3.2 on those of `pegasus1.5` do."),
         Rule("C032", "An unknown model is 400 and the message lists the known ones."),
-        Rule(
-            "C033",
-            "`video_id` works with 1.2 and is 400 with 1.5.",
-            partly="a good `video_id`: with " + CLASSIC,
-        ),
+        Rule("C033", "`video_id` works with 1.2 and is 400 with 1.5."),
         Rule("C034", "1.2 takes a video by URL, by asset and by base64."),
         Rule("C035", "Without a source: 400 `parameter_not_provided` naming `video`."),
         Rule("C036", "`video` and `video_id` together are 400."),
@@ -84,7 +79,7 @@ GROUPS: dict[str, list[Rule]] = {
         Rule("C050", "A turned video is judged as it is displayed."),
         Rule("C051", "Text, half a file or sound alone are 400 `video_file_broken`."),
         Rule("C052", "A video without sound works."),
-        Rule("C053", "A video of an index without Pegasus is refused.", CLASSIC),
+        Rule("C053", "A video of an index without Pegasus is refused."),
     ],
     "Parameters of `POST /analyze`": [
         Rule("C054", "No prompt is 400 `parameter_not_provided`; a blank one is 400."),
@@ -228,7 +223,7 @@ GROUPS: dict[str, list[Rule]] = {
         Rule("C169", "A broken file is 201 and then `failed` with a message."),
         Rule("C170", "A ready asset shows size and duration."),
         Rule("C171", "The list filters, and iterating in both SDKs ends."),
-        Rule("C172", "Deleting is 204, then 404.", partly="in use, 409: with " + CLASSIC),
+        Rule("C172", "Deleting is 204, or 409 while in use and not forced; then 404."),
         Rule("C173", "User metadata is merged, replaced and cleared."),
         Rule("C174", "The upload functions of both SDKs send several chunks."),
         Rule("C175", "A chunk needs no key but a valid token."),
@@ -238,11 +233,11 @@ GROUPS: dict[str, list[Rule]] = {
         Rule("C179", "No file name does harm."),
     ],
     "Indexes and video ids": [
-        Rule("C180", "The old flow works with old SDKs.", CLASSIC),
-        Rule("C181", "An indexed asset's id serves as `video_id`.", CLASSIC),
-        Rule("C182", "A video names its asset.", CLASSIC),
-        Rule("C183", "A name taken or a bad option is 400.", CLASSIC),
-        Rule("C184", "Deleting an index makes its videos 404.", CLASSIC),
+        Rule("C180", "The old flow works with old SDKs."),
+        Rule("C181", "An indexed asset's id serves as `video_id`."),
+        Rule("C182", "A video names its asset."),
+        Rule("C183", "A name taken or a bad option is 400."),
+        Rule("C184", "Deleting an index makes its videos 404."),
     ],
     "Webhooks": [
         Rule("C185", "Ready and failed tasks are told in the documented form."),

@@ -17,6 +17,8 @@ KEPT = ROOT / ".cache" / "sdk"
 
 PYTHON_VERSIONS = ("1.2.4", "1.2.9", "1.3.6")
 JAVASCRIPT_VERSIONS = ("1.2.4", "1.3.4")
+# Those that know indexes and `video_id`; the first knows nothing else.
+CLASSIC_VERSIONS = ("1.0.2", "1.2.4")
 
 SETUP_SECONDS = 300
 
@@ -68,8 +70,8 @@ class Sdk:
     A process per server is kept, for importing an SDK takes longer than using it.
     """
 
-    def __init__(self, language: str, version: str) -> None:
-        self.language, self.version = language, version
+    def __init__(self, language: str, version: str, program: str = "sdk_python.py") -> None:
+        self.language, self.version, self._program = language, version, program
         self._processes: dict[str, subprocess.Popen[str]] = {}
 
     def __repr__(self) -> str:
@@ -123,16 +125,17 @@ class Sdk:
 
     def _command(self) -> list[str]:
         if self.language == "python":
-            return [str(python_program(self.version)), str(HERE / "sdk_python.py")]
+            return [str(python_program(self.version)), str(HERE / self._program)]
         return [node() or "node", str(HERE / "sdk_javascript.mjs"), str(javascript_folder(self.version))]
 
 
 PYTHON_SDKS = [Sdk("python", version) for version in PYTHON_VERSIONS]
+CLASSIC_SDKS = [Sdk("python", version, "sdk_classic.py") for version in CLASSIC_VERSIONS]
 JAVASCRIPT_SDKS = [Sdk("javascript", version) for version in JAVASCRIPT_VERSIONS]
 
 
 if __name__ == "__main__":
-    for python_version in PYTHON_VERSIONS:
+    for python_version in sorted({*PYTHON_VERSIONS, *CLASSIC_VERSIONS}):
         print(python_program(python_version))
     if node() is None:
         sys.exit("Node.js is not here: the JavaScript SDK is left out.")

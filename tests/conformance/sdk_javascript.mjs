@@ -57,6 +57,18 @@ const STEPS = {
         return ids;
     },
 
+    // The classic flow as its documents show it: an index, a task, and a question by `videoId`.
+    async classic(client, got, { name, path }) {
+        const models = [{ modelName: "pegasus1.2", modelOptions: ["visual", "audio"] }];
+        const index = await client.indexes.create({ indexName: name, models });
+        const task = await client.tasks.create({ indexId: index.id, videoFile: createReadStream(path) });
+        const done = await client.tasks.waitForDone(task.id, { sleepInterval: 0.1 });
+        const answer = await client.analyze({ videoId: task.videoId, prompt: "What is seen?" });
+        const video = await client.indexes.videos.retrieve(index.id, task.videoId);
+        await client.indexes.delete(index.id);
+        return { status: done.status, answer: answer.data, asset_id: video.assetId ?? video.asset_id };
+    },
+
     delete_asset: (client, got, { asset_id, ...given }) => client.assets.delete(asset_id, arguments_(given)),
 
     async upload_file(client, got, { path, ...given }) {
