@@ -18,6 +18,7 @@ from kinoscribe.contract.rate_limits import read_limit
 from kinoscribe.engines.chosen import Engines
 from kinoscribe.engines.engine import Engine
 from kinoscribe.engines.making import make_engines
+from kinoscribe.evidence.ageing import Ageing
 from kinoscribe.evidence.facts import KnownFacts
 from kinoscribe.evidence.frame_shelf import FrameShelf
 from kinoscribe.evidence.gather import Gatherer
@@ -65,6 +66,7 @@ from kinoscribe.tasks.bells import SharedBell
 from kinoscribe.tasks.deliver import Deliverer
 from kinoscribe.tasks.evidence_loop import EvidenceLoop
 from kinoscribe.tasks.presence import Presence
+from kinoscribe.tasks.retention import Retention
 from kinoscribe.tasks.sweeper import Sweeper
 from kinoscribe.tasks.worker import Worker, new_owner
 from kinoscribe.weights.check import Weights
@@ -227,7 +229,6 @@ def build_worker(tools: Tools) -> Worker:
         retry=settings.retry_seconds,
         when_decided=tools.wake.ring,
     )
-    sweeps = (tools.idempotency.forget, tools.deliveries.forget, tools.assets.sweep)
     return Worker(
         tools,
         queue,
@@ -235,8 +236,13 @@ def build_worker(tools: Tools) -> Worker:
         slots=settings.worker_slots,
         lease=settings.lease_seconds,
         drain=settings.drain_seconds,
-        beside=(evidence, assets, deliverer, Sweeper(*sweeps), _upload_sweeper(tools)),
+        beside=(evidence, assets, deliverer, Sweeper(build_retention(tools).run), _upload_sweeper(tools)),
     )
+
+
+def build_retention(tools: Tools) -> Retention:
+    """What keeps all that is stored within its ages and quotas."""
+    return Retention(tools, Ageing(tools.folder.path / "evidence", _away(tools.settings)))
 
 
 def _upload_sweeper(tools: Tools) -> Sweeper:
@@ -306,10 +312,15 @@ def build_asgi(tools: Tools) -> ASGIApp:
         limits=RateLimits(tools.rates),
     )
 
+    sweeper = Sweeper(build_retention(tools).run)
+
     async def start() -> None:
         """Nothing waits for the server: what an earlier one left undone is the workers'."""
+        if is_shared(settings):  # what this machine has copies of, no worker may see
+            sweeper.start()
 
     async def stop() -> None:
+        await to_thread.run_sync(sweeper.stop)
         await to_thread.run_sync(first_look.close)
         await to_thread.run_sync(tools.close)
 

@@ -58,7 +58,8 @@ class Settings(BaseSettings):
         ),
     )
     store_endpoint: str | None = Field(
-        None, description="Address of a store that speaks S3 and is not Amazon's, such as `https://minio.example`."
+        None,
+        description="Address of a store that speaks S3 and is not Amazon's, such as `https://minio.example`.",
     )
     store_region: str | None = Field(None, description="Region of the bucket; else that of `AWS_REGION`.")
     store_host_style: bool = Field(
@@ -258,6 +259,30 @@ class Settings(BaseSettings):
     )
     frame_numbers: bool = Field(
         False, description="Paint the number of each picture an engine is shown into its corner."
+    )
+    asset_days: float | None = Field(
+        None,
+        gt=0,
+        description=(
+            "Days after which an asset is deleted, unless a task or an index needs it; unset: it is kept for ever."
+        ),
+    )
+    task_days: float | None = Field(
+        None, gt=0, description="Days after its end at which a task is deleted; unset: it is kept for ever."
+    )
+    receipt_days: float | None = Field(90.0, gt=0, description="Days for which receipts of answers are kept.")
+    evidence_days: float = Field(
+        30.0,
+        gt=0,
+        description="Days without use after which evidence goes of a video that is nobody's asset, or not any more.",
+    )
+    evidence_bytes: int = Field(
+        10 * 1024 * MIB,
+        ge=0,
+        description="Disk for evidence, in bytes; what was not used for longest goes first and is collected again.",
+    )
+    cache_days: float = Field(
+        30.0, gt=0, description="Days without use after which a cached picture, caption or answer goes."
     )
     cache_bytes: int = Field(
         4096 * MIB,

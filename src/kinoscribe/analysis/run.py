@@ -114,7 +114,7 @@ def events(job: Job, tools: Tools) -> Generator[Event, None, None]:
     created = clock.now()
     yield Started(job.generation_id)
     notes: Notes | None = None
-    from_store = tools.gatherer.kept(job.looked.content) is not None
+    from_store = _asked_again(job, tools)
     try:
         whole = yield from tools.gatherer.gather(
             job.content.path, job.looked.content, job.looked.facts, job.cancel
@@ -150,6 +150,16 @@ def _with_pictures(job: Job, notes: Notes, tools: Tools) -> Generator[Event, Non
     return with_sightings(notes, found)
 
 
+def _asked_again(job: Job, tools: Tools) -> bool:
+    """Whether the evidence is kept and this account had an answer of it: what others have asked is not told."""
+    if tools.gatherer.kept(job.looked.content) is None:
+        return False
+    try:
+        return tools.receipts.knows(job.account, job.looked.content)
+    except ApiError:
+        return False
+
+
 def _keep_receipt(
     job: Job, tools: Tools, created: datetime, notes: Notes | None, ended: Ended, *, from_store: bool
 ) -> None:
@@ -166,6 +176,6 @@ def _keep_receipt(
         ended=ended,
     )
     try:
-        tools.receipts.keep(job.account, job.generation_id, body)
+        tools.receipts.keep(job.account, job.generation_id, body, job.looked.content)
     except ApiError as error:
         _log.warning("receipt_not_kept", generation_id=job.generation_id, reason=error.message)

@@ -27,6 +27,8 @@ COMMANDS = {
     "webhooks": "kinoscribe.cli.webhooks:app",
     "limits": "kinoscribe.cli.limits:app",
     "cache": "kinoscribe.cli.cache:app",
+    "sweep": "kinoscribe.cli.sweep:sweep",
+    "accounts": "kinoscribe.cli.accounts:app",
     "models": "kinoscribe.cli.models:app",
 }
 _HELP = {"help_option_names": ["-h", "--help"]}

@@ -3,7 +3,9 @@
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterator
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -14,7 +16,9 @@ from kinoscribe import clock
 from kinoscribe.contract.errors import ApiError, StorageFull
 from kinoscribe.notes import Notes
 
+AWAY = "evidence"
 _DIGEST = 64
+_USED_ANEW = 3600.0
 # Nobody writes for so long: what is older was left by a process that was killed.
 _FORGOTTEN = 24 * 3600.0
 _UNFINISHED = ".unfinished-"
@@ -39,6 +43,9 @@ class Away(Protocol):
     def put(self, key: str, body: bytes) -> None: ...
 
     def remove_below(self, prefix: str) -> int: ...
+
+    def times_below(self, prefix: str) -> Iterator[tuple[str, datetime]]:
+        """Every key and when it was put there."""
 
 
 class NotesFolder:
@@ -75,12 +82,16 @@ class NotesFolder:
         """The notes, or None when there are none that can be read."""
         place = self.place(key)
         try:
-            return _decoder.decode(place.read_bytes())
+            notes = _decoder.decode(place.read_bytes())
         except FileNotFoundError:
             return self._bring(key)
         except (OSError, msgspec.MsgspecError) as error:
             _log.warning("notes_unreadable", file=place.name, reason=str(error))
             return None
+        with suppress(OSError):
+            if clock.now().timestamp() - place.stat().st_mtime > _USED_ANEW:
+                os.utime(place)  # by which `Ageing` knows what is used
+        return notes
 
     def save(self, key: str, notes: Notes) -> None:
         """Keeps the notes. Raises `StorageFull` and leaves nothing half-written when the disk is full."""
@@ -121,11 +132,15 @@ class NotesFolder:
 
     def forget(self, content: str) -> None:
         """Removes all that is known of a content, of every version. Raises `StoreUnavailable`."""
+        self.forget_here(content)
+        if self._away is not None:
+            self._away.remove_below(f"{AWAY}/{content}")
+
+    def forget_here(self, content: str) -> None:
+        """Removes what this machine has of it."""
         for file in self._folder.glob(f"{content[:2]}/{content}*"):
             with suppress(OSError):
                 file.unlink()
-        if self._away is not None:
-            self._away.remove_below(f"evidence/{content}")
 
     def _bring(self, key: str, kind: str = "json", seconds: float | None = None) -> Notes | None:
         """Notes that another machine made; whole ones are then kept here too."""
@@ -175,7 +190,7 @@ class NotesFolder:
 
 def _away(key: str, kind: str) -> str:
     """By content, so that all that is known of one lies together."""
-    return f"evidence/{key[:-_DIGEST]}/{key[-_DIGEST:]}.{kind}"
+    return f"{AWAY}/{key[:-_DIGEST]}/{key[-_DIGEST:]}.{kind}"
 
 
 def write_whole(place: Path, body: bytes) -> None:

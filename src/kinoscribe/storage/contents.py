@@ -66,10 +66,19 @@ class Contents:
 
     def sweep(self) -> int:
         """Removes contents that nothing refers to, left by a process that died in between; says how many."""
+        return self.drop_unused(self.unused())
+
+    def referred(self) -> set[str]:
+        """All contents that an asset or a task refers to."""
         with self._database.reading() as db:
             used = select(_REFERENCES[0]).where(_REFERENCES[0].is_not(None))
-            referred = set(db.execute(union(used, select(_REFERENCES[1]))).scalars())
-        return self.drop_unused([content for content in self._blobs.kept() if content not in referred])
+            return set(db.execute(union(used, select(_REFERENCES[1]))).scalars())
+
+    def unused(self) -> list[str]:
+        """The kept contents that nothing refers to at this moment; `drop_unused` looks at each once more."""
+        kept = list(self._blobs.kept())  # before the rows: what comes in between has its row already
+        referred = self.referred()
+        return [content for content in kept if content not in referred]
 
     def _drop_unused(self, content: str) -> bool:
         with self._database.writing() as db:

@@ -171,6 +171,10 @@ class Objects:
         self.remove(keys)
         return len(keys)
 
+    def times_below(self, prefix: str) -> Iterator[tuple[str, datetime]]:
+        """Every key below a folder and when its object was put there."""
+        return ((each.key, each.modified) for each in self.below(prefix))
+
     def below(self, prefix: str) -> Iterator[Object]:
         """All objects whose keys begin with the folder `prefix`."""
         with _our_errors("list"):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import insert, select
 
 from kinoscribe import clock
 from kinoscribe.storage.database import Database
@@ -18,14 +17,19 @@ class ReceiptRows:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def keep(self, account: str, generation_id: str, body: dict[str, Any]) -> None:
-        """Keeps one receipt. Raises `StorageFull`."""
+    def keep(
+        self, account: str, generation_id: str, body: dict[str, Any], content: str | None = None
+    ) -> None:
+        """Keeps the receipt of an answer about `content`. Raises `StorageFull`."""
+        row = {"generation_id": generation_id, "account": account, "body": body, "content": content}
         with self._database.writing() as db:
-            db.execute(
-                insert(receipts).values(
-                    generation_id=generation_id, account=account, body=body, created_at=clock.now()
-                )
-            )
+            db.execute(insert(receipts).values(**row, created_at=clock.now()))
+
+    def knows(self, account: str, content: str) -> bool:
+        """Whether this account has had an answer about a content before."""
+        theirs = (receipts.c.account == account, receipts.c.content == content)
+        with self._database.asking() as db:
+            return db.execute(select(receipts.c.generation_id).where(*theirs).limit(1)).first() is not None
 
     def find(self, account: str, generation_id: str) -> dict[str, Any] | None:
         query = select(receipts.c.body).where(
@@ -34,8 +38,3 @@ class ReceiptRows:
         with self._database.reading() as db:
             body: dict[str, Any] | None = db.execute(query).scalar_one_or_none()
         return body
-
-    def forget_before(self, moment: datetime) -> int:
-        """Drops the receipts of answers given before `moment`; says how many."""
-        with self._database.writing() as db:
-            return db.execute(delete(receipts).where(receipts.c.created_at < moment)).rowcount

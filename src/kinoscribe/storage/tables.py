@@ -108,7 +108,9 @@ receipts = Table(
     Column("account", String(64), nullable=False),
     Column("body", JSON, nullable=False),
     Column("created_at", Instant, nullable=False),
+    Column("content", String(64)),
     Index("ix_receipts_created_at", "created_at"),
+    Index("ix_receipts_account_content", "account", "content"),
 )
 
 # A row of the queue is the task itself. `status` only ever moves forward; who works on it, and until when nobody
@@ -156,6 +158,7 @@ tasks = Table(
     Column("error_code", String(64)),
     Column("error_message", Text),
     Index("ix_tasks_account_created_at", "account", "created_at", "id"),
+    Index("ix_tasks_completed_at", "completed_at"),
     Index(
         "ix_tasks_waiting",
         "priority",

@@ -100,11 +100,19 @@ class Receipts:
     bodies: dict[str, dict[str, Any]] = field(default_factory=dict)
     error: ApiError | None = None
 
-    def keep(self, account: str, generation_id: str, body: dict[str, Any]) -> None:
+    known: bool = True
+
+    def keep(self, account: str, generation_id: str, body: dict[str, Any], content: str) -> None:
         if self.error is not None:
             raise self.error
         assert account == "one"
+        assert content == body["video"]["sha256"]
         self.bodies[generation_id] = body
+
+    def knows(self, account: str, content: str) -> bool:
+        if self.error is not None:
+            raise self.error
+        return self.known and (account, content) == ("one", CONTENT.sha256)
 
 
 @dataclass

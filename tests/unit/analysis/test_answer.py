@@ -192,6 +192,12 @@ def test_the_receipt_is_there_when_the_end_is_said() -> None:
     assert set(receipt["seconds"]) == {"evidence", "answer"}
 
 
+def test_a_receipt_does_not_tell_that_others_have_asked_about_the_video() -> None:
+    parts = Parts(gatherer=Gatherer(at_hand=True), receipts=Receipts(known=False))
+    events(parts, job())
+    assert parts.receipts.bodies["an-id"]["evidence"]["from_store"] is False
+
+
 def test_whoever_loses_interest_stops_the_engine() -> None:
     parts = Parts(Engine(says(*["word "] * 100)))
     asked = job(engine=parts.engine)

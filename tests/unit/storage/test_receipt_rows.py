@@ -1,11 +1,9 @@
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from kinoscribe import clock
 from kinoscribe.storage.database import Database
 from kinoscribe.storage.receipt_rows import ReceiptRows
 
@@ -33,8 +31,8 @@ def test_an_answer_has_one_receipt(rows: ReceiptRows) -> None:
     assert rows.find("a", "g1") == {"n": 1}
 
 
-def test_old_receipts_can_be_forgotten(rows: ReceiptRows) -> None:
-    rows.keep("a", "g1", {})
-    assert rows.forget_before(clock.now() - timedelta(days=1)) == 0
-    assert rows.forget_before(clock.now() + timedelta(days=1)) == 1
-    assert rows.find("a", "g1") is None
+def test_it_is_known_what_an_account_has_asked_about(rows: ReceiptRows) -> None:
+    rows.keep("a", "g1", {}, "c" * 64)
+    assert rows.knows("a", "c" * 64)
+    assert not rows.knows("b", "c" * 64)
+    assert not rows.knows("a", "d" * 64)

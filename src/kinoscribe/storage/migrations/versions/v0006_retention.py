@@ -30,8 +30,14 @@ def upgrade() -> None:
             ["content"], ["contents.id"], name="fk_content_pieces_content_contents", ondelete="CASCADE"
         ),
     )
+    op.add_column("receipts", sa.Column("content", sa.String(64)))
+    op.create_index("ix_receipts_account_content", "receipts", ["account", "content"])
+    op.create_index("ix_tasks_completed_at", "tasks", ["completed_at"])
 
 
 def downgrade() -> None:
+    op.drop_index("ix_tasks_completed_at", "tasks")
+    op.drop_index("ix_receipts_account_content", "receipts")
+    op.drop_column("receipts", "content")
     op.drop_table("content_pieces")
     op.drop_table("contents")
