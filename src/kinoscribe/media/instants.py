@@ -151,8 +151,6 @@ class _Search:
         self._before: Seen | None = None
         self._after: Seen | None = None
         self._over = False
-        self._key_at: float | None = None
-        self._from = float("-inf")
         self._waits = waits
         self._source = self._decoded(video)
 
@@ -225,21 +223,15 @@ class _Search:
             for frame in _frames(packet):
                 time = due if frame.pts is None else frame.pts * base
                 due = time + (frame.duration or 0) * base
-                if time > last and time >= self._from and not frame.is_corrupt:
+                if time > last and not frame.is_corrupt:
                     last = time
                     yield Seen(time, frame, aspect)
 
     def _wanted(self, packet: Packet[Any]) -> bool:
-        """Learns from key frames how far apart they are; after a seek nothing is of use before the first."""
-        if not packet.is_keyframe or not packet.size or packet.pts is None:
-            return not self._waits or not packet.size
-        at = float(packet.pts * packet.time_base)
-        if self._waits:
-            self._waits, self._from = False, at
-        if self._key_at is not None and at > self._key_at:
-            self._gap = max(self._gap, at - self._key_at)
-        self._key_at = at
-        return True
+        """After a seek nothing is of use before the first key frame."""
+        if packet.is_keyframe:
+            self._waits = False
+        return not self._waits or not packet.size
 
 
 def _frames(packet: Packet[Any]) -> list[VideoFrame]:

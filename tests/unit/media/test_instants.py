@@ -21,6 +21,13 @@ FORMS: dict[str, dict[str, object]] = {
     "long.mp4": {"codec_options": {"g": "1000", "bf": "2"}},
     "open.mkv": {"codec_options": {"g": "30", "bf": "3", "x264-params": "open-gop=1:scenecut=0"}},
     "joined.ts": {"codec_options": {"g": "20", "bf": "2"}, "form": "mpegts"},
+    "broadcast.ts": {
+        "codec": "mpeg2video",
+        "fps": 25,
+        "seconds": 24,
+        "codec_options": {"g": "12", "bf": "2", "b": "2M"},
+        "form": "mpegts",
+    },
     "old.avi": {"codec": "mpeg4", "codec_options": {"g": "25"}, "form": "avi"},
     "web.webm": {"codec": "libvpx", "codec_options": {"g": "40"}},
     "late.mp4": {"codec_options": {"g": "15"}, "start": 1000.0},
@@ -34,7 +41,8 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     def clip(name: str) -> Path:
         path = folder / name
         if not path.exists():
-            make_video(path, counted(FPS, SMALL), seconds=SECONDS, fps=FPS, **FORMS[name])  # type: ignore[arg-type]
+            how = {"seconds": SECONDS, "fps": FPS, **FORMS[name]}
+            make_video(path, counted(how["fps"], SMALL), **how)  # type: ignore[arg-type]
         return path
 
     return clip
@@ -60,13 +68,13 @@ def seen_at(path: Path, instants: list[float], begins: float = 0.0, until: float
 
 @pytest.mark.parametrize("name", FORMS)
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(asked=st.lists(st.floats(0, SECONDS + 1), min_size=1, max_size=8))
+@given(shares=st.lists(st.floats(0, 1), min_size=1, max_size=8))
 def test_seeking_finds_the_very_frames_that_looking_at_all_finds(
-    clips: Callable[[str], Path], name: str, asked: list[float]
+    clips: Callable[[str], Path], name: str, shares: list[float]
 ) -> None:
     path = clips(name)
     times = all_times(path)
-    instants = [times[0] + at for at in asked]
+    instants = [times[0] + share * (times[-1] - times[0] + 1) for share in shares]
     due: list[int] = []
     for instant in sorted(instants):
         away = [abs(time - instant) for time in times]
