@@ -156,3 +156,11 @@ def test_seconds_become_a_number_and_clock_times_a_pattern() -> None:
     made = plain({"type": "timestamp", "format": "hh:mm:ss.fff"})
     assert made["type"] == "string"
     assert json.dumps(made)
+
+
+@pytest.mark.parametrize("text", ['{"a": "x\ty\x01"}', 'Here: {"a": "x\ty\x01"} done'])
+def test_control_characters_that_stand_in_strings_as_they_are_get_escaped(text: str) -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
+    told = conform(text, schema)
+    assert json.loads(told) == {"a": "x\ty\x01"}
+    assert told.isprintable()
