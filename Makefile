@@ -12,11 +12,14 @@ COMPILE := uv pip compile --quiet --universal --generate-hashes --no-emit-index-
 # Weights, evidence and the database of these commands stay inside the checkout.
 export KINOSCRIBE_DATA_DIR ?= $(CURDIR)/.kinoscribe
 
+# The real vLLM of the tests, for the processor; it has an environment of its own.
+SERVERS := .cache/vllm
+
 CLIP := examples/reel.mp4
 PROMPT ?= Describe this video: what is seen, what is said, and when?
 AGAIN ?= What was stolen?
 
-.PHONY: help setup setup-dev models demo serve check test conformance integration bench docs picture lock clean
+.PHONY: help setup setup-dev models demo serve check test conformance integration servers bench docs picture lock clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -48,8 +51,11 @@ test: check models  ## checks, then all tests
 conformance: setup-dev models  ## only the tests of the wire, with the official SDKs
 	$(BIN)/pytest tests/conformance
 
-integration: setup-dev models  ## only the tests that run whole processes and files
+integration: setup-dev models servers  ## only the tests that run whole processes, files and real model servers
 	$(BIN)/pytest tests/integration
+	$(BIN)/pytest tests/real_servers -m servers
+
+servers: $(SERVERS)/.installed  ## install the real model server that `make integration` tests against (3.5 GB, once)
 
 bench: setup-dev models  ## how fast, how much memory; a quarter of an hour
 	$(BIN)/python -m tests.bench.run
@@ -82,4 +88,11 @@ $(VENV)/.installed: requirements.lock pyproject.toml | $(BIN)/python
 $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
 	@echo "Installing what the tests need into $(VENV)"
 	@$(PIP) $(HASHED) -r requirements-dev.lock
+	@touch $@
+
+$(SERVERS)/.installed: tests/real_servers/requirements-vllm.txt
+	@echo "Installing vLLM into $(SERVERS)"
+	@$(PYTHON) -m venv $(SERVERS)
+	@$(SERVERS)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@$(SERVERS)/bin/python -m pip uninstall --quiet --yes torchaudio torchcodec  # they need another build of torch
 	@touch $@
