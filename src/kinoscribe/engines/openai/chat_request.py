@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+import msgspec
+
 from kinoscribe.engines.engine import Ask, Frame
 from kinoscribe.engines.openai.config import OpenAIConfig
 from kinoscribe.engines.openai.messages import is_sequence, messages, shown_frames
@@ -44,7 +46,7 @@ class ChatRequest:
     def body(self, max_tokens: int) -> bytes:
         """The messages come first, so that all before the question is the same from one question to the next."""
         whole = {**self.shown, "max_tokens": max_tokens, "stream": True, **self.extras}
-        return json.dumps(whole, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+        return msgspec.json.encode(whole)
 
 
 def chat_request(ask: Ask, config: OpenAIConfig, dress: Dress = Dress.FULL) -> ChatRequest:

@@ -212,6 +212,21 @@ def test_another_server_is_asked_when_the_first_one_fails(first: Play) -> None:
     assert one.asked[0].raw == other.asked[0].raw
 
 
+@pytest.mark.parametrize("fault", [fails(500), silent], ids=["500", "silent"])
+def test_a_server_that_failed_is_not_the_first_to_be_asked_next(fault: Play) -> None:
+    plays: dict[str, Play] = {}
+
+    def play(player: Player, number: int) -> None:
+        plays[player.server.url](player, number)
+
+    with serving(play) as one, serving(play) as other, closing(engine(one.url, other.url)) as made:
+        order = Servers((one.url, other.url)).order(ask().content)
+        plays.update(zip(order, (fault, says("A dog.")), strict=True))
+        for _ in range(3):
+            list(made.generate(ask(), Cancel()))
+        assert sorted((len(one.asked), len(other.asked))) == [1, 3]
+
+
 def test_json_that_is_cut_off_is_asked_of_another_server() -> None:
     pieces, _, _ = two(cut, says('{"title":"x"}'), ask(json_schema=SCHEMA))
     assert text_of(pieces) == '{"title":"x"}'
@@ -513,8 +528,8 @@ def test_an_answer_without_end_is_cut_off() -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"waits": Waits(first_token=0.5)}, "did not begin"),
-        ({"waits": Waits(total=0.5)}, "did not come to an end"),
+        ({"waits": Waits(first_token=2.0)}, "did not begin"),
+        ({"waits": Waits(total=2.0)}, "did not come to an end"),
     ],
 )
 def test_a_server_that_says_nothing_is_left(changes: dict[str, Any], reason: str) -> None:

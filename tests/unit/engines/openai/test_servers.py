@@ -27,6 +27,7 @@ def test_a_server_that_goes_moves_only_its_own_videos(content: str, gone: int) -
 
 def test_videos_are_spread_over_the_servers() -> None:
     found = Counter(Servers(URLS).order(f"video {number}")[0] for number in range(1_000))
+    assert len(found) == len(URLS)
     assert min(found.values()) > 120
 
 
