@@ -70,13 +70,7 @@ class Gatherer:
 
         Notes that only this process has, because another has forgotten the content since, are kept once more.
         """
-        key = self._shelf.key(content)
-        if self._shelf.files.has(key):
-            return True
-        notes = self._shelf.find(content)
-        if notes is not None:
-            self._shelf.keep(key, notes)
-        return self._shelf.files.has(key)
+        return self._shelf.share(content)
 
     def gather(
         self, path: Path, content: str, facts: VideoFacts, cancel: Cancel, waits: Waits = lambda: True

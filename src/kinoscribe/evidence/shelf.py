@@ -2,6 +2,7 @@
 
 import threading
 from collections import OrderedDict
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -19,6 +20,15 @@ _PATIENCE_OF_OTHERS = 330.0
 _log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class _AtHand:
+    """Notes in memory, good until a moment of the steady clock or for ever. `kept`: they lie in a file as well."""
+
+    notes: Notes
+    until: float | None
+    kept: bool
+
+
 class Shelf:
     """Notes of one set of collectors; safe to share between threads. `versions` name collectors and weights."""
 
@@ -27,7 +37,7 @@ class Shelf:
         self.files.sweep()
         self._versions = versions
         self._lock = threading.Lock()
-        self._at_hand: OrderedDict[str, tuple[Notes, float | None]] = OrderedDict()
+        self._at_hand: OrderedDict[str, _AtHand] = OrderedDict()
 
     def key(self, content: str) -> str:
         return key_of(content, self._versions)
@@ -37,12 +47,12 @@ class Shelf:
         key = self.key(content)
         with self._lock:
             found = self._at_hand.get(key)
-            if found is not None and (found[1] is None or clock.steady() < found[1]):
+            if found is not None and self._holds(key, found):
                 self._at_hand.move_to_end(key)
-                return found[0]
+                return found.notes
         notes = self.files.load(key)
         if notes is not None:
-            self._hold(key, notes, None)
+            self._hold(key, _AtHand(notes, None, kept=True))
         return notes
 
     def find_from_others(self, content: str) -> Notes | None:
@@ -52,23 +62,42 @@ class Shelf:
     def keep(self, key: str, notes: Notes) -> Notes:
         """Keeps new notes as long as they are worth it. A full disk costs the keeping only."""
         flawed = any(report.state == "failed" for report in notes.reports)
+        kept = False
         try:
             (self.files.save_flawed if flawed else self.files.save)(key, notes)
+            kept = not flawed
         except StorageFull as error:
             _log.warning("notes_not_kept", content=notes.content[:12], reason=str(error.__cause__))
-        self._hold(key, notes, clock.steady() + _PATIENCE_WITH_FAILURES if flawed else None)
+        until = clock.steady() + _PATIENCE_WITH_FAILURES if flawed else None
+        self._hold(key, _AtHand(notes, until, kept=kept))
         return notes
+
+    def share(self, content: str) -> bool:
+        """Whether all other processes find the notes; what only this one has is kept anew for them."""
+        key = self.key(content)
+        if not self.files.has(key):
+            notes = self.find(content)
+            if notes is None:
+                return False
+            self.keep(key, notes)
+        return self.files.has(key)
 
     def forget(self, content: str) -> None:
         """Removes all that is known of a content, of every version. Raises `StoreUnavailable`."""
         with self._lock:
-            for key in [key for key, (notes, _) in self._at_hand.items() if notes.content == content]:
+            for key in [key for key, held in self._at_hand.items() if held.notes.content == content]:
                 del self._at_hand[key]
         self.files.forget(content)
 
-    def _hold(self, key: str, notes: Notes, until: float | None) -> None:
+    def _holds(self, key: str, held: _AtHand) -> bool:
+        """Notes that another process has forgotten with their content are forgotten here too."""
+        if held.kept and not self.files.place(key).exists():
+            return False
+        return held.until is None or clock.steady() < held.until
+
+    def _hold(self, key: str, held: _AtHand) -> None:
         with self._lock:
-            self._at_hand[key] = (notes, until)
+            self._at_hand[key] = held
             self._at_hand.move_to_end(key)
             while len(self._at_hand) > _AT_HAND:
                 self._at_hand.popitem(last=False)

@@ -423,7 +423,7 @@ def test_nobody_waits_for_a_thread_that_could_not_be_had(
     assert Asker(gatherer, video).result() == notes()
 
 
-def test_notes_that_another_process_has_forgotten_since_are_kept_once_more(
+def test_notes_that_another_process_has_forgotten_since_are_made_once_more(
     made: Callable[..., tuple[Gatherer, Pretended]], video: Path
 ) -> None:
     first, children = made()
@@ -434,4 +434,4 @@ def test_notes_that_another_process_has_forgotten_since_are_kept_once_more(
     finished(first.gather(video, CONTENT, FACTS, Cancel()))
     assert first.kept_for_others(CONTENT)
     assert other.kept(CONTENT) is not None
-    assert len(children.asked) == 1
+    assert len(children.asked) == 2

@@ -12,6 +12,7 @@ from tests.object_store import Bucket, Trouble, Way
 from kinoscribe.contract.errors import StorageFull, StoreUnavailable
 from kinoscribe.evidence import keep
 from kinoscribe.evidence.keep import NotesFolder, key_of, write_whole
+from kinoscribe.evidence.shelf import Shelf
 from kinoscribe.notes import (
     Box,
     CollectorReport,
@@ -197,3 +198,25 @@ def test_notes_that_were_spoilt_on_the_way_are_none(tmp_path: Path, bucket: Buck
     machines.here.save(KEY, NOTES)
     bucket.spoil(bucket.keys()[0], b'{"content":')
     assert machines.there.load(KEY) is None
+
+
+def test_notes_that_another_process_has_forgotten_are_not_remembered(tmp_path: Path) -> None:
+    here, other = (Shelf(tmp_path, ("shots 1",)) for _ in range(2))
+    here.keep(KEY, NOTES)
+    assert here.find(NOTES.content) == NOTES
+    other.forget(NOTES.content)
+    assert here.find(NOTES.content) is None
+    assert not here.share(NOTES.content)
+
+
+def test_notes_that_only_this_process_has_are_kept_anew_for_others(
+    tmp_path: Path, bucket: Bucket, way: Way
+) -> None:
+    here = Shelf(tmp_path / "here", ("shots 1",), bucket.objects(way.endpoint))
+    there = Shelf(tmp_path / "there", ("shots 1",), bucket.objects())
+    way.trouble = Trouble("500")
+    here.keep(KEY, NOTES)
+    assert there.find(NOTES.content) is None
+    way.trouble = None
+    assert here.share(NOTES.content)
+    assert there.find(NOTES.content) == NOTES
