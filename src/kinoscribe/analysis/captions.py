@@ -108,6 +108,7 @@ def _caption(scene: Scene, window: Window) -> Caption:
         stills=(),
     )
     text, asked = scene.helped("windows", ask, view)
+    job.stopwatch.lap("windows")
     found = happenings.read_happenings(text, window.start, window.end)
     if not found:
         raise EngineFailed(reason="it said nothing of a part of the video.")

@@ -72,6 +72,7 @@ class Scene:
             job.cancel,
             account=job.account,
         )
+        job.stopwatch.lap("frames")
         job.ledger.dropped += strip.dropped
         job.ledger.strips_kept += strip.from_cache
         job.ledger.picture_tokens += strip.tokens

@@ -48,7 +48,6 @@ def shown(scene: Scene) -> Generator[Event, None, Shown]:
         view = scene.look(start, end, budget)
     else:
         view = yield from _long(scene, budget)
-    scene.job.stopwatch.lap("pictures_of_the_video")
     most = answer_room(scene.spare, words, view.tokens, request.max_tokens)
     ask = scene.ask(request.prompt_text, view, start, end, json_schema=request.json_schema, max_tokens=most)
     return Shown(ask, padded(words) + view.tokens + scene.context - scene.spare)
@@ -85,7 +84,6 @@ def _long(scene: Scene, budget: Budget) -> Generator[Event, None, View]:
         words = scene.words(start, end, budget.evidence)
     else:
         made = yield from captions(scene, cuts, _MAP_SHARE)
-        scene.job.stopwatch.lap("windows")
         found = yield from account(scene, made, _MAP_SHARE, _JOIN_SHARE)
         scene.job.stopwatch.lap("joining")
         most = min(record_tokens(scene.context), fitting((budget.frames + budget.evidence) // 2))

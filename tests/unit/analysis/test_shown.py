@@ -311,5 +311,5 @@ def test_the_receipt_tells_what_was_looked_at() -> None:
     assert body["asks"]["answer"]["count"] == 1
     total = sum(stage["input_tokens"] for stage in body["asks"].values())
     assert total == receipt["tokens"]["input_tokens"]
-    assert set(receipt["seconds"]) >= {"evidence", "windows", "answer"}
+    assert set(receipt["seconds"]) >= {"evidence", "frames", "windows", "answer"}
     json.dumps(receipt, allow_nan=False)
