@@ -20,6 +20,7 @@ from tests.conformance.served import serve
 
 from kinoscribe.contract.tasks import TaskView
 from kinoscribe.contract.webhooks import payload
+from kinoscribe.engines.models_file import read_models_file
 from kinoscribe.engines.scripted import ScriptedEngine
 from kinoscribe.settings import Settings
 
@@ -149,6 +150,9 @@ def test_toml_examples_are_what_they_say(example: Example, tmp_path: Path) -> No
     if "answer" in read:
         (tmp_path / "answers.toml").write_text(example.text, encoding="utf-8")
         assert ScriptedEngine(tmp_path / "answers.toml").state().ready
+    elif "models" in read:
+        (tmp_path / "models.toml").write_text(example.text, encoding="utf-8")
+        assert read_models_file(tmp_path / "models.toml").models
     else:
         assert Settings(**read).port == read["port"]
 
