@@ -1,7 +1,7 @@
 """Prints how fast and how large Kinoscribe is, as ratios taken in one run, and keeps them in `figures/`.
 
-`make bench` runs all; `python -m tests.bench.run wire decode` runs parts: decode, wire, queue, idle, shapes, servers,
-analysis, memory.
+`make bench` runs all; `python -m tests.bench.run wire decode` runs parts: decode, wire, queue, idle, shapes, frames,
+servers, analysis, memory.
 Without `memory` it takes about ten minutes on two cores; an hour of video more than ten further ones.
 """
 
@@ -14,7 +14,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.bench import answers, decoding, footage, idle, long_videos, model_servers, questions, tasks, wire
+from tests.bench import (
+    answers,
+    decoding,
+    footage,
+    idle,
+    long_videos,
+    model_servers,
+    questions,
+    stills,
+    tasks,
+    wire,
+)
 from tests.databases import KINDS, PostgreSQL, a_postgresql
 
 from kinoscribe import log
@@ -189,8 +200,22 @@ def servers() -> dict[str, Any]:
         lost = 1 - found["right"] + found["uncovered_s"]
         _say(f"lost of {minutes} min, worker killed", f"{lost:.3f}", "nothing", lost < 1e-6)
         again = found["asked_again"]
-        _say(f"windows of {minutes} min asked again", str(again), "at most 4", again <= 4)
+        _say(f"windows of {minutes} min asked again", str(again), "at most 1", again <= 1)
     return {"first_token": one, "streams": many, "long": long}
+
+
+def frames() -> dict[str, Any]:
+    one = stills.one_window(footage.lasting(2, footage.at_720p()))
+    ratio, again = one["ratio"], one["again_to_first"]
+    _say("60 pictures of a minute / bare PyAV loop", f"{ratio:.2f}", "at least 0.80", ratio >= 0.8)
+    _say("the same pictures again / first", f"{again:.3f}", "at most 0.05", again <= 0.05)
+    found: dict[str, Any] = {"one_window": one}
+    for minutes in (10, 120):
+        found[str(minutes)] = long = stills.whole(footage.lasting(minutes, footage.long_clip()))
+        print(f"      {minutes} min, one in ten seconds: {long['pictures']} in {long['seconds']:.1f} s")
+    flat = found["120"]["peak_mib"] / found["10"]["peak_mib"]
+    _say("peak memory, pictures of 120 min / 10 min", f"{flat:.2f}", "at most 1.10", flat <= 1.1)
+    return found
 
 
 @contextmanager
@@ -215,6 +240,7 @@ PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "queue": queue,
     "idle": nothing_to_do,
     "shapes": shapes,
+    "frames": frames,
     "servers": servers,
     "analysis": analysis,
     "memory": memory,

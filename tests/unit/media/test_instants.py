@@ -156,9 +156,10 @@ def test_nothing_comes_for_a_time_in_which_there_is_only_sound(tmp_path: Path) -
     assert [round(seen.time, 3) for seen in seen_at(path, [4.0, 5.5, 29.0])] == [4.0, 4.9]
 
 
-def test_where_time_stamps_jump_the_file_is_read_from_its_start(tmp_path: Path) -> None:
+@pytest.mark.parametrize("again_from", [0.0, 500.0])
+def test_where_time_stamps_jump_the_file_is_read_from_its_start(tmp_path: Path, again_from: float) -> None:
     one = make_video(tmp_path / "one.ts", counted(FPS, SMALL), seconds=6, form="mpegts")
-    two = make_video(tmp_path / "two.ts", counted(FPS, SMALL), seconds=6, form="mpegts", start=500.0)
+    two = make_video(tmp_path / "two.ts", counted(FPS, SMALL), seconds=6, form="mpegts", start=again_from)
     path = tmp_path / "both.ts"
     path.write_bytes(one.read_bytes() + two.read_bytes())
     begins = all_times(one)[0]
