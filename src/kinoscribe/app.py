@@ -34,6 +34,7 @@ from kinoscribe.sources.intake import Intake, WhenReady
 from kinoscribe.sources.multipart import Multipart
 from kinoscribe.sources.pictures import PictureReader
 from kinoscribe.sources.resolve import Resolver
+from kinoscribe.sources.thumbnail import Thumbnails
 from kinoscribe.sources.url_fetch import FetchLimits, UrlFetcher
 from kinoscribe.sources.url_guard import make_gate
 from kinoscribe.storage.api_key_rows import ApiKeyRows, pepper_of
@@ -266,6 +267,7 @@ def _intake(tools: Tools, start: WhenReady) -> Intake:
         tools.fetcher,
         tools.decoders,
         assemble=tools.uploads.assembled,
+        depict=Thumbnails(tools.decoders).of,
         when_ready=start if early else None,
     )
 
@@ -297,6 +299,7 @@ def build_asgi(tools: Tools) -> ASGIApp:
     from kinoscribe.api.first_look import FirstLook
     from kinoscribe.api.places import Slots
     from kinoscribe.api.rate_limit import RateLimits
+    from kinoscribe.api.thumbnail_urls import ThumbnailUrls
 
     settings = tools.settings
     intake = _intake(tools, tools.gatherer.start)
@@ -306,6 +309,7 @@ def build_asgi(tools: Tools) -> ASGIApp:
         keys=Keys(tools.api_keys),
         first_look=first_look,
         slots=Slots(settings.sync_slots),
+        thumbnail_urls=ThumbnailUrls(pepper_of(tools.folder.path)),
         chunk_urls=ChunkUrls(pepper_of(tools.folder.path), settings.upload_url_seconds),
         bodies=Slots(settings.large_bodies, "large bodies"),
         analyses=CapacityLimiter(settings.sync_slots),

@@ -168,6 +168,13 @@ class TechnicalMetadata(Exact):
     has_audio: bool | None = None
     total_video_streams: Count | None = None
     total_audio_streams: Count | None = None
+    image_width: Count | None = None
+    image_height: Count | None = None
+
+
+class Thumbnail(Exact):
+    representative_url: Name
+    status: Literal["ready"]
 
 
 class AssetFailure(Exact):
@@ -185,6 +192,7 @@ class Asset(Exact):
     size: Count | None = None
     duration: float | None = None
     technical_metadata: TechnicalMetadata | None = None
+    thumbnail: Thumbnail | None = None
     error: AssetFailure | None = None
 
     @model_validator(mode="after")

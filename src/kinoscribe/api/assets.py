@@ -59,7 +59,7 @@ async def create(call: Call) -> Response:
         case Replay(status=status, body=body):
             return replayed(status, body)
         case asset, kept:
-            return JSONResponse(shown(await _begin(call, asset, wait=not kept)), status_code=201)
+            return JSONResponse(shown(await _begin(call, asset, wait=not kept), call), status_code=201)
 
 
 async def find(call: Call) -> Response:
@@ -71,14 +71,16 @@ async def find(call: Call) -> Response:
     assets, total = await _small(
         call, lambda: rows.page(call.account.name, narrowed, page=page.page, limit=page.limit)
     )
-    return JSONResponse({"data": [shown(asset) for asset in assets], "page_info": page_info(page, total)})
+    return JSONResponse(
+        {"data": [shown(asset, call) for asset in assets], "page_info": page_info(page, total)}
+    )
 
 
 async def retrieve(call: Call) -> Response:
     """`GET /assets/{asset_id}`."""
     asset_id, rows = _named(call), call.house.tools.assets
     asset = await _small(call, lambda: rows.get(call.account.name, asset_id))
-    return JSONResponse(shown(_there(asset, asset_id)))
+    return JSONResponse(shown(_there(asset, asset_id), call))
 
 
 async def delete(call: Call) -> Response:
@@ -112,8 +114,9 @@ async def clear_metadata(call: Call) -> Response:
     return await _change(call, _named(call), lambda _old: {})
 
 
-def shown(asset: Asset) -> dict[str, Any]:
-    """The asset as clients see it."""
+def shown(asset: Asset, call: Call | None = None) -> dict[str, Any]:
+    """The asset as clients see it; for a call also with the URL of its thumbnail, where it has one."""
+    depicted = call is not None and asset.has_thumbnail
     return asset_object(
         asset_id=asset.id,
         method=asset.method,
@@ -126,6 +129,7 @@ def shown(asset: Asset) -> dict[str, Any]:
         duration=asset.duration,
         technical=asset.technical,
         error=asset.error,
+        thumbnail_url=call.house.thumbnail_urls.sign(call.base_url, asset.id) if call and depicted else None,
     )
 
 

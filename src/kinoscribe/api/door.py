@@ -19,6 +19,7 @@ from kinoscribe.api.first_look import FirstLook
 from kinoscribe.api.places import Slots
 from kinoscribe.api.rate_limit import RateLimits, Spending
 from kinoscribe.api.request_body import Body
+from kinoscribe.api.thumbnail_urls import ThumbnailUrls
 from kinoscribe.contract.analyze import default_model_for
 from kinoscribe.contract.errors import ApiError, ServerEnding, error_body
 from kinoscribe.contract.limits import API_VERSION
@@ -48,6 +49,7 @@ class House:
     slots: Slots
     analyses: CapacityLimiter
     limits: RateLimits | None = None
+    thumbnail_urls: ThumbnailUrls = field(default_factory=lambda: ThumbnailUrls(secrets.token_bytes(32)))
     chunk_urls: ChunkUrls = field(default_factory=lambda: ChunkUrls(secrets.token_bytes(32), 3600.0))
     bodies: Slots = field(default_factory=lambda: Slots(8, "large bodies"))
     creations: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(64))

@@ -5,6 +5,7 @@ from typing import Any
 from kinoscribe.api.shapes import FORM, METADATA, PAGE, TIME, Json, Shape, by_text, by_texts, listed
 from kinoscribe.contract.indexes import FAMILIES, MODEL_OPTIONS
 from kinoscribe.contract.limits import INDEX_ADDONS, INDEX_MODELS, INDEX_NAME
+from kinoscribe.contract.transcription import PARTS
 from kinoscribe.contract.videos import STATUSES
 
 _ID: Json = {"type": "string"}
@@ -134,6 +135,29 @@ _WHERE: Json = {
 }
 
 
+_SAID: Json = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["start", "end", "value"],
+        "properties": {
+            "start": {"type": "number"},
+            "end": {"type": "number"},
+            "value": {"type": "string"},
+        },
+    },
+}
+_TRANSCRIPTION: Json = {
+    "type": "object",
+    "required": ["status"],
+    "properties": {
+        "status": {"enum": ["pending", "processing", "ready", "failed"]},
+        **dict.fromkeys(PARTS, _SAID),
+        "error": _ERROR,
+    },
+}
+
+
 def _made(*names: str) -> Json:
     """An answer of ids alone."""
     return {"type": "object", "required": list(names), "properties": dict.fromkeys(names, _ID)}
@@ -189,6 +213,12 @@ INDEX_SHAPES: dict[tuple[str, str], Shape] = {
     ("GET", "/indexes/{index_id}/videos/{video_id}"): Shape(_VIDEO),
     ("PATCH", "/indexes/{index_id}/videos/{video_id}"): Shape(**_ONE, body=METADATA),
     ("DELETE", "/indexes/{index_id}/videos/{video_id}"): Shape(**_ONE),
+    ("GET", "/assets/{asset_id}/transcription"): Shape(_TRANSCRIPTION, query=[by_texts("include")]),
+    ("GET", "/assets/{asset_id}/thumbnail"): Shape(
+        {"type": "string", "format": "binary"},
+        query=[by_text("expires"), by_text("signature")],
+        answer_type="image/jpeg",
+    ),
     ("GET", "/assets/{asset_id}/indexed-assets"): Shape(listed(_WHERE), query=list(PAGE)),
     ("POST", "/tasks"): Shape(_made("_id", "video_id"), "200", _TASK_FORM, FORM, takes_key=True),
     ("GET", "/tasks"): Shape(listed(_TASK), query=_TASK_QUERY),

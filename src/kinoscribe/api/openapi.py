@@ -7,6 +7,7 @@ from kinoscribe.api.door import NESTED_ERRORS
 from kinoscribe.api.index_shapes import INDEX_SHAPES
 from kinoscribe.api.routes import Route
 from kinoscribe.api.shapes import BOTH_ERROR, ERROR, OBJECT, SHAPES, Json, Shape
+from kinoscribe.api.upload_shapes import UPLOAD_SHAPES
 from kinoscribe.contract.limits import API_VERSION, IDEMPOTENCY_KEY
 
 _STATUSES = {
@@ -26,7 +27,7 @@ _STATUSES = {
 }
 
 
-_SHAPES = {**SHAPES, **INDEX_SHAPES}
+_SHAPES = {**SHAPES, **UPLOAD_SHAPES, **INDEX_SHAPES}
 
 
 def document(routes: Sequence[Route], server: str) -> Json:
@@ -57,7 +58,7 @@ def _operation(route: Route) -> Json:
     error = {"application/json": {"schema": {"$ref": f"#/components/schemas/{kind}"}}}
     done: Json = {"description": "Done."}
     if shape.answer is not None:
-        done["content"] = {"application/json": {"schema": shape.answer}}
+        done["content"] = {shape.answer_type: {"schema": shape.answer}}
     if shape.streams:
         done["content"]["application/x-ndjson"] = {"schema": {"type": "string"}}
     operation: Json = {
@@ -69,6 +70,8 @@ def _operation(route: Route) -> Json:
             **{code: {"description": text, "content": error} for code, text in _STATUSES.items()},
         },
     }
+    if route.keyless:
+        operation["security"] = []
     if shape.body is not None:
         content = {shape.body_type: {"schema": shape.body}}
         operation["requestBody"] = {"required": True, "content": content}

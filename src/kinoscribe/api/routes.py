@@ -5,6 +5,7 @@ from typing import Literal
 
 from kinoscribe.api import (
     analyze,
+    asset_views,
     assets,
     health,
     index_tasks,
@@ -57,6 +58,14 @@ ROUTES = (
     Route("PATCH", "/assets/{asset_id}/user-metadata", assets.merge_metadata, "Merge user metadata"),
     Route("PUT", "/assets/{asset_id}/user-metadata", assets.replace_metadata, "Replace user metadata"),
     Route("DELETE", "/assets/{asset_id}/user-metadata", assets.clear_metadata, "Clear user metadata"),
+    Route("GET", "/assets/{asset_id}/transcription", asset_views.transcription, "Retrieve what is said"),
+    Route(
+        "GET",
+        "/assets/{asset_id}/thumbnail",
+        asset_views.thumbnail,
+        "Get the picture of an asset",
+        keyless=True,
+    ),
     Route("GET", "/assets/{asset_id}/indexed-assets", videos.of_asset, "List where an asset is indexed"),
     Route("POST", "/indexes", indexes.create, "Create an index"),
     Route("GET", "/indexes", indexes.find, "List indexes"),

@@ -19,6 +19,7 @@ class Shape:
     status: str = "200"
     body: Json | None = None
     body_type: str = "application/json"
+    answer_type: str = "application/json"
     query: list[Json] = field(default_factory=list)
     takes_key: bool = False
     streams: bool = False

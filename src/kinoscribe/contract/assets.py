@@ -153,6 +153,7 @@ def asset_object(
     duration: float | None = None,
     technical: Mapping[str, Any] | None = None,
     error: str | None = None,
+    thumbnail_url: str | None = None,
 ) -> dict[str, Any]:
     """The object of section 12.2: what is not known, or has no place in this status, is absent and never null."""
     shown: dict[str, Any] = {
@@ -175,6 +176,8 @@ def asset_object(
         shown["duration"] = seconds_number(duration)
     if technical:
         shown["technical_metadata"] = dict(technical)
+    if thumbnail_url is not None:
+        shown["thumbnail"] = {"representative_url": thumbnail_url, "status": "ready"}
     return shown
 
 

@@ -16,7 +16,8 @@ def examined(found: FileKind, size: int) -> Examined | str:
             technical = technical_metadata(found.facts)
             return Examined("video", found.mime_type, found.facts.duration, technical, found.facts)
         case "image":
-            return Examined("image", found.mime_type, None, plain)
+            size = found.picture and {"image_width": found.picture.width, "image_height": found.picture.height}
+            return Examined("image", found.mime_type, None, plain | (size or {}))
         case "audio" if found.duration is not None:
             sound = {"audio_duration_seconds": seconds_number(found.duration), "has_audio": True}
             return Examined("audio", found.mime_type, found.duration, plain | sound)
