@@ -19,6 +19,7 @@ from kinoscribe.cli.settings import read_settings
 from kinoscribe.cli.weights_wanted import bring_weights
 from kinoscribe.contract.analyze import AnalyzeRequest, read_analyze
 from kinoscribe.contract.events import answer_body
+from kinoscribe.engines.making import models_file
 from kinoscribe.settings import Settings
 from kinoscribe.storage.api_key_rows import DEFAULT_ACCOUNT
 from kinoscribe.tokens import count_tokens
@@ -35,7 +36,9 @@ def analyze(
     temperature: Annotated[
         float | None, typer.Option(help="0 to 1; the embedded engine does not use it.")
     ] = None,
-    model: Annotated[str | None, typer.Option(help="Rule set: pegasus1.2, pegasus1.5 or pegasus1.6.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="pegasus1.2, pegasus1.5, pegasus1.6, or a name of your own.")
+    ] = None,
     schema: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A JSON Schema; the answer is JSON of that shape.")
     ] = None,
@@ -87,5 +90,6 @@ def _request(body: dict[str, Any], settings: Settings) -> AnalyzeRequest:
         json.dumps(body).encode(),
         default_model=default_model(settings),
         count_tokens=count_tokens,
+        names=models_file(settings).names,
         wide_schema=settings.schema == "wide",
     )

@@ -21,6 +21,7 @@ from kinoscribe.cli.settings import read_settings
 from kinoscribe.cli.weights_wanted import bring_weights
 from kinoscribe.contract.task_request import read_task
 from kinoscribe.contract.times import clock_time, hh_mm_ss_fff
+from kinoscribe.engines.making import models_file
 from kinoscribe.storage.api_key_rows import DEFAULT_ACCOUNT
 from kinoscribe.tokens import count_tokens
 
@@ -60,7 +61,7 @@ def segment(
         str | None, typer.Option(metavar="FORMAT", help="Of the JSON: seconds, hh:mm:ss or hh:mm:ss.fff.")
     ] = None,
     max_tokens: Annotated[str | None, typer.Option(help="Longest answer, in tokens, or unlimited.")] = None,
-    model: Annotated[str | None, typer.Option(help="Rule set: pegasus1.5 or pegasus1.6.")] = None,
+    model: Annotated[str | None, typer.Option(help="pegasus1.5, pegasus1.6, or a name of your own.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the segments as JSON.")] = False,
     receipt: ShowReceipt = False,
     engine: EngineName = None,
@@ -83,7 +84,10 @@ def segment(
         "max_tokens": int(max_tokens) if max_tokens is not None and max_tokens.isdecimal() else max_tokens,
     }
     request = read_task(
-        json.dumps(body).encode(), default_model=default_model(settings), count_tokens=count_tokens
+        json.dumps(body).encode(),
+        default_model=default_model(settings),
+        count_tokens=count_tokens,
+        names=models_file(settings).names,
     ).request
     file = file_of(video)
     bring_weights(settings, without_asking=get_models)

@@ -26,7 +26,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from kinoscribe.contract.limits import MODELS, NEWER_DEFAULT_MODEL
+from kinoscribe.contract.limits import MODELS, NEWER_DEFAULT_MODEL, STANDARD
 from kinoscribe.engines.openai.profiles import PROFILE_NAMES
 
 STANDING = ("default", "embedded", "scripted")
@@ -125,6 +125,11 @@ class ModelsFile(_Strict):
     def rules_of(self, name: str) -> str:
         """The rule set of a model's name."""
         return name if name in MODELS else self.models[name].rules or NEWER_DEFAULT_MODEL
+
+    @property
+    def names(self) -> dict[str, str]:
+        """All names that clients may send, those of the API included, each with its rule set."""
+        return {**STANDARD, **{name: self.rules_of(name) for name in self.models}}
 
     def used(self) -> tuple[str, ...]:
         """The engines that models name, each once, in the order they are named."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from kinoscribe.contract.analyze import AnalyzeRequest, default_model_for, read_analyze
 from kinoscribe.contract.errors import ApiError, ParameterInvalid, ParameterNotProvided, ParameterUnknown
-from kinoscribe.contract.limits import MODELS
+from kinoscribe.contract.limits import MODELS, STANDARD
 from kinoscribe.contract.prompts import PromptV2
 from kinoscribe.contract.sources import Base64Source, UrlSource, VideoIdSource
 
@@ -362,3 +362,31 @@ def test_a_body_of_forty_megabytes_is_checked_in_the_time_of_reading_it_once() -
     request = read_analyze(body, default_model="pegasus1.5", count_tokens=words)
     assert request.video == Base64Source(text)
     assert ours < 1.5 * plain
+
+
+OWN = {**STANDARD, "qwen3-vl-8b": "pegasus1.6"}
+
+
+def test_a_name_of_the_operators_own_has_the_rules_it_stands_for() -> None:
+    body = {
+        "video": {"type": "url", "url": "https://a.example/v.mp4"},
+        "prompt": "?",
+        "model_name": "qwen3-vl-8b",
+    }
+    found = read_analyze(json.dumps(body).encode(), default_model="pegasus1.2", count_tokens=len, names=OWN)
+    assert (found.model_name, found.rules) == ("qwen3-vl-8b", "pegasus1.6")
+    with pytest.raises(ParameterInvalid, match=r"pegasus1\.2, pegasus1\.5, pegasus1\.6\.") as refused:
+        read_analyze(json.dumps(body).encode(), default_model="pegasus1.2", count_tokens=len)
+    assert "model_name" in refused.value.message
+
+
+def test_the_rules_of_the_own_name_refuse_what_they_do_not_have() -> None:
+    own = {**STANDARD, "old": "pegasus1.2"}
+    body = {
+        "video": {"type": "url", "url": "https://a.example/v.mp4"},
+        "prompt": "?",
+        "model_name": "old",
+        "start_time": 1,
+    }
+    with pytest.raises(ParameterInvalid, match="start_time"):
+        read_analyze(json.dumps(body).encode(), default_model="pegasus1.5", count_tokens=len, names=own)

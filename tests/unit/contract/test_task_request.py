@@ -17,7 +17,7 @@ from kinoscribe.contract.errors import (
     ParameterUnknown,
     SchemaNotSupported,
 )
-from kinoscribe.contract.limits import MODELS
+from kinoscribe.contract.limits import MODELS, STANDARD
 from kinoscribe.contract.prompts import MediaSource, PromptV2
 from kinoscribe.contract.segments import Definition, Segmentation
 from kinoscribe.contract.sources import AssetSource, Base64Source, UrlSource, VideoIdSource, decode_base64
@@ -570,3 +570,18 @@ def test_any_bytes_are_refused_or_read(body: bytes) -> None:
     with pytest.raises(ApiError) as refused:
         read_task(body, default_model="pegasus1.5", count_tokens=words)
     assert refused.value.status == 400
+
+
+def test_a_task_for_a_name_of_the_operators_own_is_kept_and_read_again_by_that_name() -> None:
+    own = {**STANDARD, "qwen3-vl-8b": "pegasus1.6"}
+    body = {
+        "video": {"type": "url", "url": "https://a.example/v.mp4"},
+        "prompt": "?",
+        "model_name": "qwen3-vl-8b",
+    }
+    task = read_task(json.dumps(body).encode(), default_model="pegasus1.2", count_tokens=len, names=own)
+    kept = stored_request(task, {})
+    again = read_stored(kept, own).request
+    assert (again.model_name, again.rules) == ("qwen3-vl-8b", "pegasus1.6")
+    with pytest.raises(ParameterInvalid, match="model_name"):
+        read_stored(kept)
