@@ -174,6 +174,40 @@ def test_wrong_counts_of_tokens_are_not_passed_on(one: Beside, usage: Any) -> No
     assert 0 <= end.end.metadata.usage.input_tokens < 50_000
 
 
+def test_a_slow_server_is_waited_for_with_heartbeats(one: Beside) -> None:
+    one.server.on("Take your time", Script(text="Slow and sure.", first=2, between=0.5))
+    end = one.stream(one.body("Take your time"))
+    assert end.text == "Slow and sure."
+    assert end.empty_lines >= 2
+
+
+def test_a_context_that_is_smaller_than_told_gets_less_to_read(one: Beside) -> None:
+    one.stream(one.body("What is the context?"))
+    known = one.server.chats("What is the context?")[0].prompt_tokens
+    one.server.nature.context = known // 2
+    end = one.stream(one.body("What fits the context?"))
+    assert end.text == "Nothing much."
+    refused, *_, taken = one.server.chats("What fits the context?")
+    assert (refused.status, taken.status) == (400, 200)
+    assert taken.prompt_tokens < known // 2
+    assert one.receipt(end.start.metadata.generation_id)["looked_at"]["contexts_too_long"]
+
+
+def test_a_server_that_takes_few_pictures_gets_few(one: Beside) -> None:
+    one.server.nature.most_pictures = 3
+    assert one.stream(one.body("What of three pictures?")).text == "Nothing much."
+    taken = one.server.chats("What of three pictures?")[-1]
+    assert taken.chat is not None
+    assert 1 <= len(taken.chat.pictures) <= 3
+
+
+def test_a_server_that_refuses_pictures_is_a_defined_error(one: Beside) -> None:
+    one.server.nature.sees = False
+    answer = one.wire.post("analyze", json=one.body("What without eyes?", stream=False))
+    error = refusal(answer, 500, "internal_server_error", "picture")
+    assert "127.0.0.1" not in error.message
+
+
 def test_a_server_that_is_away_is_a_503_until_it_is_back(one: Beside) -> None:
     one.stream(one.body("Are you there?"))
     one.server.down()
