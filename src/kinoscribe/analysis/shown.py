@@ -10,7 +10,15 @@ from dataclasses import dataclass, replace
 
 from kinoscribe.analysis import happenings
 from kinoscribe.analysis.account import account, record_tokens, thinned
-from kinoscribe.analysis.budget import Budget, answer_room, fitting, longest_look, padded, share_out
+from kinoscribe.analysis.budget import (
+    Budget,
+    answer_room,
+    fitting,
+    longest_look,
+    padded,
+    picture_tokens,
+    share_out,
+)
 from kinoscribe.analysis.captions import ANSWER, Caption, captions, known
 from kinoscribe.analysis.closeup import pointed_at, told_of, worth_a_look
 from kinoscribe.analysis.scene import Scene, View, joined
@@ -24,7 +32,9 @@ _LONGEST_WINDOW = 300.0
 _MAP_SHARE, _JOIN_SHARE = 0.7, 0.8
 # Of the pictures of the last ask, one in four is of the whole when there is something to look at closely.
 _COARSE = 4
-_LEAST_PICTURES = 8
+# Windows are looked at closely as long as each gets a picture in so many seconds.
+_CLOSE_SECONDS = 4.0
+_MOST_CLOSELY = 6
 _WHOLE = "What happens in the whole of it, seen part by part:"
 _CLOSE = "Of the parts that the question is about, in full:"
 _UNSEEN = "(nobody could look at this part)"
@@ -78,7 +88,8 @@ def _long(scene: Scene, budget: Budget) -> Generator[Event, None, View]:
     question = scene.job.request.prompt_text
     cuts = cut(scene)
     texts = [told_of(scene.notes, window) for window in cuts]
-    close = [] if scene.job.request.json_schema is not None else pointed_at(question, cuts, texts)
+    most = _most_closely(scene, budget, cuts)
+    close = [] if scene.job.request.json_schema is not None else pointed_at(question, cuts, texts, most)
     if close and not known(scene, cuts):
         start, end = scene.job.looked.start, scene.job.looked.end
         words = scene.words(start, end, budget.evidence)
@@ -86,17 +97,26 @@ def _long(scene: Scene, budget: Budget) -> Generator[Event, None, View]:
         made = yield from captions(scene, cuts, _MAP_SHARE)
         found = yield from account(scene, made, _MAP_SHARE, _JOIN_SHARE)
         scene.job.stopwatch.lap("joining")
-        most = min(record_tokens(scene.context), fitting((budget.frames + budget.evidence) // 2))
-        words = _record(made, happenings.lines(thinned(found, most)))
+        longest = min(record_tokens(scene.context), fitting((budget.frames + budget.evidence) // 2))
+        words = _record(made, happenings.lines(thinned(found, longest)))
         texts = [told_of(scene.notes, one.window, one.found) for one in made]
-        close = worth_a_look(question, cuts, texts)
-    close = close[: max(1, scene.sight.most // (2 * _LEAST_PICTURES))]
+        close = worth_a_look(question, cuts, texts, most)
     scene.job.ledger.close += [(window.start, window.end) for window in close]
     left = max(0, budget.frames + budget.evidence - words.tokens)
     if not close:
         start, end = scene.job.looked.start, scene.job.looked.end
         return joined(words, scene.frames(start, end, min(left, budget.frames)))
     return _composed(scene, words, close, Budget(min(left * 3 // 4, budget.frames), left // 4, 0))
+
+
+def _most_closely(scene: Scene, budget: Budget, cuts: Sequence[Window]) -> int:
+    """How many windows the pictures of one ask are enough for."""
+    if scene.sight.most <= 0:
+        return _MOST_CLOSELY
+    affordable = budget.frames // picture_tokens(scene.sight, scene.job.looked.facts)
+    pictures = min(scene.sight.most, affordable) * (_COARSE - 1) / _COARSE
+    longest = max(window.end - window.start for window in cuts)
+    return max(1, min(_MOST_CLOSELY, int(pictures * _CLOSE_SECONDS / longest)))
 
 
 def _record(made: Sequence[Caption], text: str) -> View:

@@ -49,6 +49,11 @@ def test_longer_stretches_get_more_evidence() -> None:
     assert shares == [2_000, 2_000, 6_000]
 
 
+def test_a_text_is_given_a_quarter_more_than_was_counted() -> None:
+    assert padded(1_000) == 1_250
+    assert room(10_000, 1_000) <= 10_000 - 1_250 - 300
+
+
 @given(st.integers(0, 10_000))
 def test_a_text_that_was_made_to_fit_does(tokens: int) -> None:
     assert padded(fitting(tokens)) <= tokens

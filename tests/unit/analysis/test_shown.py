@@ -125,6 +125,21 @@ def test_what_a_window_shows_decides_where_to_look_closely() -> None:
     assert "a zebra" in last(cinema).brief
 
 
+@pytest.mark.parametrize(("context", "most"), [(8_192, 1), (32_768, 2), (131_072, 6)])
+def test_no_more_windows_are_looked_at_closely_than_there_are_pictures_for(context: int, most: int) -> None:
+    def zebras(ask: Ask) -> str:
+        event = {"start_time": ask.start, "end_time": ask.end, "what": "A zebra walks"}
+        return json.dumps({"events": [event]}) if helps(ask) else "The answer."
+
+    cinema = Cinema(sees(zebras, context=context), 7_200.0)
+    job = cinema.job("Where is the zebra?")
+    answered(cinema, job)
+    assert len(job.ledger.close) == most
+    for start, end in job.ledger.close:
+        inside = [frame for frame in last(cinema).frames if start <= frame.time <= end]
+        assert len(inside) >= (end - start) / 6.0
+
+
 def test_a_second_question_about_the_same_video_asks_once() -> None:
     cinema = Cinema(sees(play), 7_200.0)
     answered(cinema, cinema.job(SUMMARY))
