@@ -71,7 +71,7 @@ class Bucket:
     def objects(self, endpoint: str | None = None) -> Objects:
         return Objects(self.url, ObjectOptions(endpoint=endpoint or self.endpoint, region=REGION))
 
-    def keys(self) -> list[str]:
+    def names(self) -> list[str]:
         """All keys, without the prefix."""
         store = S3Store(
             self.name,

@@ -175,7 +175,7 @@ def test_what_is_forgotten_is_forgotten_in_the_bucket(tmp_path: Path, bucket: Bu
     machines = Machines(tmp_path, bucket)
     machines.here.save(KEY, NOTES)
     machines.here.forget(NOTES.content)
-    assert bucket.keys() == []
+    assert bucket.names() == []
     assert machines.there.load(KEY) is None
 
 
@@ -196,7 +196,7 @@ def test_a_bucket_that_is_away_costs_no_more_than_the_keeping(
 def test_notes_that_were_spoilt_on_the_way_are_none(tmp_path: Path, bucket: Bucket) -> None:
     machines = Machines(tmp_path, bucket)
     machines.here.save(KEY, NOTES)
-    bucket.spoil(bucket.keys()[0], b'{"content":')
+    bucket.spoil(bucket.names()[0], b'{"content":')
     assert machines.there.load(KEY) is None
 
 

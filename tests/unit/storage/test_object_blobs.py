@@ -72,7 +72,7 @@ def test_an_asset_of_one_machine_is_read_on_another(bucket: Bucket, machine: Cal
     here, there = machine(bucket.objects()), machine(bucket.objects(), "there")
     here.add(b"data")
     assert there.read(b"data") == b"data"
-    assert len(bucket.keys()) == 1
+    assert len(bucket.names()) == 1
     assert here.files("incoming") == there.files("incoming") == []
 
 
@@ -90,11 +90,11 @@ def test_the_same_content_is_stored_once_and_goes_with_the_last_asset(
 ) -> None:
     here, there = machine(bucket.objects()), machine(bucket.objects(), "there")
     first, second = here.add(b"data"), there.add(b"data", "two")
-    assert len(bucket.keys()) == 1
+    assert len(bucket.names()) == 1
     here.rows.remove("one", first)
     assert there.read(b"data") == b"data"
     there.rows.remove("two", second)
-    assert bucket.keys() == []
+    assert bucket.names() == []
     with pytest.raises(FileNotFoundError):
         here.read(b"data")
     assert there.files("media-cache") == []
@@ -116,9 +116,9 @@ def test_a_transaction_that_fails_leaves_no_object(bucket: Bucket, machine: Call
         stored = incoming.finish()
         with here.contents.shipping(stored) as shipped, here.database.writing() as db:
             here.contents.keep(db, *shipped)
-            assert len(bucket.keys()) == 1
+            assert len(bucket.names()) == 1
             raise KeyError
-    assert bucket.keys() == []
+    assert bucket.names() == []
     assert list(here.blobs.kept()) == []
 
 
@@ -131,7 +131,7 @@ def test_a_store_that_is_away_keeps_nothing_and_is_told(
     with pytest.raises(StoreUnavailable):
         here.add(b"data")
     way.trouble = None
-    assert bucket.keys() == []
+    assert bucket.names() == []
     assert here.rows.page("one", AssetFilter(), page=1, limit=10)[1] == 0
     assert here.files("incoming") == []
 
@@ -154,7 +154,7 @@ def test_bytes_that_are_others_than_they_must_be_are_never_lent(
 ) -> None:
     here, there = machine(bucket.objects()), machine(bucket.objects(), "there")
     here.add(b"data")
-    bucket.spoil(bucket.keys()[0], b"dada")
+    bucket.spoil(bucket.names()[0], b"dada")
     with pytest.raises(StoreUnavailable):
         there.read(b"data")
     assert there.files("media-cache") == there.files("incoming") == []
@@ -168,13 +168,13 @@ def test_an_object_that_could_not_be_removed_is_swept_later(
     way.trouble = Trouble("500", lambda method, _path: method in {"DELETE", "POST"})
     assert here.rows.remove("one", asset)
     way.trouble = None
-    assert len(bucket.keys()) == 2
+    assert len(bucket.names()) == 2
     assert here.blobs.sweep() == 0, "it may be of a transaction that has not ended"
     monkeypatch.setattr(blobs_module, "_LEFT", timedelta(seconds=-60))
     assert here.blobs.sweep() == 1
     assert here.rows.get("one", other) is not None
     assert here.read(b"other") == b"other"
-    assert len(bucket.keys()) == 1
+    assert len(bucket.names()) == 1
 
 
 def test_what_no_row_knows_any_more_leaves_the_cache_of_every_machine(
@@ -200,7 +200,7 @@ def test_a_file_that_is_nobodys_asset_is_lent_to_other_machines(
             assert there.blobs.there(word, content)
             with there.blobs.reach(word, content, Cancel()) as path:
                 assert path.read_bytes() == b"fetched"
-    assert bucket.keys() == []
+    assert bucket.names() == []
     assert not there.blobs.there(word, content)
     there.blobs.sweep()
     with pytest.raises(FileNotFoundError), there.blobs.reach(word, content, Cancel()):
@@ -218,7 +218,7 @@ def test_an_asset_is_reached_from_other_machines_by_its_content(
     assert there.blobs.there(word, content)
     with there.blobs.reach(word, content, Cancel()) as path:
         assert path.read_bytes() == b"data"
-    assert len(bucket.keys()) == 1
+    assert len(bucket.names()) == 1
 
 
 def test_files_of_a_local_store_that_was_used_before_are_still_lent(
@@ -261,11 +261,11 @@ def test_parts_become_an_asset_without_a_copy_in_the_store(
         assert here.rows.arrived(asset.id, made)
     assert len([method for method, _ in way.seen if method in {"PUT", "POST"}]) == sent
     here.blobs.parts.drop(UPLOAD)
-    assert len(bucket.keys()) == 3
+    assert len(bucket.names()) == 3
     assert there.read(b"abcdefghij") == b"abcdefghij"
     assert list(here.blobs.parts.held(-60.0)) == []
     here.rows.remove("one", asset.id)
-    assert bucket.keys() == []
+    assert bucket.names() == []
 
 
 def test_assembly_is_repeated_after_a_failure(
@@ -285,7 +285,7 @@ def test_assembly_is_repeated_after_a_failure(
     assert list(here.blobs.parts.held(-60.0)) == [UPLOAD]
     assert list(here.blobs.parts.held(60.0)) == []
     here.blobs.parts.drop(UPLOAD)
-    assert bucket.keys() == []
+    assert bucket.names() == []
     with pytest.raises(PartsGone), here.blobs.parts.assemble(UPLOAD, stored, Cancel()):
         raise AssertionError
 
@@ -302,7 +302,7 @@ def test_a_part_is_there_whole_or_not_at_all(bucket: Bucket, way: Way, machine: 
     with pytest.raises(ApiError):
         _put(here, 1, b"abcd")
     way.trouble = None
-    assert bucket.keys() == []
+    assert bucket.names() == []
     assert here.files("incoming") == []
 
 
@@ -316,4 +316,4 @@ def test_the_same_file_by_parts_and_whole_is_stored_once(
     with here.blobs.parts.assemble(UPLOAD, stored, Cancel()) as made:
         assert here.rows.arrived(asset.id, made)
     here.blobs.parts.drop(UPLOAD)
-    assert len(bucket.keys()) == 1
+    assert len(bucket.names()) == 1

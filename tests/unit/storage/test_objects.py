@@ -76,7 +76,7 @@ def test_many_objects_are_listed_and_removed(bucket: Bucket, monkeypatch: pytest
     objects.put("partsofanother", b"x")
     assert len(list(objects.below("parts"))) == 8
     objects.remove([f"parts/{number}" for number in range(7)])
-    assert bucket.keys() == ["parts/7", "partsofanother"]
+    assert bucket.names() == ["parts/7", "partsofanother"]
 
 
 def test_an_answer_that_was_cut_once_is_asked_for_again(bucket: Bucket, way: Way, tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_a_store_that_stays_away_is_an_error_that_passes(
         with pytest.raises(StoreUnavailable) as found:
             act()
         assert found.value.passes
-    assert bucket.keys() == []
+    assert bucket.names() == []
 
 
 def test_who_cancels_waits_for_no_more_than_what_was_asked(bucket: Bucket, tmp_path: Path) -> None:
