@@ -21,11 +21,15 @@ _GRID = 10
 
 
 class Dress(IntEnum):
-    """How much goes out beside what every server knows: all that the profile has, only the schema, or nothing."""
+    """How much goes out beside what every server knows.
+
+    All that the profile has; of that only the schema; only that JSON is wanted; nothing.
+    """
 
     FULL = 0
     SCHEMA = 1
-    BARE = 2
+    OBJECT = 2
+    BARE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,8 @@ def chat_request(ask: Ask, config: OpenAIConfig, dress: Dress = Dress.FULL) -> C
     said = messages(ask, config, schema, named=dress is Dress.FULL)
     extras: dict[str, Any] = {}
     if schema is not None and dress < Dress.BARE:
-        extras["response_format"] = response_format(schema, profile)
+        loose = dress is Dress.OBJECT
+        extras["response_format"] = {"type": "json_object"} if loose else response_format(schema)
     if dress is Dress.FULL:
         if profile.usage:
             extras["stream_options"] = {"include_usage": True}

@@ -19,6 +19,17 @@ _T = TypeVar("_T")
 _LARGEST_WRITE = 64 * 1024
 _KEPT_CONNECTIONS = 64
 _KEPT_SECONDS = 20.0
+# Nothing else goes out, whatever libraries and their environment add.
+_SENT = {
+    b"host",
+    b"authorization",
+    b"accept",
+    b"accept-encoding",
+    b"content-length",
+    b"content-type",
+    b"user-agent",
+    b"x-session-id",
+}
 
 
 def open_pool() -> httpcore2.ConnectionPool:
@@ -52,7 +63,7 @@ class _Transport(httpx2.BaseTransport):
                 url=httpcore2.URL(
                     scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
                 ),
-                headers=request.headers.raw,
+                headers=[(name, value) for name, value in request.headers.raw if name.lower() in _SENT],
                 content=request.stream,
                 extensions={"timeout": dict.fromkeys(("connect", "read", "write"), patient)},
             )

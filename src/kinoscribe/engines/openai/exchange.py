@@ -1,20 +1,33 @@
 """Turns one chat request to one server into what is heard of the answer, or into why there is none."""
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
+from typing import cast
+from urllib.parse import urlsplit, urlunsplit
 
 import httpcore2
 import httpx2
 import structlog
 from openai import APIStatusError, Omit, OpenAI, OpenAIError, Stream
 
+from kinoscribe import __version__
 from kinoscribe.contract.shown import harmless
 from kinoscribe.engines.openai.connection import client
 from kinoscribe.engines.openai.patience import GaveUp, Patience
 from kinoscribe.engines.openai.refusals import Refusal, read_refusal
 from kinoscribe.engines.openai.stream import Heard, ToldError, Unreadable, events, hear, is_done
 
+_AGENT = f"kinoscribe/{__version__}"
 _UNUSED_KEY = "unused"
+_BROKEN = (
+    httpcore2.NetworkError,
+    httpcore2.ProtocolError,
+    httpcore2.TimeoutException,
+    httpcore2.UnsupportedProtocol,
+    OpenAIError,
+    httpx2.InvalidURL,
+    UnicodeError,
+)
 _log = structlog.get_logger(__name__)
 
 
@@ -52,11 +65,11 @@ class Exchange:
 
         Raises `Refused`, `ServerFailed` and `Canceled`. Closing it closes the connection.
         """
-        with _our_errors(url), closing(self._open(url, body, headers, patience)) as response:
+        with self._our_errors(url), closing(self._open(url, body, headers, patience)) as response:
             if "json" in response.headers.get("content-type", ""):
-                yield hear(b"".join(_chunks(response)))
+                yield hear(b"".join(response.iter_raw()))
                 return True
-            for event in events(_chunks(response)):
+            for event in events(response.iter_raw()):
                 if is_done(event):
                     return True
                 heard = hear(event)
@@ -65,19 +78,16 @@ class Exchange:
         return False
 
     def _open(self, url: str, body: bytes, headers: dict[str, str], patience: Patience) -> httpx2.Response:
+        # Said here as well, the environment has no say in it.
+        own = {"Authorization": Omit() if self._key is None else f"Bearer {self._key}", "User-Agent": _AGENT}
         server = OpenAI(
             api_key=self._key or _UNUSED_KEY,
             base_url=url,
             max_retries=0,
+            default_headers=cast("dict[str, str]", own),
             http_client=client(self._pool, patience),
         )
-        sent: dict[str, str | Omit] = {
-            **headers,
-            "Accept": "text/event-stream",
-            "Accept-Encoding": "identity",
-        }
-        if self._key is None:
-            sent["Authorization"] = Omit()
+        sent = {**headers, **own, "Accept": "text/event-stream", "Accept-Encoding": "identity"}
         response: object = server.post(
             "/chat/completions",
             cast_to=httpx2.Response,
@@ -89,41 +99,39 @@ class Exchange:
         assert isinstance(response, httpx2.Response)
         return response
 
+    @contextmanager
+    def _our_errors(self, url: str) -> Iterator[None]:
+        """Turns what goes wrong into what can be told, and logs the rest."""
+        try:
+            yield
+        except APIStatusError as error:
+            answer = error.response
+            refusal = read_refusal(answer.status_code, answer.content, answer.headers.get("retry-after"))
+            self._tell(url, answer.content[:1_000].decode("utf-8", "replace"), status=refusal.status)
+            raise Refused(refusal) from error
+        except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
+            self._tell(url, str(error))
+            raise ServerFailed("could not be reached", unreached=True) from error
+        except GaveUp as error:
+            self._tell(url, str(error))
+            raise ServerFailed(str(error), again=False) from error
+        except ToldError as error:
+            self._tell(url, str(error))
+            raise ServerFailed("told of an error in the middle of the answer") from error
+        except Unreadable as error:
+            self._tell(url, str(error))
+            raise ServerFailed(str(error)) from error
+        except _BROKEN as error:
+            self._tell(url, str(error))
+            raise ServerFailed("broke off the connection, or did not answer in proper HTTP") from error
 
-def _chunks(response: httpx2.Response) -> Iterable[bytes]:
-    return response.iter_raw()
+    def _tell(self, url: str, words: str, **facts: int) -> None:
+        """Logs what an operator must know: the words of a server, which may repeat the key it was given."""
+        told = harmless(words.replace(self._key, "…") if self._key else words)
+        _log.warning("model_server_failed", url=without_password(url), reason=told, **facts)
 
 
-@contextmanager
-def _our_errors(url: str) -> Iterator[None]:
-    try:
-        yield
-    except APIStatusError as error:
-        answer = error.response
-        refusal = read_refusal(answer.status_code, answer.content, answer.headers.get("retry-after"))
-        words = harmless(answer.content[:1_000].decode("utf-8", "replace"))
-        _log.warning("model_server_refused", url=url, status=refusal.status, kind=refusal.kind, said=words)
-        raise Refused(refusal) from error
-    except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
-        _log.warning("model_server_unreached", url=url, reason=str(error))
-        raise ServerFailed("could not be reached", unreached=True) from error
-    except GaveUp as error:
-        _log.warning("model_server_failed", url=url, reason=str(error))
-        raise ServerFailed(str(error), again=False) from error
-    except ToldError as error:
-        _log.warning("model_server_failed", url=url, reason=harmless(str(error)))
-        raise ServerFailed("told of an error in the middle of the answer") from error
-    except Unreadable as error:
-        _log.warning("model_server_failed", url=url, reason=str(error))
-        raise ServerFailed(str(error)) from error
-    except (
-        httpcore2.NetworkError,
-        httpcore2.ProtocolError,
-        httpcore2.TimeoutException,
-        httpcore2.UnsupportedProtocol,
-        OpenAIError,
-        httpx2.InvalidURL,
-        UnicodeError,
-    ) as error:
-        _log.warning("model_server_failed", url=url, reason=harmless(str(error)))
-        raise ServerFailed("broke off the connection, or did not answer in proper HTTP") from error
+def without_password(url: str) -> str:
+    """A URL as it may be logged."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=""))

@@ -27,7 +27,7 @@ from kinoscribe.engines.openai.servers import Course, Miss, Servers
 
 _LEAST_ANSWER = 64
 _FITS = 3
-_EXTRAS, _SEQUENCE = "extras", "sequence"
+_EXTRAS, _SEQUENCE, _OBJECTS = "extras", "sequence", "objects"
 _UNREACHED = "No model server can be reached at the moment. Please try again later."
 
 
@@ -88,7 +88,7 @@ class Generation:
         notes = {"server": str(self._servers.number(url)), "tries": str(self._course.tries)}
         if self._dress is Dress.SCHEMA:
             notes["request"] = "without salt and counts, which the server refuses"
-        if self._dress is Dress.BARE:
+        if self._dress > Dress.SCHEMA:
             notes["request"] = "without salt and counts, and not held to the schema, which the server refuses"
         return replace(finished, notes={**finished.notes, **notes})
 
@@ -98,6 +98,8 @@ class Generation:
             self._servers.learn(url, _EXTRAS)
         if self._dress > Dress.SCHEMA:
             self._servers.learn(url, self._request.schema)
+        if self._dress > Dress.OBJECT:
+            self._servers.learn(url, _OBJECTS)
 
     def _dress_for(self, url: str) -> None:
         """As much as the server is not known to refuse."""
@@ -105,7 +107,7 @@ class Generation:
         if self._servers.refuses(url, _EXTRAS):
             dress = Dress.SCHEMA
             if self._request.schema and self._servers.refuses(url, self._request.schema):
-                dress = Dress.BARE
+                dress = Dress.BARE if self._servers.refuses(url, _OBJECTS) else Dress.OBJECT
         self._wear(dress, sequence=not self._servers.refuses(url, _SEQUENCE))
 
     def _wear(self, dress: Dress, *, sequence: bool = True) -> None:
@@ -127,8 +129,9 @@ class Generation:
                 self._wear(self._dress, sequence=False)
             case "request" if self._dress is Dress.FULL:
                 self._wear(Dress.SCHEMA)
-            case "request" if self._dress is Dress.SCHEMA and self._request.schema:
-                self._wear(Dress.BARE)
+            case "request" if self._dress < Dress.BARE and self._request.schema:
+                known = self._dress is Dress.SCHEMA and self._servers.refuses(url, _OBJECTS)
+                self._wear(Dress.BARE if known else Dress(self._dress + 1))
             case "request":
                 raise EngineRefused(reason="its model server does not take the request.")
             case "busy":

@@ -13,7 +13,7 @@ from kinoscribe.cancel import Cancel
 from kinoscribe.engines.openai.abilities import LEAST_PICTURE, Abilities, PictureCost
 from kinoscribe.engines.openai.config import OpenAIConfig
 from kinoscribe.engines.openai.identify import identify, loaded_context
-from kinoscribe.engines.openai.profiles import PROFILES, ProfileName
+from kinoscribe.engines.openai.profiles import ProfileName
 from kinoscribe.engines.openai.schema import response_format
 from kinoscribe.engines.openai.small_picture import data_url
 from kinoscribe.engines.openai.stream import Heard, ToldError, Unreadable, events, hear, is_done
@@ -94,7 +94,7 @@ class _Model:
                 "max_tokens": _JSON_TOKENS,
                 "stream": True,
                 "stream_options": {"include_usage": True},
-                "response_format": response_format(_SCHEMA, PROFILES[profile]),
+                "response_format": response_format(_SCHEMA),
             }
         )
 

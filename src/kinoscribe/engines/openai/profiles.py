@@ -9,9 +9,9 @@ PROFILE_NAMES: tuple[ProfileName, ...] = ("vllm", "sglang", "llamacpp", "ollama"
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What is sent to one kind of server.
+    """What is sent to one kind of server beside messages and, for JSON, the schema.
 
-    `schema`: how a JSON schema is handed over. `picture_id`: where a picture's own name goes, by which a server finds
+    `picture_id`: where a picture's own name goes, by which a server finds
     again what it has made of the picture: `uuid` beside the part, `content_hash` inside of it. `cache_salt`: keeps the
     prefix caches of accounts apart. `session`: a header by which routers send like to like. `sequence`: pictures may go
     as one JPEG sequence. `usage`: token counts are asked for. `pictures` and `context_tokens` hold where nothing better
@@ -19,7 +19,6 @@ class Profile:
     """
 
     name: ProfileName
-    schema: Literal["json_schema", "json_object_schema"] = "json_schema"
     picture_id: Literal["uuid", "content_hash"] | None = None
     cache_salt: bool = False
     session: bool = False

@@ -3,7 +3,6 @@
 from typing import Any
 
 from kinoscribe.engines.engine import Ask, SegmentField, SegmentWish
-from kinoscribe.engines.openai.profiles import Profile
 
 # Grammars of some servers know no \d.
 _CLOCKS = {
@@ -21,10 +20,8 @@ def wanted_schema(ask: Ask) -> _Node | None:
     return None if ask.json_schema is None else plain(ask.json_schema)
 
 
-def response_format(schema: _Node, profile: Profile) -> _Node:
+def response_format(schema: _Node) -> _Node:
     """The parameter that holds a server to the schema."""
-    if profile.schema == "json_object_schema":
-        return {"type": "json_object", "schema": schema}
     return {"type": "json_schema", "json_schema": {"name": _NAME, "schema": schema}}
 
 

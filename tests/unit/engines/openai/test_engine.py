@@ -6,8 +6,9 @@ from contextlib import ExitStack, closing
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from tests.unit.engines.openai.asks import KEY, ask, config, end_of, engine, text_of
-from tests.unit.engines.openai.chat_server import WAIT, ChatServer, Player, says, serving
+from tests.unit.engines.openai.chat_server import WAIT, Asked, ChatServer, Player, says, serving
 
 from kinoscribe.cancel import Cancel, Canceled
 from kinoscribe.contract.errors import (
@@ -20,6 +21,7 @@ from kinoscribe.contract.errors import (
 )
 from kinoscribe.engines.engine import Ask, Piece
 from kinoscribe.engines.openai.config import Waits
+from kinoscribe.engines.openai.exchange import without_password
 from kinoscribe.engines.openai.servers import Servers
 
 SCHEMA: dict[str, Any] = {
@@ -340,20 +342,65 @@ def test_a_server_that_does_not_know_an_extra_is_asked_without_any_and_not_with_
     assert server.asked[0].raw.count(b'"uuid"') == 4
 
 
-def test_a_server_that_does_not_take_a_schema_is_asked_without_it() -> None:
+@pytest.mark.parametrize(
+    ("refuses", "sent"),
+    [
+        ({"json_schema"}, ["schema", "schema", "object", "object", "schema", "object"]),
+        (
+            {"json_schema", "json_object"},
+            ["schema", "schema", "object", "none", "none", "schema", "none"],
+        ),
+    ],
+)
+def test_a_server_that_does_not_take_a_schema_is_asked_for_any_json_or_without(
+    refuses: set[str], sent: list[str]
+) -> None:
+    def form(asked: Asked) -> str:
+        return str(asked.body.get("response_format", {}).get("type", "json_none"))
+
     def play(player: Player, number: int) -> None:
-        if "response_format" in player.server.asked[-1].body:
+        if form(player.server.asked[-1]) in refuses:
             fails(400, "no grammars here")(player, number)
         else:
             says('{"title":"x"}')(player, number)
 
     with serving(play) as server, closing(engine(server.url)) as made:
         for _ in range(2):
-            assert text_of(list(made.generate(ask(json_schema=SCHEMA), Cancel()))) == '{"title":"x"}'
+            pieces = list(made.generate(ask(json_schema=SCHEMA), Cancel()))
+            assert text_of(pieces) == '{"title":"x"}'
+            assert "not held to the schema" in end_of(pieces).notes["request"]
         other = {**SCHEMA, "required": []}
         assert text_of(list(made.generate(ask(json_schema=other), Cancel()))) == '{"title":"x"}'
-    sent = ["response_format" in one.body for one in server.asked]
-    assert sent == [True, True, False, False, True, False]
+    assert [form(one).removeprefix("json_") for one in server.asked] == sent
+
+
+def test_nothing_of_the_environment_goes_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("API_KEY", "ORG_ID", "PROJECT_ID", "ADMIN_KEY"):
+        monkeypatch.setenv(f"OPENAI_{name}", "from-the-environment")
+    monkeypatch.setenv(
+        "OPENAI_CUSTOM_HEADERS", "X-More: from-the-environment\nAuthorization: from-the-environment"
+    )
+    for key in (KEY, None):
+        _, server = told(says("Yes."), api_key=key)
+        sent = server.asked[0].headers
+        assert "from-the-environment" not in str(sent)
+        assert sent.get("authorization") == (None if key is None else f"Bearer {KEY}")
+        assert sent.keys() <= {
+            "host", "authorization", "accept", "accept-encoding", "content-length", "content-type", "user-agent",
+            "x-session-id",
+        }  # fmt: skip
+
+
+def test_the_log_tells_what_a_server_said_without_the_key() -> None:
+    with capture_logs() as logs:
+        refused(fails(401, f"Incorrect API key provided: {KEY}"))
+    [line] = [one for one in logs if one["event"] == "model_server_failed"]
+    assert "Incorrect API key" in line["reason"]
+    assert KEY not in str(logs)
+
+
+def test_no_password_of_an_address_is_logged() -> None:
+    assert without_password("https://me:secret@host:8000/v1?key=x") == "https://host:8000/v1"
 
 
 def test_a_server_that_takes_no_sequences_gets_single_pictures_and_all_the_rest() -> None:
@@ -509,8 +556,9 @@ def test_white_space_without_end_is_cut_off() -> None:
         while True:
             player.text("\n" * 1000)
 
-    pieces, server = told(play, ask(json_schema=SCHEMA))
+    pieces, server = told(play, ask(json_schema=SCHEMA, max_tokens=4_000))
     assert end_of(pieces).reason == "length"
+    assert len(text_of(pieces)) < 10_000
     assert server.left.wait(WAIT)
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.engines.openai.asks import ask, config, frames, jpeg
 
@@ -89,6 +89,7 @@ def test_the_system_words_do_not_depend_on_the_question() -> None:
     assert len({body(one)["messages"][0]["content"] for one in others}) == 1
 
 
+@settings(deadline=None)
 @given(st.text(), st.text())
 def test_two_questions_share_every_byte_before_the_question(first: str, second: str) -> None:
     one, other = raw(ask(first)), raw(ask(second, json_schema=SCHEMA, temperature=0.9, max_tokens=77))
@@ -159,6 +160,7 @@ def test_no_more_pictures_go_out_than_the_server_takes() -> None:
     assert "[29.0 s]" in found
 
 
+@settings(deadline=None)
 @given(st.integers(0, 60), st.integers(0, 70))
 def test_a_choice_is_even_and_in_order_and_keeps_both_ends(count: int, most: int) -> None:
     found = spread(tuple(range(count)), most)

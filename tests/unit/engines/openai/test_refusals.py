@@ -4,7 +4,7 @@ from datetime import timedelta
 from email.utils import format_datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kinoscribe import clock
@@ -76,6 +76,7 @@ def test_a_refusal_without_known_words_is_known_by_its_status(status: int, kind:
     assert read_refusal(status, b"no", None).kind == kind
 
 
+@settings(deadline=None)
 @given(st.integers(300, 599), st.binary(max_size=400), st.one_of(st.none(), st.text(max_size=80)))
 def test_no_words_of_a_server_do_any_harm(status: int, body: bytes, wait: str | None) -> None:
     found = read_refusal(status, body, wait)
@@ -83,6 +84,7 @@ def test_no_words_of_a_server_do_any_harm(status: int, body: bytes, wait: str | 
     assert found.retry_after is None or found.retry_after >= 0
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="maximum context length prompt is (0123456789) tokens > ", max_size=2_000))
 def test_numbers_that_cannot_be_are_not_believed(words: str) -> None:
     found = read_refusal(400, words.encode(), None)

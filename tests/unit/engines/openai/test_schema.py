@@ -12,7 +12,6 @@ from kinoscribe.contract.errors import ParameterInvalid
 from kinoscribe.contract.json_empty import empty_value
 from kinoscribe.contract.json_schema import read_schema
 from kinoscribe.engines.engine import SegmentField, SegmentWish
-from kinoscribe.engines.openai.profiles import PROFILES, Profile
 from kinoscribe.engines.openai.schema import plain, response_format, wanted_schema
 from kinoscribe.output.conform import conform
 from kinoscribe.output.timestamps import plain as contract_plain
@@ -147,13 +146,12 @@ def test_objects_hold_nothing_beside_what_is_named() -> None:
     assert made["properties"]["a"]["items"]["additionalProperties"] is False
 
 
-def test_each_form_of_the_parameter_holds_the_schema() -> None:
+def test_the_parameter_holds_the_schema_under_a_name() -> None:
     schema = {"type": "object", "properties": {}}
-    named = response_format(schema, PROFILES["generic"])
-    assert named["json_schema"]["schema"] == schema
-    assert named["json_schema"]["name"]
-    loose = response_format(schema, Profile("generic", schema="json_object_schema"))
-    assert loose == {"type": "json_object", "schema": schema}
+    made = response_format(schema)
+    assert made["type"] == "json_schema"
+    assert made["json_schema"]["schema"] == schema
+    assert made["json_schema"]["name"]
 
 
 def test_an_answer_under_the_schema_passes_the_check_of_the_contract() -> None:

@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kinoscribe import clock
@@ -12,12 +12,14 @@ from kinoscribe.engines.openai.servers import Course, Miss, Servers
 URLS = tuple(f"http://10.0.0.{number}:8000/v1" for number in range(1, 6))
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_a_video_has_one_order_of_all_servers(content: str) -> None:
     assert sorted(Servers(URLS).order(content)) == sorted(URLS)
     assert Servers(URLS).order(content) == Servers(tuple(reversed(URLS))).order(content)
 
 
+@settings(deadline=None)
 @given(st.text(), st.integers(0, 4))
 def test_a_server_that_goes_moves_only_its_own_videos(content: str, gone: int) -> None:
     left = tuple(url for url in URLS if url != URLS[gone])
@@ -91,6 +93,7 @@ def test_a_wait_that_is_too_long_is_not_waited() -> None:
 MISS = st.tuples(st.booleans(), st.one_of(st.none(), st.floats(0, 1e12)))
 
 
+@settings(deadline=None)
 @given(st.lists(MISS, min_size=1, max_size=5), st.floats(0, 100))
 def test_each_way_ends_within_its_patience(told: list[tuple[bool, float | None]], patience: float) -> None:
     misses = {str(place): Miss(str(place), again, wait) for place, (again, wait) in enumerate(told)}

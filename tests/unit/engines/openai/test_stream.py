@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kinoscribe.engines.openai.stream import Heard, ToldError, Unreadable, events, hear, is_done
@@ -19,6 +19,7 @@ def stream(end: bytes) -> bytes:
     return b": a comment" + end + end + b"".join(lines) + b"data: [DONE]" + end + end
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 400)), st.sampled_from([b"\n", b"\r\n"]))
 def test_events_are_the_same_however_they_are_cut(cuts: list[int], end: bytes) -> None:
     data = stream(end)
@@ -84,6 +85,7 @@ def test_an_error_in_the_middle_is_told(event: Any) -> None:
         hear(json.dumps(event).encode())
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_no_bytes_do_any_harm(data: bytes) -> None:
     for event in events([data]):

@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kinoscribe.engines.openai.thinking import Thoughts
@@ -39,6 +39,7 @@ CUTS = st.lists(st.integers(0, 200), max_size=12)
         ("<think>a</think> \n ", ""),
     ],
 )
+@settings(deadline=None)
 @given(places=CUTS)
 def test_what_is_said_after_thoughts_is_the_answer(text: str, said: str, places: list[int]) -> None:
     assert answer(cut(text, places)) == said
@@ -54,6 +55,7 @@ def test_what_is_said_after_thoughts_is_the_answer(text: str, said: str, places:
         ("</think>A", "A"),
     ],
 )
+@settings(deadline=None)
 @given(places=CUTS)
 def test_thoughts_that_nothing_opens_are_dropped_where_they_are_expected(
     text: str, said: str, places: list[int]
@@ -61,6 +63,7 @@ def test_thoughts_that_nothing_opens_are_dropped_where_they_are_expected(
     assert answer(cut(text, places), inside=True) == said
 
 
+@settings(deadline=None)
 @given(st.text(), CUTS)
 def test_a_text_without_thoughts_is_left_as_it_is(text: str, places: list[int]) -> None:
     if not text.lstrip().startswith("<think>"):
