@@ -19,7 +19,7 @@ from kinoscribe.cli.settings import read_settings
 from kinoscribe.cli.weights_wanted import bring_weights
 from kinoscribe.contract.analyze import AnalyzeRequest, read_analyze
 from kinoscribe.contract.events import answer_body
-from kinoscribe.engines.making import models_file
+from kinoscribe.engines.models_file import models_file
 from kinoscribe.settings import Settings
 from kinoscribe.storage.api_key_rows import DEFAULT_ACCOUNT
 from kinoscribe.tokens import count_tokens

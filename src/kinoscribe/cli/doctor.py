@@ -20,8 +20,7 @@ from kinoscribe.cli.queue_state import database_and_queue
 from kinoscribe.cli.settings import read_settings, unknown_variables
 from kinoscribe.cli.weights_wanted import wanted_weights
 from kinoscribe.contract.errors import ApiError
-from kinoscribe.engines.making import kinds_used
-from kinoscribe.engines.models_file import EnginesInvalid
+from kinoscribe.engines.models_file import EnginesInvalid, kinds_used
 from kinoscribe.media.decoders import Decoders
 from kinoscribe.settings import Settings
 from kinoscribe.weights.check import Weights

@@ -21,7 +21,7 @@ from kinoscribe.cli.settings import read_settings
 from kinoscribe.cli.weights_wanted import bring_weights
 from kinoscribe.contract.task_request import read_task
 from kinoscribe.contract.times import clock_time, hh_mm_ss_fff
-from kinoscribe.engines.making import models_file
+from kinoscribe.engines.models_file import models_file
 from kinoscribe.storage.api_key_rows import DEFAULT_ACCOUNT
 from kinoscribe.tokens import count_tokens
 

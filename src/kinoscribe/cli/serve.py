@@ -15,6 +15,7 @@ from kinoscribe.cli.options import DataDir, EngineName, GetModels, Host, Port
 from kinoscribe.cli.settings import PREFIX, read_settings, unknown_variables
 from kinoscribe.cli.supervisor import Program, Supervisor
 from kinoscribe.cli.weights_wanted import bring_weights
+from kinoscribe.engines.making import check_engines
 from kinoscribe.settings import Settings
 from kinoscribe.storage.data_folder import DataFolder
 
@@ -34,6 +35,7 @@ def serve(
     settings = read_settings(**chosen)
     log.set_up(settings.log_level, as_json=logs_as_json(settings))
     say_unknown_variables()
+    check_engines(settings)
     try:
         bring_weights(settings, without_asking=get_models)
     except Exit as lacking:

@@ -6,7 +6,7 @@ import typer
 
 from kinoscribe.cli.exits import FAILED, NOT_READY, Exit
 from kinoscribe.cli.models import fetch_with_bars
-from kinoscribe.engines.making import kinds_used
+from kinoscribe.engines.models_file import kinds_used
 from kinoscribe.settings import Settings
 from kinoscribe.weights.check import Weights
 from kinoscribe.weights.registry import SETS, needed

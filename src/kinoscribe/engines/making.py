@@ -1,25 +1,24 @@
-"""Turns the settings and the file of models into the engines that this process has."""
+"""Turns the settings and the file of models into the engines that this process has.
+
+The HTTP client is imported when there is a model server to talk to: nobody else need wait for it.
+"""
 
 import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kinoscribe.engines.chosen import Chosen, Engines
 from kinoscribe.engines.engine import Engine
-from kinoscribe.engines.models_file import (
-    EnginesInvalid,
-    EngineTable,
-    ModelsFile,
-    read_models_file,
-    read_url,
-)
+from kinoscribe.engines.models_file import EnginesInvalid, EngineTable, models_file, read_url
 from kinoscribe.engines.openai.config import OpenAIConfig
-from kinoscribe.engines.openai.engine import OpenAIEngine
-from kinoscribe.engines.openai.prober import Prober
 from kinoscribe.engines.openai.profiles import PROFILE_NAMES, ProfileName
 from kinoscribe.engines.scripted import ScriptedEngine
 from kinoscribe.settings import Settings
+
+if TYPE_CHECKING:
+    from kinoscribe.engines.openai.prober import Prober
 
 
 def make_engines(settings: Settings, embedded: Callable[[], Engine]) -> Engines:
@@ -43,18 +42,6 @@ def make_engines(settings: Settings, embedded: Callable[[], Engine]) -> Engines:
         made.pop_all()
         return Engines(default, chosen)
     raise AssertionError("an ExitStack never swallows")
-
-
-def models_file(settings: Settings) -> ModelsFile:
-    """What the operator's file says; an empty one without it. Raises `EnginesInvalid`."""
-    return ModelsFile() if settings.models_file is None else read_models_file(settings.models_file)
-
-
-def kinds_used(settings: Settings) -> frozenset[str]:
-    """The kinds of engines that can be asked: what has to be there for them depends on it. Raises `EnginesInvalid`."""
-    file = models_file(settings)
-    named = (file.engines[name].kind if name in file.engines else name for name in file.used())
-    return frozenset({settings.engine, *named} - {"default"})
 
 
 def settings_table(settings: Settings) -> EngineTable:
@@ -107,20 +94,34 @@ def _make(name: str, table: EngineTable | None, settings: Settings, embedded: Ca
             file: Path | None = settings.scripted_file if table is None else table.file
             return ScriptedEngine(file or settings.scripted_file)
     assert table is not None
-    prober = _prober(name, table, settings)
-    return OpenAIEngine(openai_config(name, table, settings), prober)
+    from kinoscribe.engines.openai.engine import OpenAIEngine
+
+    return OpenAIEngine(openai_config(name, table, settings), _prober(name, table, settings))
 
 
-def probers(settings: Settings) -> Mapping[str, Prober]:
+def check_engines(settings: Settings) -> None:
+    """Raises `EnginesInvalid` where the engines cannot be made; makes none."""
+    for name, table in _with_servers(settings).items():
+        openai_config(name, table, settings)
+
+
+def probers(settings: Settings) -> "Mapping[str, Prober]":
     """For every engine with model servers that can be asked, who can tell what they are. Raises `EnginesInvalid`."""
+    return {name: _prober(name, table, settings) for name, table in _with_servers(settings).items()}
+
+
+def _with_servers(settings: Settings) -> Mapping[str, EngineTable]:
+    """The tables of all engines that ask model servers, that of the settings first."""
     file = models_file(settings)
     tables = {name: file.engines[name] for name in file.used() if name in file.engines}
     if settings.engine == "openai":
         tables = {settings.engine: settings_table(settings), **tables}
-    return {name: _prober(name, table, settings) for name, table in tables.items() if table.kind == "openai"}
+    return {name: table for name, table in tables.items() if table.kind == "openai"}
 
 
-def _prober(name: str, table: EngineTable, settings: Settings) -> Prober:
+def _prober(name: str, table: EngineTable, settings: Settings) -> "Prober":
+    from kinoscribe.engines.openai.prober import Prober
+
     return Prober(openai_config(name, table, settings), pinned=table.profile != "auto")
 
 

@@ -28,6 +28,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from kinoscribe.contract.limits import MODELS, NEWER_DEFAULT_MODEL, STANDARD
 from kinoscribe.engines.openai.profiles import PROFILE_NAMES
+from kinoscribe.settings import Settings
 
 STANDING = ("default", "embedded", "scripted")
 _TAKEN = (*STANDING, "openai")
@@ -134,6 +135,18 @@ class ModelsFile(_Strict):
     def used(self) -> tuple[str, ...]:
         """The engines that models name, each once, in the order they are named."""
         return tuple(dict.fromkeys(name for model in self.models.values() for name in model.engines))
+
+
+def models_file(settings: Settings) -> ModelsFile:
+    """What the operator's file says; an empty one without it. Raises `EnginesInvalid`."""
+    return ModelsFile() if settings.models_file is None else read_models_file(settings.models_file)
+
+
+def kinds_used(settings: Settings) -> frozenset[str]:
+    """The kinds of engines that can be asked: what has to be there for them depends on it. Raises `EnginesInvalid`."""
+    file = models_file(settings)
+    named = (file.engines[name].kind if name in file.engines else name for name in file.used())
+    return frozenset({settings.engine, *named} - {"default"})
 
 
 def read_models_file(file: Path) -> ModelsFile:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from tests.unit.analysis.pretended import Engine
 
-from kinoscribe.engines.making import kinds_used, make_engines, openai_config, probers, settings_table
-from kinoscribe.engines.models_file import EnginesInvalid
+from kinoscribe.engines.making import check_engines, make_engines, openai_config, probers, settings_table
+from kinoscribe.engines.models_file import EnginesInvalid, kinds_used
 from kinoscribe.engines.openai.engine import OpenAIEngine
 from kinoscribe.engines.scripted import ScriptedEngine
 from kinoscribe.settings import Settings
@@ -106,8 +106,9 @@ def test_what_was_made_is_closed_when_a_later_engine_cannot_be_made(
 def test_a_table_becomes_a_configuration(tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BIG_KEY", "secret")
     chosen = settings(tmp_path, models_file=file, engine_api_key="that of the settings")
-    assert set(probers(chosen)) == {"big"}
-    config = probers(chosen)["big"].config
+    (prober,) = probers(chosen).values()
+    prober.close()  # nothing is asked of anybody
+    config = prober.config
     assert (config.name, config.model, config.api_key) == ("big", "big", "secret")
     assert (config.context, config.sight.most, config.max_side, config.numbered) == (5000, 12, 512, True)
     assert config.profile == "vllm"
@@ -135,6 +136,8 @@ def test_an_engine_without_an_address_that_can_be_one_is_refused(
 ) -> None:
     with pytest.raises(EnginesInvalid, match=told):
         make_engines(settings(tmp_path, engine="openai", engine_url=url), make)
+    with pytest.raises(EnginesInvalid, match=told):
+        check_engines(settings(tmp_path, engine="openai", engine_url=url))
 
 
 def test_a_model_that_is_shown_no_pictures_has_none_in_sight(tmp_path: Path) -> None:
@@ -142,8 +145,9 @@ def test_a_model_that_is_shown_no_pictures_has_none_in_sight(tmp_path: Path) -> 
     file.write_text(
         '[engines.blind]\nurls = ["http://127.0.0.1:9"]\npictures = 0\n[models.b]\nengines = ["blind"]'
     )
-    config = probers(settings(tmp_path, models_file=file))["blind"].config
-    assert config.sight.most == 0
+    (prober,) = probers(settings(tmp_path, models_file=file)).values()
+    prober.close()
+    assert prober.config.sight.most == 0
 
 
 def test_the_kinds_in_use_are_known_before_anything_is_made(tmp_path: Path, file: Path) -> None:
