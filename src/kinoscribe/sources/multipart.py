@@ -104,7 +104,7 @@ class Multipart:
         """Has an asset removed, and then also the bytes of the upload that it came by; says what `remove` does."""
         upload_id = self.rows.of_asset(account, asset_id)
         removed = remove()
-        if removed and upload_id is not None:
+        if upload_id is not None:
             self._parts.drop(upload_id)
         return removed
 

@@ -192,7 +192,6 @@ class UploadRows:
                     return False
                 now = moment(db, self._clock)
                 known = update(upload_chunks).where(*_numbered(upload_id, part.number))
-                known = known.where(upload_chunks.c.reported_at.is_(None))
                 if db.execute(known.values(**values, updated_at=now)).rowcount == 0:
                     row = {"upload_id": upload_id, "number": part.number, **values, "updated_at": now}
                     db.execute(insert(upload_chunks).values(**row))
