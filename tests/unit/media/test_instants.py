@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.media_truth import GREY, Pixels, Track, beep, card, cards, counted, make_video
 
+from kinoscribe.media import instants as module
 from kinoscribe.media.instants import BEAT, Seen, cheapest, nearest
 from kinoscribe.media.video_file import Unreadable
 
@@ -28,6 +29,7 @@ FORMS: dict[str, dict[str, object]] = {
         "codec_options": {"g": "12", "bf": "2", "b": "2M"},
         "form": "mpegts",
     },
+    "old.ts": {"codec": "mpeg4", "codec_options": {"g": "30"}, "form": "mpegts"},
     "old.avi": {"codec": "mpeg4", "codec_options": {"g": "25"}, "form": "avi"},
     "web.webm": {"codec": "libvpx", "codec_options": {"g": "40"}},
     "late.mp4": {"codec_options": {"g": "15"}, "start": 1000.0},
@@ -91,8 +93,6 @@ def test_seeking_finds_the_very_frames_that_looking_at_all_finds(
 def test_what_lies_between_far_instants_is_not_decoded(
     clips: Callable[[str], Path], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from kinoscribe.media import instants as module
-
     decoded = 0
     frames = module._frames
 
@@ -111,8 +111,6 @@ def test_what_lies_between_far_instants_is_not_decoded(
 def test_a_file_without_key_frames_is_not_read_again_and_again(
     clips: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from kinoscribe.media import instants as module
-
     decoded = 0
     frames = module._frames
 
@@ -157,15 +155,22 @@ def test_nothing_comes_for_a_time_in_which_there_is_only_sound(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("again_from", [0.0, 500.0])
-def test_where_time_stamps_jump_the_file_is_read_from_its_start(tmp_path: Path, again_from: float) -> None:
+def test_where_time_stamps_jump_the_file_is_read_from_its_start(
+    tmp_path: Path, again_from: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(_: object, time: float) -> bool:
+        raise AssertionError(f"{time} was sought")
+
+    monkeypatch.setattr(module._Search, "_seek", never)
     one = make_video(tmp_path / "one.ts", counted(FPS, SMALL), seconds=6, form="mpegts")
-    two = make_video(tmp_path / "two.ts", counted(FPS, SMALL), seconds=6, form="mpegts", start=again_from)
+    two = make_video(tmp_path / "two.ts", counted(FPS, SMALL), seconds=20, form="mpegts", start=again_from)
     path = tmp_path / "both.ts"
     path.write_bytes(one.read_bytes() + two.read_bytes())
     begins = all_times(one)[0]
-    found = [s for s in nearest(path, [begins + 2.0, begins + 9.0], MOST, jumps=True) if isinstance(s, Seen)]
-    assert [round(seen.time - begins, 1) for seen in found] == [2.0, 9.0]
-    assert [number_in(seen) for seen in found] == [20, 30]
+    instants = [begins + 2.0, begins + 24.0]
+    found = [seen for seen in nearest(path, instants, MOST, jumps=True) if isinstance(seen, Seen)]
+    assert [round(seen.time - begins, 1) for seen in found] == [2.0, 24.0]
+    assert [number_in(seen) for seen in found] == [20, 180]
 
 
 def test_what_stands_after_damage_is_found(clips: Callable[[str], Path], tmp_path: Path) -> None:
@@ -194,8 +199,6 @@ def test_what_is_no_video_is_refused(tmp_path: Path) -> None:
 def test_whoever_waits_hears_that_work_goes_on(
     clips: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from kinoscribe.media import instants as module
-
     monkeypatch.setattr(module, "_BEAT_EVERY", 0.0)
     found = list(nearest(clips("long.mp4"), [50.0], MOST))
     assert found.count(BEAT) > 400
