@@ -9,16 +9,17 @@ from tests.unit.analysis.pretended import NOTES, Engine, job
 from kinoscribe.analysis.receipt import Stopwatch, receipt_body
 from kinoscribe.contract.errors import EngineFailed
 from kinoscribe.contract.events import Ended, Usage
+from kinoscribe.engines.engine import EngineState
 from kinoscribe.notes import Notes
 
 
-def body(notes: Notes | None = NOTES, **ended: object) -> dict[str, object]:
+def body(notes: Notes | None = NOTES, engine: Engine | None = None, **ended: object) -> dict[str, object]:
     end = Ended(**{"generation_id": "an-id", "finish_reason": "stop", "usage": Usage(3, 7), **ended})  # type: ignore[arg-type]
     return receipt_body(
         generation_id="an-id",
         created=datetime(2026, 1, 2, 3, 4, 5, 678_900, UTC),
         model_name="pegasus1.5",
-        engine=Engine(),
+        engine=engine or Engine(),
         looked=job(5.0, 15.0).looked,
         notes=notes,
         evidence_kept=False,
@@ -36,6 +37,12 @@ def test_a_receipt_is_json_and_holds_what_was_used() -> None:
     assert made["tokens"] == {"output_tokens": 3, "input_tokens": 7}
     assert made["seconds"] == {"evidence": 1.5}
     assert made["error"] is None
+
+
+def test_a_receipt_names_what_was_found_of_the_model_server() -> None:
+    about = {"server": "vLLM 1.0", "profile": "vllm"}
+    made = body(engine=Engine(ready=EngineState(ready=True, about=about)))
+    assert made["engine"] == {"name": "pretended", "model": "none", "version": "1", "server": about}
 
 
 def test_a_receipt_of_a_failure_says_why_and_works_without_evidence() -> None:
