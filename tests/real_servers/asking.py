@@ -12,7 +12,6 @@ from kinoscribe.engines.engine import Ask, Finished, Frame, Text
 from kinoscribe.engines.openai.config import OpenAIConfig
 from kinoscribe.engines.openai.engine import OpenAIEngine
 from kinoscribe.engines.openai.prober import Prober
-from kinoscribe.output.json_text import find_json
 
 SIZE = (336, 196)
 
@@ -43,11 +42,6 @@ def answer(engine: OpenAIEngine, asked: Ask) -> tuple[list[str], Finished]:
     *texts, last = engine.generate(asked, Cancel())
     assert isinstance(last, Finished)
     return [piece.text for piece in texts if isinstance(piece, Text)], last
-
-
-def value(engine: OpenAIEngine, asked: Ask) -> Any:
-    texts, _ = answer(engine, asked)
-    return find_json("".join(texts))
 
 
 def _frame(place: int) -> Frame:
