@@ -36,21 +36,21 @@ class Dress(IntEnum):
 class ChatRequest:
     """What is sent. `schema` names the shape that is wanted, empty for free text. `sequence`: frames go as one.
 
-    `tokens` is about what it takes of the context.
+    `head` are the bytes up to the end of the messages: they come first, so that all before the question is the same
+    from one question to the next. `tokens` is about what they take of the context.
     """
 
-    shown: dict[str, Any]
-    extras: dict[str, Any]
+    head: bytes
+    tail: dict[str, Any]
     headers: dict[str, str]
     tokens: int
     max_tokens: int
     schema: str
     sequence: bool
 
-    def body(self, max_tokens: int) -> bytes:
-        """The messages come first, so that all before the question is the same from one question to the next."""
-        whole = {**self.shown, "max_tokens": max_tokens, "stream": True, **self.extras}
-        return msgspec.json.encode(whole)
+    def body(self, max_tokens: int) -> tuple[bytes, bytes]:
+        """The bytes, in two parts."""
+        return self.head, b"," + msgspec.json.encode({"max_tokens": max_tokens, **self.tail})[1:]
 
 
 def chat_request(ask: Ask, config: OpenAIConfig, dress: Dress = Dress.FULL) -> ChatRequest:
@@ -74,8 +74,8 @@ def chat_request(ask: Ask, config: OpenAIConfig, dress: Dress = Dress.FULL) -> C
     if profile.session and ask.content:
         headers["x-session-id"] = _digest(ask.content)
     return ChatRequest(
-        shown={"model": config.model, "messages": said, "temperature": ask.temperature},
-        extras={**extras, **config.extra},
+        head=msgspec.json.encode({"model": config.model, "messages": said})[:-1],
+        tail={"temperature": ask.temperature, "stream": True, **extras, **config.extra},
         headers=headers,
         tokens=tokens,
         max_tokens=max(1, min(ask.max_tokens, max(config.context - tokens - _MARGIN, _LEAST_ANSWER))),

@@ -4,7 +4,7 @@ No proxy of the environment is used, no redirect followed, no packed answer take
 """
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TypeVar
@@ -46,6 +46,20 @@ def open_pool() -> httpcore2.ConnectionPool:
 def client(pool: httpcore2.ConnectionPool, patience: Patience) -> httpx2.Client:
     """A client for one request. It need not be closed: the connections are the pool's."""
     return httpx2.Client(transport=_Transport(pool, patience), trust_env=False, follow_redirects=False)
+
+
+class Body:
+    """The bytes of a request, let go as they are sent: an answer may take long, and there may be many."""
+
+    def __init__(self, *parts: bytes) -> None:
+        self.size = sum(map(len, parts))
+        self._parts = list(parts)
+
+    def __iter__(self) -> Iterator[bytes]:
+        while self._parts:
+            part = memoryview(self._parts.pop(0))
+            for first in range(0, len(part), _LARGEST_WRITE):
+                yield bytes(part[first : first + _LARGEST_WRITE])
 
 
 class _Transport(httpx2.BaseTransport):

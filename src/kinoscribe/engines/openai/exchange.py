@@ -12,7 +12,7 @@ from openai import APIStatusError, Omit, OpenAI, OpenAIError, Stream
 
 from kinoscribe import __version__
 from kinoscribe.contract.shown import harmless
-from kinoscribe.engines.openai.connection import client
+from kinoscribe.engines.openai.connection import Body, client
 from kinoscribe.engines.openai.patience import GaveUp, Patience
 from kinoscribe.engines.openai.refusals import Refusal, read_refusal
 from kinoscribe.engines.openai.stream import Heard, ToldError, Unreadable, events, hear, is_done
@@ -59,7 +59,7 @@ class Exchange:
         self._key = api_key
 
     def say(
-        self, url: str, body: bytes, headers: dict[str, str], patience: Patience
+        self, url: str, body: Body, headers: dict[str, str], patience: Patience
     ) -> Generator[Heard, None, bool]:
         """Yields what is heard and returns whether the server marked the end.
 
@@ -77,7 +77,7 @@ class Exchange:
                 yield heard
         return False
 
-    def _open(self, url: str, body: bytes, headers: dict[str, str], patience: Patience) -> httpx2.Response:
+    def _open(self, url: str, body: Body, headers: dict[str, str], patience: Patience) -> httpx2.Response:
         # Said here as well, the environment has no say in it.
         own = {"Authorization": Omit() if self._key is None else f"Bearer {self._key}", "User-Agent": _AGENT}
         server = OpenAI(
@@ -87,7 +87,13 @@ class Exchange:
             default_headers=cast("dict[str, str]", own),
             http_client=client(self._pool, patience),
         )
-        sent = {**headers, **own, "Accept": "text/event-stream", "Accept-Encoding": "identity"}
+        sent = {
+            **headers,
+            **own,
+            "Accept": "text/event-stream",
+            "Accept-Encoding": "identity",
+            "Content-Length": str(body.size),
+        }
         response: object = server.post(
             "/chat/completions",
             cast_to=httpx2.Response,

@@ -20,6 +20,7 @@ from kinoscribe.engines.engine import Ask, Finished, Piece
 from kinoscribe.engines.openai.answer import HeldBack, pieces
 from kinoscribe.engines.openai.chat_request import Dress, chat_request
 from kinoscribe.engines.openai.config import OpenAIConfig
+from kinoscribe.engines.openai.connection import Body
 from kinoscribe.engines.openai.exchange import Exchange, Refused, ServerFailed
 from kinoscribe.engines.openai.patience import Patience
 from kinoscribe.engines.openai.refusals import Refusal
@@ -74,8 +75,7 @@ class Generation:
 
     def _pieces(self, url: str) -> Generator[Piece, None, None]:
         patience = Patience(self._config.waits, self._config.max_bytes, self._cancel)
-        body = self._request.body(self._most)
-        with closing(self._exchange.say(url, body, self._request.headers, patience)) as heard:
+        with closing(self._exchange.say(url, self._body(), self._request.headers, patience)) as heard:
             yield from pieces(
                 heard,
                 whole=bool(self._request.schema),
@@ -83,6 +83,14 @@ class Generation:
                 sent=self._request.tokens,
                 max_tokens=self._most,
             )
+
+    def _body(self) -> Body:
+        """The bytes to send. They are kept by whoever sends them, and made anew should they be wanted again."""
+        if not self._request.head:
+            self._request = chat_request(self._ask, self._config, self._dress)
+        body = Body(*self._request.body(self._most))
+        self._request = replace(self._request, head=b"")
+        return body
 
     def _noted(self, finished: Finished, url: str) -> Finished:
         notes = {"server": str(self._servers.number(url)), "tries": str(self._course.tries)}

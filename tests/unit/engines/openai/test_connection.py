@@ -1,7 +1,9 @@
 """A connection to a model server can be left at any moment, and trusts nobody it has no reason to trust."""
 
+import gc
 import ssl
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
@@ -151,6 +153,30 @@ def test_a_connection_serves_one_request_after_another() -> None:
         for _ in range(3):
             list(made.generate(ask(), Cancel()))
         assert len({one.peer for one in server.asked}) == 1
+
+
+def test_the_bytes_of_a_request_are_let_go_once_they_are_sent() -> None:
+    def play(player: Player, _number: int) -> None:
+        player.begin()
+        player.text("A dog ")
+        player.until_left()
+
+    large = b"\xff\xd8\xff" + bytes(3_000_000)
+    given = ask(images=(("large", large),))
+    with serving(play) as server, closing(engine(server.url)) as made:
+        pieces = made.generate(given, Cancel())
+        tracemalloc.start()
+        try:
+            next(pieces)
+            gc.collect()
+            held, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+            pieces.close()  # type: ignore[attr-defined]
+        received = len(server.asked[0].raw)
+    assert received > 4_000_000
+    assert most > received  # it was made in there
+    assert held < received + 1_000_000  # what the server of this test has got is held too
 
 
 def test_many_threads_share_an_engine() -> None:

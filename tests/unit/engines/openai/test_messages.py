@@ -36,14 +36,14 @@ GOALS = SegmentWish(
 
 def body(asked: Ask, given: OpenAIConfig | None = None, dress: Dress = Dress.FULL) -> dict[str, Any]:
     request = chat_request(asked, given or config("http://127.0.0.1:1/v1"), dress)
-    found = json.loads(request.body(request.max_tokens))
+    found = json.loads(b"".join(request.body(request.max_tokens)))
     assert isinstance(found, dict)
     return found
 
 
 def raw(asked: Ask, given: OpenAIConfig | None = None) -> bytes:
     request = chat_request(asked, given or config("http://127.0.0.1:1/v1"))
-    return request.body(request.max_tokens)
+    return b"".join(request.body(request.max_tokens))
 
 
 def parts(asked: Ask, given: OpenAIConfig | None = None) -> list[dict[str, Any]]:
@@ -225,7 +225,7 @@ def test_the_same_picture_has_another_name_for_another_account() -> None:
 def test_nothing_that_goes_out_names_the_content_of_a_video() -> None:
     asked = ask()
     request = chat_request(asked, config("u"))
-    assert asked.content not in request.body(1).decode()
+    assert asked.content not in b"".join(request.body(1)).decode()
     assert asked.content not in str(request.headers)
 
 
