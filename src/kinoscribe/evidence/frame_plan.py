@@ -124,12 +124,12 @@ def _size(
 
 @dataclass(frozen=True, slots=True)
 class _Stretch:
-    """A part of the window and the pictures a second it is worth; `still` where only changes are worth one."""
+    """A part of the window and the pictures a second it is worth; where it stands still, each change is worth one."""
 
     start: float
     end: float
     rate: float
-    still: bool
+    changes: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,13 +144,14 @@ class _Pace:
 
     @classmethod
     def of(cls, notes: Notes, start: float, end: float, most_a_second: float) -> _Pace:
-        stretches = tuple(_stretches(notes, start, end, most_a_second))
-        return cls(start, end, stretches, _changes(notes, start, end), _CLOSEST / most_a_second)
+        changes = _changes(notes, start, end)
+        stretches = tuple(_stretches(notes, start, end, most_a_second, changes))
+        return cls(start, end, stretches, changes, _CLOSEST / most_a_second)
 
     def measure(self, share: float, floor: float = 1 / LONGEST_GAP) -> float:
         """How many pictures the window deserves when the budget gives `share` of what changes are worth."""
         even = sum((part.end - part.start) * max(floor, share * part.rate) for part in self.stretches)
-        return even + share * sum(self._stands_still(change) for change in self.changes)
+        return even + share * sum(len(part.changes) for part in self.stretches)
 
     def instants(self, count: int) -> tuple[float, ...]:
         """At most `count` instants, the first at the start of the window."""
@@ -176,18 +177,14 @@ class _Pace:
         times, worth = [self.start], [0.0]
         for part in self.stretches:
             rate = max(floor, share * part.rate)
-            for change in self.changes if part.still else ():
-                if part.start <= change < part.end:
-                    worth.append(worth[-1] + (change - times[-1]) * rate)
-                    times.append(change)
-                    worth.append(worth[-1] + share)
-                    times.append(change)
+            for change in part.changes:
+                worth.append(worth[-1] + (change - times[-1]) * rate)
+                times.append(change)
+                worth.append(worth[-1] + share)
+                times.append(change)
             worth.append(worth[-1] + (part.end - times[-1]) * rate)
             times.append(part.end)
         return times, worth
-
-    def _stands_still(self, time: float) -> bool:
-        return any(part.still and part.start <= time < part.end for part in self.stretches)
 
     def _snapped(self, instants: list[float]) -> list[float]:
         """Moves instants onto changes close by, where that leaves no gap longer than it may be."""
@@ -223,7 +220,9 @@ class _Pace:
                 yield time
 
 
-def _stretches(notes: Notes, start: float, end: float, most_a_second: float) -> Iterator[_Stretch]:
+def _stretches(
+    notes: Notes, start: float, end: float, most_a_second: float, changes: tuple[float, ...]
+) -> Iterator[_Stretch]:
     """Parts that touch and cover the window. Looks tell how much moves; that little does is believed only where
     pictures were read, for those tell of changes.
     """
@@ -234,15 +233,16 @@ def _stretches(notes: Notes, start: float, end: float, most_a_second: float) -> 
         if last <= first:
             continue
         if first > here:
-            yield _Stretch(here, first, usual, still=False)
+            yield _Stretch(here, first, usual)
         if look.motion < _STILL and notes.pictures_read:
-            yield _Stretch(first, last, min(1 / LONGEST_GAP, usual), still=True)
+            inside = changes[bisect_left(changes, first) : bisect_left(changes, last)]
+            yield _Stretch(first, last, min(1 / LONGEST_GAP, usual), inside)
         else:
             lively = min(1.0, max(0.0, (look.motion - _CALM) / (_LIVELY - _CALM)))
-            yield _Stretch(first, last, usual + (most_a_second - usual) * lively, still=False)
+            yield _Stretch(first, last, usual + (most_a_second - usual) * lively)
         here = last
     if here < end:
-        yield _Stretch(here, end, usual, still=False)
+        yield _Stretch(here, end, usual)
 
 
 def _changes(notes: Notes, start: float, end: float) -> tuple[float, ...]:

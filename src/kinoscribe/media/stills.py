@@ -95,8 +95,7 @@ class _Maker:
     def still(self, seen: Seen) -> Still:
         """The picture as it is given."""
         plan = self._plan
-        if plan.longest_gap:
-            self._kept = _Kept(seen.time, self._cells(seen))
+        self._kept = _Kept(seen.time, self._cells(seen))
         # A picture that came up before the window stands in it from its start.
         shown_at = seen.time if plan.start is None else max(seen.time, plan.start)
         pixels = self._pixels(seen)
