@@ -16,8 +16,9 @@ def examined(found: FileKind, size: int) -> Examined | str:
             technical = technical_metadata(found.facts)
             return Examined("video", found.mime_type, found.facts.duration, technical, found.facts)
         case "image":
-            size = found.picture and {"image_width": found.picture.width, "image_height": found.picture.height}
-            return Examined("image", found.mime_type, None, plain | (size or {}))
+            seen = found.picture
+            sides = {} if seen is None else {"image_width": seen.width, "image_height": seen.height}
+            return Examined("image", found.mime_type, None, plain | sides)
         case "audio" if found.duration is not None:
             sound = {"audio_duration_seconds": seconds_number(found.duration), "has_audio": True}
             return Examined("audio", found.mime_type, found.duration, plain | sound)

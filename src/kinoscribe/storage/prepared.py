@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Delete, Dialect, Insert, Select, Update
@@ -40,7 +40,7 @@ class Prepared:
         self._named = not dialect.positional
         order = list(compiled.binds if self._named else compiled.positiontup or ())
         self._values = [(name, *_value(compiled, dialect, name, names)) for name in order]
-        shown = getattr(statement, "selected_columns", None) or getattr(statement, "exported_columns", ())
+        shown: Iterable[Any] = getattr(statement, "selected_columns", ()) or statement.exported_columns
         self._columns = [column.type.dialect_impl(dialect) for column in shown]
         self._turned: list[tuple[int, Process]] | None = None
 
