@@ -106,7 +106,9 @@ def test_a_chunk_that_is_cut_off_stays_pending(server: Running, client: httpx2.C
 
 def test_a_stalled_chunk_is_overtaken_by_the_next_attempt(server: Running, client: httpx2.Client) -> None:
     session = begin(client)
+    taken = server.folder / "parts" / session["upload_id"] / "1.slot"
     with put_half(session, 1) as stalled:
+        assert server.settled(taken.exists, 20), "its place is taken before the next one comes"
         etag = client.put(url(session, 1), content=piece(1)).headers["etag"]
         stalled.sendall(b"x" * (CHUNK // 2))
         assert stalled.recv(65536).startswith(b"HTTP/1.1 409 ")
