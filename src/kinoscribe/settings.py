@@ -112,6 +112,11 @@ class Settings(BaseSettings):
     engine_context: int | None = Field(
         None, ge=1024, description="Tokens of question and answer together, where fewer than the server's."
     )
+    engine_wait_seconds: float = Field(
+        300.0,
+        gt=0,
+        description="Longest wait for the first token of a model server, before another one is asked.",
+    )
     models_file: Path | None = Field(
         None, description="File that maps names of models to engines, as docs/engines.md describes it."
     )

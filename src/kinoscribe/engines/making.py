@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from kinoscribe.engines.chosen import Chosen, Engines
 from kinoscribe.engines.engine import Engine
 from kinoscribe.engines.models_file import EnginesInvalid, EngineTable, models_file, read_url
-from kinoscribe.engines.openai.config import OpenAIConfig
+from kinoscribe.engines.openai.config import OpenAIConfig, Waits
 from kinoscribe.engines.openai.profiles import PROFILE_NAMES, ProfileName
 from kinoscribe.engines.scripted import ScriptedEngine
 from kinoscribe.settings import Settings
@@ -83,6 +83,7 @@ def openai_config(name: str, table: EngineTable, settings: Settings) -> OpenAICo
         sequence=table.sequence,
         thinks=table.thinks,
         extra=table.extra,
+        waits=Waits(first_token=settings.engine_wait_seconds),
     )
 
 

@@ -140,6 +140,11 @@ def test_an_engine_without_an_address_that_can_be_one_is_refused(
         check_engines(settings(tmp_path, engine="openai", engine_url=url))
 
 
+def test_the_wait_for_a_first_token_is_the_operators(tmp_path: Path) -> None:
+    chosen = settings(tmp_path, engine="openai", engine_url="http://127.0.0.1:9/v1", engine_wait_seconds=7.5)
+    assert openai_config("openai", settings_table(chosen), chosen).waits.first_token == 7.5
+
+
 def test_a_model_that_is_shown_no_pictures_has_none_in_sight(tmp_path: Path) -> None:
     file = tmp_path / "models.toml"
     file.write_text(

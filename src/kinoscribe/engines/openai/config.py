@@ -17,7 +17,7 @@ class Waits:
     """Bounds in seconds: for a connection, the first token, silence afterwards, one request, and for busy servers."""
 
     connect: float = 5.0
-    first_token: float = 180.0
+    first_token: float = 300.0
     idle: float = 60.0
     total: float = 3600.0
     busy: float = 20.0
