@@ -34,7 +34,9 @@ def _one(minutes: int, folder: Path, *, kill: bool) -> dict[str, Any]:
     seer = Seer.of_coded(clip)
     with (
         ModelServer("vllm") as server,
-        beside(server.url, folder / "data", lease_seconds=5, retry_seconds=0.5) as served,
+        beside(
+            server.url, folder / "data", collectors="shots,looks", lease_seconds=5, retry_seconds=0.5
+        ) as served,
     ):
         server.nature.context = CONTEXT
         server.otherwise = Script(text=seer, first=0.05)

@@ -36,17 +36,17 @@ _MIB = 1024 * 1024
 
 @contextmanager
 def beside(server_url: str, data: Path, **settings: Any) -> Iterator[Served]:
-    """A Kinoscribe that answers through that model server."""
-    with serve(
-        data,
-        engine="openai",
-        engine_url=server_url,
-        engine_model=MODEL,
-        engine_profile="vllm",
-        models_dir=weights_folder(),
-        log_level="warning",
-        **settings,
-    ) as served:
+    """A Kinoscribe that answers through that model server; without weights it gathers less evidence."""
+    chosen: dict[str, Any] = {
+        "engine": "openai",
+        "engine_url": server_url,
+        "engine_model": MODEL,
+        "engine_profile": "vllm",
+        "log_level": "warning",
+    }
+    weights = weights_folder()
+    chosen |= {"models_dir": weights} if weights.is_dir() else {"collectors": "shots,looks"}
+    with serve(data, **(chosen | settings)) as served:
         yield served
 
 
