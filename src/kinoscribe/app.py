@@ -158,7 +158,7 @@ def _frame_shelf(settings: Settings, cache: CacheFolder) -> FrameShelf:
     decoders = Decoders(
         memory=settings.decode_memory_bytes, seconds=settings.decode_seconds, max_pixels=settings.max_pixels
     )
-    return FrameShelf(decoders, cache, most_a_second=settings.frames_per_second, max_side=settings.frame_side)
+    return FrameShelf(decoders, cache, most_a_second=settings.frames_per_second)
 
 
 def _picture_fetcher(settings: Settings) -> UrlFetcher:

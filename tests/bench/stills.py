@@ -53,9 +53,7 @@ def whole(video: Path) -> dict[str, float]:
     """A picture every ten seconds of a long video: seconds, and the peak of the process that decodes."""
     with closing(Decoders(most=1)) as decoders, tempfile.TemporaryDirectory() as folder:
         facts = decoders.probe(video)
-        shelf = FrameShelf(
-            decoders, CacheFolder(Path(folder), 1 << 30, b"bench"), most_a_second=1 / SPARSE, max_side=224
-        )
+        shelf = FrameShelf(decoders, CacheFolder(Path(folder), 1 << 30, b"bench"), most_a_second=1 / SPARSE)
         seconds, strip = _timed(shelf, video, facts, facts.end, 1_000_000)
         (pid,) = decoders.pids
         return {

@@ -60,7 +60,6 @@ def plan_frames(
     *,
     bars: Bars = NO_BARS,
     most_a_second: float = 2.0,
-    max_side: int = 768,
 ) -> FramePlan:
     """What to show of the window from `start` to `end`; nothing where no single picture fits the budget.
 
@@ -70,7 +69,7 @@ def plan_frames(
         return FramePlan()
     pace = _Pace.of(notes, start, end, most_a_second)
     wished = min(math.ceil(pace.measure(1.0) - 1e-6), sight.most)
-    sizes = tuple(_sizes(facts, bars, min(max_side, sight.max_side)))
+    sizes = tuple(_sizes(facts, bars, sight.max_side))
     size, affordable = _size(sizes, sight, budget_tokens, wished, (end - start) / LONGEST_GAP)
     if affordable < 1:
         return FramePlan()

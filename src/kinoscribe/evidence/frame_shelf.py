@@ -87,20 +87,17 @@ class FrameShelf:
     What is kept is found by the same account only: how fast an answer comes tells nobody what others have uploaded.
     """
 
-    def __init__(
-        self, decoders: Decoders, cache: CacheFolder, *, most_a_second: float = 2.0, max_side: int = 768
-    ) -> None:
+    def __init__(self, decoders: Decoders, cache: CacheFolder, *, most_a_second: float = 2.0) -> None:
         self._decoders = decoders
         self._cache = cache
         self._most_a_second = most_a_second
-        self._max_side = max_side
         self._lock = threading.Lock()
         self._making: dict[CacheKey, _Turn] = {}
         self._made_by = f"{VERSION} {version()}"
 
     @property
     def sampling(self) -> str:
-        return f"{PLAN_VERSION} {self._made_by} {self._most_a_second:g} {self._max_side}"
+        return f"{PLAN_VERSION} {self._made_by} {self._most_a_second:g}"
 
     def of(
         self,
@@ -128,7 +125,6 @@ class FrameShelf:
             budget_tokens,
             bars=bars,
             most_a_second=self._most_a_second,
-            max_side=self._max_side,
         )
         if not plan.instants:
             return Strip()

@@ -100,7 +100,7 @@ def test_whatever_is_asked_the_plan_keeps_to_it(
 
 
 def _smallest(size: tuple[int, int], side: int) -> tuple[int, int]:
-    share = min(1.0, min(side, 112, 768) / max(size))
+    share = min(1.0, min(side, 112) / max(size))
     return max(1, math.floor(size[0] * share)), max(1, math.floor(size[1] * share))
 
 
@@ -202,9 +202,9 @@ def test_a_price_that_does_not_depend_on_the_size_buys_the_largest() -> None:
     assert len(plan.instants) == 32
 
 
-def test_the_operators_side_and_rate_are_the_most() -> None:
+def test_the_operators_rate_and_the_engines_side_are_the_most() -> None:
     plan = plan_frames(
-        notes(look(0, 60, 0.5)), facts(), 0.0, 60.0, sight(), 10**6, most_a_second=0.5, max_side=300
+        notes(look(0, 60, 0.5)), facts(), 0.0, 60.0, sight(max_side=300), 10**6, most_a_second=0.5
     )
     assert max(plan.width, plan.height) == 300
     assert len(plan.instants) == 30
