@@ -102,6 +102,8 @@ def test_a_question_that_the_evidence_answers_is_looked_into_where_it_points() -
     (ask,) = cinema.engine.asked
     near = [frame for frame in ask.frames if 1_500.0 <= frame.time <= 1_800.0]
     assert len(near) > len(ask.frames) / 2
+    gaps = [b.time - a.time for a, b in itertools.pairwise(near)]
+    assert max(gaps) - min(gaps) < 0.01, "pictures of the whole do not come on top of those"
     assert ask.frames[0].time < 300.0, "there are a few pictures of the whole, too"
     assert ask.frames[-1].time > 6_900.0
     assert "number n77." in ask.brief
@@ -206,6 +208,17 @@ def test_a_context_smaller_than_believed_is_halved_until_it_fits(seconds: float)
     body = cinema.parts.receipts.bodies["an-id"]["looked_at"]
     assert body["contexts_too_long"] == [32_768, 16_384, 8_192][: len(body["contexts_too_long"])]
     assert len(body["contexts_too_long"]) >= 2
+
+
+def test_windows_cut_for_a_context_that_was_too_long_are_forgotten() -> None:
+    def later(ask: Ask) -> Any:
+        return ContextTooLong() if ask.start >= 600.0 and len(ask.frames) > 150 else play(ask)
+
+    cinema = Cinema(sees(later), 3_600.0)
+    answered(cinema, cinema.job(SUMMARY))
+    windows = cinema.parts.receipts.bodies["an-id"]["looked_at"]["windows"]
+    assert all(a["end"] == b["start"] for a, b in itertools.pairwise(windows))
+    assert (windows[0]["start"], windows[-1]["end"]) == (0.0, 3_600.0)
 
 
 def test_a_context_that_nothing_fits_is_an_error_after_a_few_tries() -> None:
