@@ -1,6 +1,6 @@
 """Prints how fast and how large Kinoscribe is, as ratios taken in one run, and keeps them in `figures/`.
 
-`make bench` runs all; `python -m tests.bench.run wire decode` runs parts: decode, wire, queue, idle, shapes, frames,
+`make bench` runs all; `python -m tests.bench.run wire decode` runs parts: decode, wire, queue, idle, shapes, frames, store,
 servers, analysis, memory.
 Without `memory` it takes about ten minutes on two cores; an hour of video more than ten further ones.
 """
@@ -23,6 +23,7 @@ from tests.bench import (
     model_servers,
     questions,
     stills,
+    storing,
     tasks,
     wire,
 )
@@ -218,6 +219,16 @@ def frames() -> dict[str, Any]:
     return found
 
 
+def store() -> dict[str, Any]:
+    with _folder() as folder:
+        found = storing.stored_file(folder)
+    for way in ("whole", "parts"):
+        ratio = found[f"{way}_to_bare"]
+        _say(f"1 GB kept {way} / a bare loop that writes it", f"{ratio:.2f}", "at least 0.70", ratio >= 0.7)
+    print(f"      to put the parts together: {found['seconds']['assembly']:.2f} s")
+    return found
+
+
 @contextmanager
 def _folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
@@ -241,6 +252,7 @@ PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "idle": nothing_to_do,
     "shapes": shapes,
     "frames": frames,
+    "store": store,
     "servers": servers,
     "analysis": analysis,
     "memory": memory,
