@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kinoscribe.engines.openai.profiles import ProfileName
-from kinoscribe.engines.openai.talk import Talk, Unanswered, number, part, text
+from kinoscribe.engines.openai.talk import Talk, Told, Unanswered, number, part, text
 
 # What servers call the length of a model's context, in their lists of models.
 _CONTEXT_NAMES = ("max_model_len", "context_length", "context_window", "max_context_length")
@@ -39,8 +39,7 @@ def identify(talk: Talk, model: str, profile: ProfileName | None) -> Identity:
     Raises `Unanswered`, `Unfit` and `Canceled`.
     """
     told = talk.get(f"{talk.url}/models")
-    if told.status in (401, 403):
-        raise Unfit("It wants another API key: set KINOSCRIBE_ENGINE_API_KEY.")
+    refuse_key(told)
     if told.status == 429 or told.status >= 500:
         raise Unanswered(f"answers with status {told.status}")
     rows = _rows(told.value) if told.well else {}
@@ -58,6 +57,12 @@ def identify(talk: Talk, model: str, profile: ProfileName | None) -> Identity:
         else text(row.get("root")),
         context_tokens=next((length for length in told_context if length), None) or context,
     )
+
+
+def refuse_key(told: Told) -> None:
+    """Raises `Unfit` where the server did not accept the key."""
+    if told.status in (401, 403):
+        raise Unfit("It wants another API key: set KINOSCRIBE_ENGINE_API_KEY.")
 
 
 def _rows(value: Any) -> dict[str, dict[str, Any]]:

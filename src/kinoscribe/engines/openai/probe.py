@@ -12,7 +12,7 @@ from kinoscribe import clock
 from kinoscribe.cancel import Cancel
 from kinoscribe.engines.openai.abilities import LEAST_PICTURE, Abilities, PictureCost
 from kinoscribe.engines.openai.config import OpenAIConfig
-from kinoscribe.engines.openai.identify import identify, loaded_context
+from kinoscribe.engines.openai.identify import Unfit, identify, loaded_context, refuse_key
 from kinoscribe.engines.openai.profiles import ProfileName
 from kinoscribe.engines.openai.schema import response_format
 from kinoscribe.engines.openai.small_picture import data_url
@@ -59,12 +59,14 @@ def meet(config: OpenAIConfig, url: str, cancel: Cancel, *, pinned: bool) -> Abi
 def examine(config: OpenAIConfig, met: Abilities, cancel: Cancel) -> Abilities:
     """What the model behind a server that was met does with pictures, schemas and streams: some ten short requests.
 
-    What cannot be told stays None, and a remark says why. Raises `Canceled`.
+    What cannot be told stays None, and a remark says why. Raises `Unfit` where nothing can be asked, and `Canceled`.
     """
     talk = Talk(met.url, config.api_key, cancel)
     found = replace(met, looked_at=clock.now())
     try:
-        found = _pictures(config, _Model(talk, found.model), found)
+        first = _Model(talk, found.model).ask()
+        _refuse(first)
+        found = _pictures(config, _Model(talk, found.model), found, first)
         found = _schema(_Model(talk, found.model), found)
         if found.profile == "ollama":  # it has loaded the model by now
             found = replace(found, context_tokens=loaded_context(talk, found.model) or found.context_tokens)
@@ -107,13 +109,21 @@ def _text(words: str) -> dict[str, Any]:
     return {"type": "text", "text": words}
 
 
-def _pictures(config: OpenAIConfig, model: _Model, found: Abilities) -> Abilities:
+def _refuse(first: Told) -> None:
+    """Raises `Unfit` for an answer that every question would get."""
+    refuse_key(first)
+    if first.status in (404, 405) or 300 <= first.status < 400:
+        raise Unfit("There is nobody to chat with at its address, or the model is not there.")
+
+
+def _pictures(config: OpenAIConfig, model: _Model, found: Abilities, first: Told) -> Abilities:
     if not config.sees:
         return replace(found, sees=False)
-    told = model.ask()
-    bare = _prompt_tokens(told)
+    bare = _prompt_tokens(first)
     if bare is None:
-        reason = "counts no tokens" if told.well else f"answered the first question with status {told.status}"
+        reason = (
+            "counts no tokens" if first.well else f"answered the first question with status {first.status}"
+        )
         return _remarked(found, f"It {reason}: what pictures cost could not be told.")
     costs: list[PictureCost] = []
     side = config.max_side

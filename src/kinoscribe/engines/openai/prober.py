@@ -47,6 +47,7 @@ class Prober:
         self._met = threading.Event()
         self._found: Abilities | None = None
         self._servers: tuple[Server, ...] = ()
+        self._unfit: dict[str, str] = {}
         self._due = 0.0
         self._ended = 0.0
         self._looking = False
@@ -88,10 +89,8 @@ class Prober:
 
     def look(self, cancel: Cancel) -> Abilities | None:
         """Looks now and in full, and waits for it. None where no server can be used. Raises `Canceled`."""
-        found = self._meet(cancel)
-        if found is not None:
-            self._found = examine(self._given, found, cancel)
-        return self._found if found is not None else None
+        met = self._meet(cancel)
+        return None if met is None else self._examine(met, cancel)
 
     def close(self) -> None:
         """A look that is under way ends soon."""
@@ -116,10 +115,8 @@ class Prober:
                         "model_server_away", engine=self._given.name, number=number, fault=server.fault
                     )
             if found is not None and not _is_known(found, known):
-                self._found = examine(self._given, found, self._cancel)
-                _log.info("model_server", engine=self._given.name, **self._found.about())
-                for remark in self._found.remarks:
-                    _log.warning("model_server_remark", engine=self._given.name, remark=remark)
+                found = self._examine(found, self._cancel)
+                self._tell(found)
             if found is not None:
                 wait = KEPT
         except Canceled:
@@ -130,13 +127,35 @@ class Prober:
                 self._ended = clock.steady()
                 self._due = self._ended + wait
 
+    def _examine(self, met: Abilities, cancel: Cancel) -> Abilities | None:
+        """What a server that was met can; None where it cannot be used after all. Raises `Canceled`."""
+        found, fault = None, ""
+        try:
+            self._found = found = examine(self._given, met, cancel)
+        except Unfit as error:
+            fault = str(error)
+        self._unfit[met.url] = fault
+        self._servers = tuple(
+            Server(server.url, fault) if server.url == met.url else server for server in self._servers
+        )
+        return found
+
+    def _tell(self, found: Abilities | None) -> None:
+        if found is None:
+            faults = [server.fault for server in self._servers]
+            _log.warning("model_server_unusable", engine=self._given.name, faults=faults)
+            return
+        _log.info("model_server", engine=self._given.name, **found.about())
+        for remark in found.remarks:
+            _log.warning("model_server_remark", engine=self._given.name, remark=remark)
+
     def _meet(self, cancel: Cancel) -> Abilities | None:
         """Asks every server what it is. What they have in common is kept at once. Raises `Canceled`."""
         servers, able = [], []
         for url in self._given.urls:
             try:
                 able.append(meet(self._given, url, cancel, pinned=self._pinned))
-                servers.append(Server(url))
+                servers.append(Server(url, self._unfit.get(url, "")))
             except Unanswered as error:
                 servers.append(Server(url, f"It {error}."))
             except Unfit as error:

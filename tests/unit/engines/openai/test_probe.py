@@ -161,6 +161,17 @@ def test_a_server_that_is_not_well_is_not_met(server: ModelServer, status: int) 
         look(server)
 
 
+@pytest.mark.parametrize(
+    ("status", "told"), [(404, "nobody to chat with"), (401, "KINOSCRIBE_ENGINE_API_KEY")]
+)
+def test_a_server_that_lists_its_models_and_answers_nothing_is_told(
+    server: ModelServer, status: int, told: str
+) -> None:
+    server.otherwise = Script(status=status)
+    with pytest.raises(Unfit, match=told):
+        look(server)
+
+
 def test_a_server_that_is_not_there_is_not_met(server: ModelServer) -> None:
     server.down()
     with pytest.raises(Unanswered, match="cannot be reached"):

@@ -2,7 +2,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from tests.model_server.script import Nature
+from tests.model_server.script import Nature, Script
 from tests.model_server.server import ModelServer
 
 from kinoscribe.engines.openai import prober as module
@@ -124,6 +124,20 @@ def test_a_server_without_the_model_is_not_ready(server: ModelServer, keep: Keep
     state = keep(Prober(config(server, model="other"))).state()
     assert not state.ready
     assert "It has no model 'other'; it has scripted-vl." in state.reason
+
+
+def test_a_server_that_only_lists_its_models_is_not_ready_until_it_answers(
+    server: ModelServer, keep: Keep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "AGAIN", 0.05)
+    server.otherwise = Script(status=404)
+    prober = keep(Prober(config(server)))
+    assert until(lambda: "nobody to chat with" in prober.state().reason)
+    looks = len(server.chats())
+    assert until(lambda: not prober.state().ready and len(server.chats()) > looks + 2)
+    server.otherwise = Script()
+    assert until(lambda: prober.state().ready)
+    assert until(lambda: bool(prober.state().about.get("looked_at")))
 
 
 def test_a_closed_prober_asks_nothing_more(server: ModelServer, keep: Keep) -> None:
