@@ -178,7 +178,9 @@ def in_chunks() -> dict[str, Any]:
         found = uploads.written(folder)
     ratio, rest = found["ratio"], found["direct_ratio"]
     _say("1 GB in chunks / writing it with a bare loop, speed", f"{ratio:.2f}", "at least 0.70", ratio >= 0.7)
-    print(f"      in one piece: {rest:.2f}; in chunks {found['chunks_s']:.1f} s, bare {found['bare_s']:.1f} s")
+    print(
+        f"      in one piece: {rest:.2f}; in chunks {found['chunks_s']:.1f} s, bare {found['bare_s']:.1f} s"
+    )
     grown = found["memory"] / MIB
     _say("more memory for 1 GB than for 50 MB", f"{grown:.0f} MiB", "at most 16 MiB", grown <= 16)
     with _folder() as folder:
