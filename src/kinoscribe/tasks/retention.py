@@ -43,8 +43,12 @@ class Retention:
         return tuple(_told(kind, step) for kind, step in self._steps(self._tools.settings, dry))
 
     def run(self) -> int:
-        """`sweep` as the worker does it."""
-        return sum(swept.count for swept in self.sweep())
+        """`sweep` as the worker does it, with a line in the log for every kind of which something went."""
+        found = self.sweep()
+        for swept in found:
+            if swept.count:
+                _log.info("swept", kind=swept.kind, count=swept.count)
+        return sum(swept.count for swept in found)
 
     def _steps(self, settings: Settings, dry: bool) -> Iterator[tuple[str, Callable[[], tuple[int, int]]]]:
         rows, tools = self._rows, self._tools
@@ -90,6 +94,4 @@ def _told(kind: str, step: Callable[[], tuple[int, int]]) -> Swept:
     except OSError as error:
         _log.warning("not_swept", kind=kind, reason=str(error))
         return Swept(kind, error=error.strerror or str(error))
-    if count:
-        _log.info("swept", kind=kind, count=count)
     return Swept(kind, count, taken)
