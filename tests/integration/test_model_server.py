@@ -2,10 +2,12 @@
 
 import base64
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import cv2
 import httpx2
@@ -260,3 +262,13 @@ def test_it_runs_as_a_process_of_its_own() -> None:
         assert found["data"][0]["max_model_len"] == 99
         process.stdin.close()
         assert process.wait(20) == 0
+
+
+def test_a_client_that_wants_no_further_answer_gets_the_end_of_the_connection(one: ModelServer) -> None:
+    address = urlsplit(one.url)
+    with socket.create_connection((address.hostname, address.port), timeout=20) as connection:
+        connection.sendall(b"GET /v1/models HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        got = b""
+        while part := connection.recv(65536):
+            got += part
+    assert got.startswith(b"HTTP/1.1 200 ")

@@ -120,7 +120,7 @@ async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, h
             answer = Answer(reader, writer)
             try:
                 await handle(request, answer)
-                if not await answer.settle():
+                if not await answer.settle() or request.headers.get("connection", "").lower() == "close":
                     return
             finally:
                 answer.leave()
