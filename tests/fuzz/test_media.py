@@ -10,7 +10,7 @@ from tests.media_truth import BLUE, RED, Track, beep, cards, make_picture, make_
 
 from kinoscribe.contract.errors import VideoFileBroken
 from kinoscribe.media.decoders import Decoders, PictureRefused
-from kinoscribe.media.pieces import Read, ReadPlan
+from kinoscribe.media.pieces import Read, ReadPlan, Still, Stills, StillsPlan
 
 ROUNDS = 12
 FORMS = {
@@ -91,11 +91,19 @@ def test_a_spoilt_video_gets_facts_or_a_refusal(form: str, decoders: Decoders, t
         try:
             facts = decoders.probe(path)
             *_, last = decoders.read(path, ReadPlan(max_side=160, length=facts.duration))
+            bars = decoders.bars(path, facts.start, facts.end)
+            instants = tuple(facts.start + facts.duration * share for share in (0.9, 0.0, 0.5))
+            *shown, end = decoders.stills(
+                path, StillsPlan(instants, 160, 90, begins=facts.start, bars=bars, longest_gap=10.0)
+            )
         except VideoFileBroken:
             continue
         accepted += 1
         assert facts.end >= facts.start
         assert isinstance(last, Read)
+        assert isinstance(end, Stills)
+        assert len(shown) <= 3
+        assert all(isinstance(one, Still) and one.width <= 160 and one.height <= 90 for one in shown)
     assert decoders.probe(good).width == 320
     assert accepted >= 1
 

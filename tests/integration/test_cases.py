@@ -17,7 +17,7 @@ from tests.media_truth import CASES, Case, cases
 from kinoscribe.contract.errors import ApiError
 from kinoscribe.contract.video import check_video
 from kinoscribe.media.decoders import Decoders, PictureRefused
-from kinoscribe.media.pieces import Read, ReadPlan
+from kinoscribe.media.pieces import Read, ReadPlan, Still, Stills, StillsPlan
 
 pytestmark = pytest.mark.shared
 
@@ -69,6 +69,23 @@ def test_what_is_accepted_can_be_read_to_the_end_that_was_told(case: Case, decod
     assert isinstance(last, Read)
     end = max(end for end in (last.end_of_pictures, last.end_of_sound) if end is not None)
     assert end == pytest.approx(facts.end, abs=0.3)
+    assert all(peak_memory(pid) < 2 * GIB for pid in decoders.pids)
+
+
+@pytest.mark.parametrize("case", READABLE, ids=lambda case: case.file)
+def test_what_is_accepted_can_be_shown(case: Case, decoders: Decoders) -> None:
+    facts = decoders.probe(case.path)
+    instants = tuple(facts.start + facts.duration * share for share in (0.0, 0.1, 0.5, 0.9))
+    bars = decoders.bars(case.path, facts.start, facts.end)
+    plan = StillsPlan(instants, 320, 320, begins=facts.start, end=facts.end, bars=bars)
+    *shown, last = decoders.stills(case.path, plan)
+    assert isinstance(last, Stills)
+    stills = [one for one in shown if isinstance(one, Still)]
+    assert 1 <= len(stills) <= len(instants)
+    assert all(facts.start <= one.time <= facts.end for one in stills)
+    assert all(max(one.width, one.height) <= 320 for one in stills)
+    shape = facts.width / facts.height
+    assert all(one.width / one.height == pytest.approx(shape, rel=0.05) for one in stills)
     assert all(peak_memory(pid) < 2 * GIB for pid in decoders.pids)
 
 

@@ -20,7 +20,7 @@ def jpeg(pixels: NDArray[np.uint8]) -> bytes:
     """`pixels` are rows of RGB. No date, no name of a program is in the file."""
     height, width, _ = pixels.shape
     picture = VideoFrame.from_ndarray(np.ascontiguousarray(pixels), "rgb24")
-    picture = picture.reformat(format="yuvj420p", dst_colorspace="ITU601", dst_color_range="JPEG", threads=1)
+    picture = picture.reformat(format="yuvj420p", dst_colorspace="ITU601", threads=1)
     picture.pts = 0
     encoder = CodecContext.create("mjpeg", "w")
     assert isinstance(encoder, VideoCodecContext), "JPEG is a picture"
