@@ -62,7 +62,7 @@ def identify(talk: Talk, model: str, profile: ProfileName | None) -> Identity:
 def refuse_key(told: Told) -> None:
     """Raises `Unfit` where the server did not accept the key."""
     if told.status in (401, 403):
-        raise Unfit("It wants another API key: set KINOSCRIBE_ENGINE_API_KEY.")
+        raise Unfit("It wants another API key than it is given.")
 
 
 def _rows(value: Any) -> dict[str, dict[str, Any]]:
@@ -96,7 +96,7 @@ def _named(model: str, rows: dict[str, dict[str, Any]], kind: ProfileName) -> st
     if not model:
         if len(names) == 1:
             return names[0]
-        raise Unfit(f"It has {_listed(names)}: set KINOSCRIBE_ENGINE_MODEL to the one to use.")
+        raise Unfit(f"It has {_listed(names)}: the settings must name the one to use.")
     if not names or model in rows:
         return model
     if f"{model}:latest" in rows:

@@ -67,9 +67,9 @@ def test_the_only_model_of_a_server_need_not_be_named(server: ModelServer) -> No
 @pytest.mark.parametrize(
     ("nature", "model", "told"),
     [
-        (Nature(models=("a", "b")), "", "It has a, b: set KINOSCRIBE_ENGINE_MODEL"),
+        (Nature(models=("a", "b")), "", "It has a, b: the settings must name the one to use."),
         (Nature(models=("a", "b")), "c", "It has no model 'c'; it has a, b."),
-        (Nature(key="secret"), "scripted-vl", "KINOSCRIBE_ENGINE_API_KEY"),
+        (Nature(key="secret"), "scripted-vl", "another API key"),
     ],
 )
 def test_a_server_that_cannot_be_used_says_why(
@@ -162,7 +162,7 @@ def test_a_server_that_is_not_well_is_not_met(server: ModelServer, status: int) 
 
 
 @pytest.mark.parametrize(
-    ("status", "told"), [(404, "nobody to chat with"), (401, "KINOSCRIBE_ENGINE_API_KEY")]
+    ("status", "told"), [(404, "nobody to chat with"), (401, "another API key")]
 )
 def test_a_server_that_lists_its_models_and_answers_nothing_is_told(
     server: ModelServer, status: int, told: str
