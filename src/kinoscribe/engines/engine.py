@@ -52,8 +52,8 @@ class Frame:
 class Sight:
     """What pictures an engine wants: at most `most` in one ask, none with a longer side than `max_side` pixels.
 
-    A picture of `width` by `height` pixels takes `tokens(width, height)` of its context. `numbered`: the number of
-    each picture is to be painted into its corner.
+    A picture of `width` by `height` pixels takes `tokens(width, height)` of its context. `numbered`: the time of
+    each picture, in seconds, is to be painted into its corner.
     """
 
     most: int
