@@ -122,7 +122,10 @@ class Exchange:
             self._tell(url, str(error))
             raise ServerFailed(str(error), again=False) from error
         except ToldError as error:
-            self._tell(url, str(error))
+            self._tell(url, error.words)
+            refusal = read_refusal(error.status, error.words.encode("utf-8", "replace"), None)
+            if refusal.kind != "broken":
+                raise Refused(refusal) from error
             raise ServerFailed("told of an error in the middle of the answer") from error
         except Unreadable as error:
             self._tell(url, str(error))

@@ -63,6 +63,9 @@ class Generation:
                 self._well(url)
                 return
             except Refused as refused:
+                if begun:
+                    reason = "its model server told of an error in the middle of the answer."
+                    raise EngineFailed(reason=reason) from refused
                 self._after_refusal(refused.refusal, url)
             except HeldBack as held:
                 reason = "its model server holds the answer back by rules of its own."

@@ -25,14 +25,14 @@ _PICTURES = re.compile(
     re.IGNORECASE,
 )
 _MOST_TOKENS = re.compile(
-    r"(?:context (?:length|size|window)|model length)(?: is| of| only|[: (])*(\d{2,9})|\"n_ctx\":\s*(\d{2,9})|"
+    r"(?:context (?:length|size|window)|model length)(?: is| of| only|[: (])*(\d{2,9})|['\"]n_ctx['\"]:\s*(\d{2,9})|"
     r"\d tokens? > (\d{2,9})|max_model_len=(\d{2,9})",
     re.IGNORECASE,
 )
 _PROMPT_TOKENS = re.compile(
     r"(\d{1,9}) in the messages|(\d{1,9}) (?:input tokens|tokens from the input)|"
     r"(?:input|prompt|request)(?: is too long:| length)? ?\(?(?:length )?(\d{1,9})|resulted in (\d{1,9}) tokens|"
-    r"\"n_prompt_tokens\":\s*(\d{1,9})",
+    r"['\"]n_prompt_tokens['\"]:\s*(\d{1,9})",
     re.IGNORECASE,
 )
 

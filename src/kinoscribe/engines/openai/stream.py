@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 _LONGEST_EVENT = 8 * 1024 * 1024
+_LONGEST_WORDS = 2_000
 _MOST_TOKENS = 100_000_000
 _DONE = b"[DONE]"
 
@@ -15,7 +16,13 @@ class Unreadable(Exception):
 
 
 class ToldError(Exception):
-    """The server told of an error in the middle of its answer. The message is the server's own: for logs only."""
+    """The server told of an error where an answer was to come. `words` are the server's own: for logs only."""
+
+    def __init__(self, error: Any) -> None:
+        code = error.get("code") if isinstance(error, dict) else None
+        self.status = code if isinstance(code, int) and 400 <= code < 600 else 500
+        self.words = str(error)[:_LONGEST_WORDS]
+        super().__init__(self.words)
 
 
 class _Said(msgspec.Struct):
@@ -86,7 +93,7 @@ def hear(event: bytes) -> Heard:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Unreadable("sent what is no part of an answer") from error
     if chunk.error:
-        raise ToldError(str(chunk.error)[:500])
+        raise ToldError(chunk.error)
     if chunk.choices is None and chunk.usage is None:
         return Heard()
     text, reason, thought = "", None, False

@@ -494,6 +494,37 @@ def test_a_broken_stream_is_an_error_that_passes(data: bytes) -> None:
     assert error.passes
 
 
+def tells(error: Any, *, after: str = "") -> Play:
+    def play(player: Player, _number: int) -> None:
+        player.begin()
+        if after:
+            player.text(after)
+        player.event({"error": error})
+
+    return play
+
+
+def test_an_error_in_place_of_an_answer_is_read_as_a_refusal() -> None:
+    message = "request (8700 tokens) exceeds the available context size (8192 tokens)"
+    for body in (
+        {"message": message},
+        {"type": "exceed_context_size_error", "n_prompt_tokens": 8700, "n_ctx": 8192},
+    ):
+        error, _ = refused(tells(body))
+        assert isinstance(error, ContextTooLong)
+        assert (error.most, error.prompt) == (8192, 8700)
+    pieces, server = told(by_turns(tells({"code": 429, "message": "slow down"}), says("A dog.")))
+    assert text_of(pieces) == "A dog."
+    assert len(server.asked) == 2
+
+
+def test_an_error_after_the_first_words_ends_the_answer_whatever_it_is() -> None:
+    for error in ({"code": 429}, {"message": "maximum context length is 9 tokens"}, "out of memory"):
+        failure, server = refused(tells(error, after="A do"))
+        assert type(failure) is EngineFailed
+        assert len(server.asked) == 1
+
+
 def test_an_answer_held_back_by_a_filter_is_a_refusal() -> None:
     error, _ = refused(says("A do", reason="content_filter"))
     assert isinstance(error, EngineRefused)
