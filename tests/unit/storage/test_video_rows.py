@@ -299,6 +299,8 @@ def test_metadata_is_changed_in_its_own_index_only(library: Library) -> None:
     _, _, video_id = library.bring(index_id)
     assert not library.videos.change_metadata("a", other, video_id, lambda _old: {"x": 1})
     assert not library.videos.change_metadata("b", index_id, video_id, lambda _old: {"x": 1})
+    assert library.videos.find("b", video_id) is None
+    assert library.videos.get("b", index_id, video_id) is None
     assert library.videos.change_metadata("a", index_id, video_id, lambda old: {**old, "x": 1})
     assert library.video(video_id).user_metadata == {"x": 1}
 

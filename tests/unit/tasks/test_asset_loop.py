@@ -182,6 +182,7 @@ def test_a_worker_that_stops_leaves_its_assets_to_the_next(place: Place) -> None
     loop = place.loop("w")
     until(lambda: place.looks.at_once == 1)
     loop.stop()
+    assert place.looks.at_once == 0
     assert place.queue.held("w") == frozenset()
     assert place.now(asset).status == "processing"
     place.looks.go.set()
