@@ -21,7 +21,8 @@ from kinoscribe.storage.asset_record import AssetFilter
 from kinoscribe.storage.asset_rows import AssetRows
 from kinoscribe.storage.blobs import Blobs
 from kinoscribe.storage.database import Database
-from kinoscribe.storage.upload_rows import Proven, Upload, UploadRows, new_asset, new_upload
+from kinoscribe.storage.upload_record import Proven, Upload, new_asset, new_upload
+from kinoscribe.storage.upload_rows import UploadRows
 
 ACCOUNT = "a"
 CONTENT = bytes(range(256)) * 10

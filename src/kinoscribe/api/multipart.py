@@ -50,7 +50,7 @@ from kinoscribe.ids import is_object_id
 from kinoscribe.sources.multipart import ChunkWriter
 from kinoscribe.storage.asset_record import Asset
 from kinoscribe.storage.idempotency_rows import Once, Replay
-from kinoscribe.storage.upload_rows import Chunk, Proven, TooManyOpen, Upload, new_asset, new_upload
+from kinoscribe.storage.upload_record import Chunk, Proven, TooManyOpen, Upload, new_asset, new_upload
 
 _ROUTE = "POST /assets/multipart-uploads"
 _COLLECTION = "multipart-uploads"

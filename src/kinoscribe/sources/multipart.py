@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 import structlog
 
@@ -11,11 +12,13 @@ from kinoscribe.cancel import Cancel
 from kinoscribe.contract.errors import ApiError, ChunkNotTaken, ParameterInvalid, ResourceNotExist
 from kinoscribe.storage.files import Stored
 from kinoscribe.storage.parts import PartReplaced, Parts, PartsGone, PartTooLong, PartTooShort
-from kinoscribe.storage.upload_rows import Upload, UploadRows
+from kinoscribe.storage.upload_record import Upload
+from kinoscribe.storage.upload_rows import UploadRows
 
 # Bytes that come before their row are not taken for left ones.
 _IDLE_SECONDS = 3600.0
 _EXPIRED = "The upload was not finished before it expired."
+_OVERTAKEN = "Another request that sends it has overtaken this one."
 _GONE = "The chunks of the upload are no longer here."
 
 _log = structlog.get_logger(__name__)
@@ -37,6 +40,7 @@ class ChunkWriter:
         """Raises `ChunkNotTaken` for a chunk that was reported, and `ResourceNotExist`, `StorageFull`."""
         self._rows, self._parts = rows, parts
         self._upload, self._number, self._size = upload, number, size
+        self._since: datetime | None = None
         try:
             self._part = parts.put(upload.id, number, size)
         except PartsGone as error:
@@ -56,16 +60,23 @@ class ChunkWriter:
         """Keeps the chunk and returns its ETag, without quotes. Raises what `write` does, and `ResourceNotExist`."""
         with self._our_errors():
             stored = self._part.finish()
-        if not self._rows.stored(self._upload.id, stored):
-            raise ResourceNotExist(id=self._upload.id, collection="multipart-uploads")
-        return stored.etag
+        match self._rows.stored(self._upload.id, stored, self._since):
+            case "ended":
+                raise ResourceNotExist(id=self._upload.id, collection="multipart-uploads")
+            case "overtaken":
+                raise ChunkNotTaken(number=self._number, reason=_OVERTAKEN)
+            case "kept":
+                return stored.etag
 
     def close(self) -> None:
         self._part.__exit__(None, None, None)
 
     def _claim(self) -> None:
         there = self._rows.chunk(self._upload.id, self._number)
-        if there is not None and not self._rows.reopen(self._upload.id, self._number):
+        if there is None:
+            return
+        self._since = self._rows.reopen(self._upload.id, self._number)
+        if self._since is None:
             raise ChunkNotTaken(number=self._number, reason="It was reported, and is settled.")
 
     @contextmanager
@@ -78,7 +89,7 @@ class ChunkWriter:
         except PartTooShort as error:
             raise ParameterInvalid(p="request body", reason=f"{wrong} fewer came.") from error
         except PartReplaced as error:
-            raise ChunkNotTaken(number=self._number, reason="A newer request sends it.") from error
+            raise ChunkNotTaken(number=self._number, reason=_OVERTAKEN) from error
 
 
 class Multipart:

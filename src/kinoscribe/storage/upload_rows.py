@@ -4,90 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from kinoscribe import clock, ids
-from kinoscribe.storage.asset_record import Asset, Metadata
+from kinoscribe.storage.asset_record import Asset
 from kinoscribe.storage.asset_rows import AssetRows
 from kinoscribe.storage.database import Database
 from kinoscribe.storage.idempotency_rows import TRIES, IdempotencyRows, Once, Replay
 from kinoscribe.storage.instants import Clock, moment
 from kinoscribe.storage.parts import PartStored
 from kinoscribe.storage.tables import assets, upload_chunks, uploads
-
-Status = Literal["active", "completed", "failed", "expired"]
+from kinoscribe.storage.upload_record import Chunk, Counts, Kept, Proven, Report, Status, TooManyOpen, Upload
 
 # How long the status of a session that has ended can still be asked for.
 _TOLD = timedelta(days=7)
-
-
-class TooManyOpen(Exception):
-    """The account has as many open uploads, or as many bytes in them, as it may have."""
-
-    def __init__(self, count: int, size: int) -> None:
-        super().__init__(f"{count} uploads of {size} bytes")
-        self.count = count
-        self.size = size
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """One session. The asset is there from its beginning; sizes are in bytes."""
-
-    id: str
-    asset_id: str
-    account: str
-    status: Status
-    total_size: int
-    chunk_size: int
-    created_at: datetime
-    updated_at: datetime
-    expires_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """A chunk of which something has come. Without an `etag` its bytes are being replaced."""
-
-    number: int
-    bytes: int
-    etag: str | None
-    reported_at: datetime | None
-    updated_at: datetime
-    error: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """How many chunks of an upload were reported and turned out bad, and the bytes of the reported ones."""
-
-    completed: int = 0
-    failed: int = 0
-    bytes: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Proven:
-    """A chunk that a client says it has sent, and the proof for it."""
-
-    number: int
-    proof: str
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What became of a report. `wrong` is the place of the first chunk with a wrong proof: then nothing was kept."""
-
-    upload: Upload
-    processed: int = 0
-    duplicates: int = 0
-    completed: int = 0
-    wrong: int | None = None
 
 
 class UploadRows:
@@ -171,8 +105,8 @@ class UploadRows:
             row = db.execute(select(*_CHUNK).where(*_numbered(upload_id, number))).one_or_none()
         return None if row is None else Chunk(**row._mapping)
 
-    def reopen(self, upload_id: str, number: int) -> bool:
-        """Says that what has come of a chunk counts no more. False when it was reported: then it stays as it is.
+    def reopen(self, upload_id: str, number: int) -> datetime | None:
+        """Says that what has come of a chunk counts no more, and since when. `None` when it was reported: it stays.
 
         Call it once a writer of the chunk is there, and before its first byte.
         """
@@ -181,21 +115,31 @@ class UploadRows:
         )
         with self._database.writing() as db:
             now = moment(db, self._clock)
-            return db.execute(unsettled.values(etag=None, updated_at=now)).rowcount == 1
+            return now if db.execute(unsettled.values(etag=None, updated_at=now)).rowcount == 1 else None
 
-    def stored(self, upload_id: str, part: PartStored) -> bool:
-        """Keeps a chunk whose bytes are here for good. False when the session has ended or is gone."""
+    def stored(self, upload_id: str, part: PartStored, since: datetime | None = None) -> Kept:
+        """Keeps a chunk whose bytes are here for good, unless another writer was quicker.
+
+        `since` is what `reopen` told; without it nothing had come of the chunk when its writer began.
+        """
         values = {"bytes": part.bytes, "etag": part.etag}
         for left in reversed(range(TRIES)):
             with suppress(IntegrityError) if left else nullcontext(), self._database.writing() as db:
                 if not _is_active(db, upload_id):
-                    return False
+                    return "ended"
+                mine = _numbered(upload_id, part.number)
+                row = db.execute(
+                    select(upload_chunks.c.updated_at).where(*mine).with_for_update()
+                ).one_or_none()
                 now = moment(db, self._clock)
-                known = update(upload_chunks).where(*_numbered(upload_id, part.number))
-                if db.execute(known.values(**values, updated_at=now)).rowcount == 0:
-                    row = {"upload_id": upload_id, "number": part.number, **values, "updated_at": now}
-                    db.execute(insert(upload_chunks).values(**row))
-                return True
+                if row is None:
+                    new = {"upload_id": upload_id, "number": part.number, **values, "updated_at": now}
+                    db.execute(insert(upload_chunks).values(**new))
+                elif row.updated_at != since:
+                    return "overtaken"
+                else:
+                    db.execute(update(upload_chunks).where(*mine).values(**values, updated_at=now))
+                return "kept"
         raise AssertionError
 
     def report(self, account: str, upload_id: str, proven: Sequence[Proven]) -> Report | None:
@@ -321,39 +265,6 @@ class UploadRows:
 
 _NAMES = tuple(column.name for column in uploads.c)
 _CHUNK = tuple(column for column in upload_chunks.c if column.name != "upload_id")
-
-
-def new_asset(
-    account: str, filename: str, file_type: str, user_metadata: Metadata | None, *, wants_thumbnail: bool
-) -> Asset:
-    """The asset that an upload in chunks is for, as long as its file is not here."""
-    return Asset(
-        id=ids.new_object_id(),
-        account=account,
-        method="multipart",
-        status="processing",
-        filename=filename,
-        file_type=file_type,
-        kind=None,
-        url=None,
-        content=None,
-        size=None,
-        duration=None,
-        technical=None,
-        facts=None,
-        user_metadata=user_metadata or None,
-        error=None,
-        created_at=clock.now(),
-        wants_thumbnail=wants_thumbnail,
-    )
-
-
-def new_upload(asset: Asset, total_size: int, chunk_size: int) -> Upload:
-    """A session that is not kept yet; its times are set when it is."""
-    then = asset.created_at
-    return Upload(
-        ids.new_object_id(), asset.id, asset.account, "active", total_size, chunk_size, then, then, then
-    )
 
 
 def _owned(account: str | None, upload_id: str) -> tuple[ColumnElement[bool], ...]:

@@ -19,7 +19,8 @@ from kinoscribe.storage import files
 from kinoscribe.storage.asset_rows import AssetRows
 from kinoscribe.storage.blobs import Blobs
 from kinoscribe.storage.database import Database
-from kinoscribe.storage.upload_rows import Proven, Upload, UploadRows, new_asset, new_upload
+from kinoscribe.storage.upload_record import Proven, Upload, new_asset, new_upload
+from kinoscribe.storage.upload_rows import UploadRows
 
 CONTENT = b"abcdefghijklmnopqrstuvwxy"
 
@@ -160,7 +161,7 @@ def test_a_newer_request_takes_a_chunk_over(house: House) -> None:
     old.write(b"old")
     new = house.writer(upload, 1)
     new.write(CONTENT[:10])
-    with pytest.raises(ChunkNotTaken, match="newer"):
+    with pytest.raises(ChunkNotTaken, match="overtaken"):
         old.write(b"more")
     etag = new.finish()
     old.close()

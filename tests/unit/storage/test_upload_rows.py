@@ -16,16 +16,16 @@ from kinoscribe.storage.database import Database
 from kinoscribe.storage.idempotency_rows import Once, Replay
 from kinoscribe.storage.parts import PartStored
 from kinoscribe.storage.tables import upload_chunks, uploads
-from kinoscribe.storage.upload_rows import (
+from kinoscribe.storage.upload_record import (
     Counts,
     Proven,
     Report,
     TooManyOpen,
     Upload,
-    UploadRows,
     new_asset,
     new_upload,
 )
+from kinoscribe.storage.upload_rows import UploadRows
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 NOBODY = "0123456789abcdef01234567"
@@ -70,7 +70,9 @@ class Shelf:
     def send(self, upload: Upload, *numbers: int, proof: str = "p") -> None:
         for number in numbers:
             size = min(upload.chunk_size, upload.total_size - (number - 1) * upload.chunk_size)
-            assert self.rows.stored(upload.id, PartStored(number, f"{proof}{number}", size))
+            there = self.rows.chunk(upload.id, number)
+            since = None if there is None else there.updated_at
+            assert self.rows.stored(upload.id, PartStored(number, f"{proof}{number}", size), since) == "kept"
 
     def report(self, upload: Upload, *numbers: int, proof: str = "p", account: str = "a") -> Report:
         told = self.rows.report(account, upload.id, [Proven(n, f"{proof}{n}") for n in numbers])
@@ -155,16 +157,16 @@ def test_one_wrong_proof_settles_nothing_at_all(shelf: Shelf) -> None:
 def test_a_chunk_that_is_sent_again_counts_for_nothing_until_it_is_whole(shelf: Shelf) -> None:
     upload = shelf.opened()
     shelf.send(upload, 1)
-    assert shelf.rows.reopen(upload.id, 1)
+    assert shelf.rows.reopen(upload.id, 1) == NOON
     assert shelf.report(upload, 1).wrong == 0
     shelf.send(upload, 1, proof="q")
     assert shelf.report(upload, 1).wrong == 0
     assert shelf.report(upload, 1, proof="q").processed == 1
-    assert not shelf.rows.reopen(upload.id, 1), "what was reported stays as it is"
+    assert shelf.rows.reopen(upload.id, 1) is None, "what was reported stays as it is"
     chunk = shelf.rows.chunk(upload.id, 1)
     assert chunk is not None
     assert (chunk.etag, chunk.reported_at) == ("q1", NOON)
-    assert not shelf.rows.reopen(upload.id, 2), "there is nothing to replace"
+    assert shelf.rows.reopen(upload.id, 2) is None, "there is nothing to replace"
 
 
 def test_the_status_counts_what_was_reported(shelf: Shelf) -> None:
@@ -203,7 +205,7 @@ def test_a_session_whose_time_has_passed_has_expired_at_once(shelf: Shelf) -> No
     assert shelf.rows.expire("Too late.") == (upload.id,)
     asset = shelf.asset(upload)
     assert (asset.status, asset.error) == ("failed", "Too late.")
-    assert not shelf.rows.stored(upload.id, PartStored(2, "p2", 10))
+    assert shelf.rows.stored(upload.id, PartStored(2, "p2", 10)) == "ended"
     assert shelf.rows.expire("Too late.") == ()
     assert (shelf.status(other), shelf.asset(other).status) == ("completed", "processing")
 
@@ -302,11 +304,34 @@ def test_reports_that_cross_complete_the_session_once(shelf: Shelf) -> None:
         assert shelf.asset(upload).upload_id == upload.id
 
 
-def test_the_same_chunk_stored_twice_at_once_has_one_row(shelf: Shelf) -> None:
+def test_of_two_who_store_the_same_chunk_at_once_one_is_overtaken(shelf: Shelf) -> None:
     upload = shelf.opened()
-    both_at_once(lambda: shelf.send(upload, 1, proof="p"), lambda: shelf.send(upload, 1, proof="q"))
+    told: list[str] = []
+
+    def store(proof: str) -> None:
+        told.append(shelf.rows.stored(upload.id, PartStored(1, proof, 10)))
+
+    both_at_once(lambda: store("p"), lambda: store("q"))
+    assert sorted(told) == ["kept", "overtaken"]
     with shelf.database.reading() as db:
         assert db.execute(select(func.count()).select_from(upload_chunks)).scalar_one() == 1
+
+
+def test_a_writer_that_comes_late_changes_neither_a_newer_nor_a_settled_chunk(shelf: Shelf) -> None:
+    upload = shelf.opened()
+    shelf.send(upload, 1)
+    shelf.now += timedelta(seconds=1)
+    slow = shelf.rows.reopen(upload.id, 1)
+    shelf.now += timedelta(seconds=1)
+    quick = shelf.rows.reopen(upload.id, 1)
+    assert (slow, quick) == (NOON + timedelta(seconds=1), NOON + timedelta(seconds=2))
+    assert shelf.rows.stored(upload.id, PartStored(1, "slow", 10), slow) == "overtaken"
+    assert shelf.rows.stored(upload.id, PartStored(1, "q1", 10), quick) == "kept"
+    shelf.now += timedelta(seconds=1)
+    assert shelf.report(upload, 1, proof="q").processed == 1
+    assert shelf.rows.stored(upload.id, PartStored(1, "slow", 10), quick) == "overtaken"
+    assert shelf.rows.stored(upload.id, PartStored(1, "slow", 10)) == "overtaken"
+    assert shelf.rows.parts(upload.id) == (PartStored(1, "q1", 10),)
 
 
 def test_nothing_is_left_of_the_session_of_an_asset_that_was_deleted(shelf: Shelf) -> None:
@@ -314,7 +339,7 @@ def test_nothing_is_left_of_the_session_of_an_asset_that_was_deleted(shelf: Shel
     shelf.send(upload, 1)
     assert shelf.assets.remove("a", upload.asset_id)
     assert shelf.rows.get("a", upload.id) is None
-    assert not shelf.rows.stored(upload.id, PartStored(2, "p2", 10))
+    assert shelf.rows.stored(upload.id, PartStored(2, "p2", 10)) == "ended"
     assert shelf.rows.chunk(upload.id, 1) is None
 
 
