@@ -29,6 +29,9 @@ from kinoscribe.storage.cache_folder import CacheFolder, CacheKey
 KIND = "frames"
 
 _POLL = 0.1
+_AT_HAND = 64
+"""Videos whose bars are remembered, for servers that keep nothing on disk."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -93,6 +96,7 @@ class FrameShelf:
         self._most_a_second = most_a_second
         self._lock = threading.Lock()
         self._making: dict[CacheKey, _Turn] = {}
+        self._bars_at_hand: dict[CacheKey, Bars] = {}
         self._made_by = f"{VERSION} {version()}"
 
     @property
@@ -142,22 +146,39 @@ class FrameShelf:
         self._decoders.close()
 
     def _bars(self, path: Path, content: str, facts: VideoFacts, cancel: Cancel, account: str) -> Bars:
-        """The black bars of the whole video, so that all windows are cut alike."""
+        """The black bars of the whole video, so that all windows are cut alike; looked for once."""
         key = self._cache.key(account, content, "bars", self._made_by)
         with self._turn(key, cancel):
-            found = self._cache.get(KIND, key)
-            if found is not None:
-                try:
-                    return msgspec.msgpack.decode(found, type=Bars)
-                except msgspec.MsgspecError as error:
-                    _log.warning("cached_bars_unreadable", reason=str(error))
-            try:
-                bars = self._decoders.bars(path, facts.start, facts.end, jumps=_jumps(facts), cancel=cancel)
-            except VideoFileBroken as error:
-                _log.info("bars_unknown", content=content[:12], reason=error.message)
-                return NO_BARS
-            self._cache.put(KIND, key, msgspec.msgpack.encode(bars))
-            return bars
+            known = self._bars_at_hand.get(key) or self._kept_bars(key)
+            if known is None:
+                known = self._find_bars(path, facts, key, cancel)
+            with self._lock:
+                self._bars_at_hand[key] = known
+                while len(self._bars_at_hand) > _AT_HAND:
+                    del self._bars_at_hand[next(iter(self._bars_at_hand))]
+            return known
+
+    def _find_bars(self, path: Path, facts: VideoFacts, key: CacheKey, cancel: Cancel) -> Bars:
+        """Where the file cannot be looked at so, no bars, until this process ends; its pictures will tell the rest."""
+        try:
+            found = self._decoders.bars(path, facts.start, facts.end, jumps=_jumps(facts), cancel=cancel)
+        except VideoFileBroken as error:
+            if not path.exists():
+                raise
+            _log.info("bars_unknown", reason=error.message)
+            return NO_BARS
+        self._cache.put(KIND, key, msgspec.msgpack.encode(found))
+        return found
+
+    def _kept_bars(self, key: CacheKey) -> Bars | None:
+        body = self._cache.get(KIND, key)
+        if body is None:
+            return None
+        try:
+            return msgspec.msgpack.decode(body, type=Bars)
+        except msgspec.MsgspecError as error:
+            _log.warning("cached_bars_unreadable", reason=str(error))
+            return None
 
     def _kept(self, key: CacheKey) -> _Kept | None:
         body = self._cache.get(KIND, key)

@@ -140,6 +140,9 @@ def test_another_account_finds_nothing_of_the_first(
     assert (decoders.passes, decoders.looks) == (passes + 1, looks + 1)
     assert his == hers
     assert cache.clear(account="bob").entries == 2
+    looks = decoders.looks
+    assert not strip(FrameShelf(decoders, cache), clip, facts, account="bob").from_cache
+    assert decoders.looks == looks + 1
     assert strip(shelf, clip, facts, account="ann").from_cache
 
 
@@ -274,6 +277,31 @@ def test_bars_are_looked_for_once_and_cut_in_every_window(
         assert {frame.height for frame in found.frames} <= {135, 136, 137}
         assert int(pixels_of(found.frames[0])[2:-2].max(axis=2).min()) > 60
     assert decoders.looks == looks + 1
+
+
+def test_bars_are_looked_for_once_also_where_nothing_is_kept(
+    decoders: Counting, tmp_path: Path, clip: Path, facts: VideoFacts
+) -> None:
+    shelf, looks = FrameShelf(decoders, CacheFolder(tmp_path / "none", 0, b"secret")), decoders.looks
+    for start in range(0, 20, 5):
+        assert strip(shelf, clip, facts, float(start), start + 5.0).frames
+    assert decoders.looks == looks + 1
+
+
+def test_where_bars_cannot_be_looked_for_pictures_are_shown_whole(
+    decoders: Counting, cache: CacheFolder, clip: Path, facts: VideoFacts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[Path] = []
+
+    def broken(path: Path, *_: object, **__: object) -> Bars:
+        tried.append(path)
+        raise VideoFileBroken(reason="The decoder broke down over it.")
+
+    monkeypatch.setattr(decoders, "bars", broken)
+    shelf = FrameShelf(decoders, cache)
+    assert {frame.height for frame in strip(shelf, clip, facts).frames} == {180}
+    strip(shelf, clip, facts, 0.0, 9.0)
+    assert tried == [clip]
 
 
 def test_what_shows_nothing_new_is_counted(decoders: Counting, cache: CacheFolder, tmp_path: Path) -> None:
