@@ -13,9 +13,13 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from tests.conformance.served import ROOT
-from tests.conformance.uploads import UPLOADS, kept_contents
+from tests.conformance.clips import clip
+from tests.conformance.exact_uploads import reported
+from tests.conformance.served import ROOT, serve
+from tests.conformance.uploads import UPLOADS, begin, kept_contents, put
+from tests.conformance.wire import finished
 from tests.integration.dying_upload import ACCOUNT, CONTENT, STEPS, Place
+from tests.object_store import REGION, Bucket
 
 from kinoscribe.storage.asset_record import AssetFilter
 
@@ -153,3 +157,30 @@ def test_a_server_killed_again_and_again_has_the_asset_once_and_whole(tmp_path: 
         client.done.set()
         sending.join(60)
         server.kill()
+
+
+def test_a_bucket_gets_the_chunks_once_and_no_copy_of_the_whole(tmp_path: Path, bucket: Bucket) -> None:
+    content = clip("plain.mp4").read_bytes()
+    settings = {"store_url": bucket.url, "store_endpoint": bucket.endpoint, "store_region": REGION}
+    with serve(tmp_path / "data", upload_chunk_bytes=4096, **settings) as served, served.client() as wire:
+        sending = begin(wire, content)
+        wrong = put(sending.url(2), sending.piece(2)[::-1]).headers["etag"].strip('"')
+        right = sending.send(2)
+        assert sending.report(sending.entry(2, wrong)).status_code == 400
+        entries = [sending.send(number) for number in reversed(sending.numbers()) if number != 2]
+        told = reported(sending.report(right, *entries))
+        assert told.url is not None
+        asset = finished(wire, sending.session.asset_id)
+        assert (asset.status, asset.size) == ("ready", len(content))
+        chunks = [name for name in bucket.names() if name.startswith("parts/")]
+        assert len(chunks) >= sending.session.total_chunks
+        assert not [name for name in bucket.names() if name.startswith("media/")], "the chunks are the file"
+        question = {
+            "model_name": "pegasus1.5",
+            "video": {"type": "asset_id", "asset_id": asset.id},
+            "prompt": "What is it?",
+            "stream": False,
+        }
+        assert wire.post("analyze", json=question).status_code == 200
+        assert wire.delete(f"assets/{asset.id}").status_code == 204
+        assert not [name for name in bucket.names() if name.startswith("parts/")]
