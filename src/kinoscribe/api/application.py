@@ -43,7 +43,9 @@ def make_application(house: House, start: Hook, stop: Hook) -> ASGIApp:
         docs_url="/docs",
         redoc_url=None,
     )
-    app.openapi = lambda: document(ROUTES, str(house.tools.settings.public_url or "/"))  # type: ignore[method-assign]
+    app.openapi = lambda: document(  # type: ignore[method-assign]
+        ROUTES, str(house.tools.settings.public_url or "/"), house.tools.engines.names
+    )
     _add_health(app, house)
     _add_left_out(app, house)
     for prefix in _PREFIXES:

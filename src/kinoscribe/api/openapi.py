@@ -1,6 +1,6 @@
 """Turns the table of routes into the OpenAPI document: what is accepted, and every status that is sent."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from kinoscribe import __version__
 from kinoscribe.api.door import NESTED_ERRORS
@@ -8,7 +8,7 @@ from kinoscribe.api.index_shapes import INDEX_SHAPES
 from kinoscribe.api.routes import Route
 from kinoscribe.api.shapes import BOTH_ERROR, ERROR, OBJECT, SHAPES, Json, Shape
 from kinoscribe.api.upload_shapes import UPLOAD_SHAPES
-from kinoscribe.contract.limits import API_VERSION, IDEMPOTENCY_KEY
+from kinoscribe.contract.limits import API_VERSION, IDEMPOTENCY_KEY, MODELS
 
 _STATUSES = {
     "400": "The request or the media is refused; `message` names the parameter.",
@@ -30,11 +30,12 @@ _STATUSES = {
 _SHAPES = {**SHAPES, **UPLOAD_SHAPES, **INDEX_SHAPES}
 
 
-def document(routes: Sequence[Route], server: str) -> Json:
-    """The document served at `/openapi.json`."""
+def document(routes: Sequence[Route], server: str, models: Iterable[str] = MODELS) -> Json:
+    """The document served at `/openapi.json`; `models` are the names that requests may give."""
     paths: Json = {}
     for route in routes:
-        paths.setdefault(f"/{API_VERSION}{route.path}", {})[route.method.lower()] = _operation(route)
+        operation = _operation(route, list(models))
+        paths.setdefault(f"/{API_VERSION}{route.path}", {})[route.method.lower()] = operation
     return {
         "openapi": "3.1.0",
         "info": {
@@ -52,7 +53,7 @@ def document(routes: Sequence[Route], server: str) -> Json:
     }
 
 
-def _operation(route: Route) -> Json:
+def _operation(route: Route, models: list[str]) -> Json:
     shape = _SHAPES.get((route.method, route.path), Shape(OBJECT))
     kind = "BothErrors" if route.path.startswith(NESTED_ERRORS) else "Error"
     error = {"application/json": {"schema": {"$ref": f"#/components/schemas/{kind}"}}}
@@ -73,9 +74,17 @@ def _operation(route: Route) -> Json:
     if route.keyless:
         operation["security"] = []
     if shape.body is not None:
-        content = {shape.body_type: {"schema": shape.body}}
+        content = {shape.body_type: {"schema": _with_models(shape.body, models)}}
         operation["requestBody"] = {"required": True, "content": content}
     return operation
+
+
+def _with_models(body: Json, models: list[str]) -> Json:
+    """The body with the names that its `model_name` may be here."""
+    named = body.get("properties", {})
+    if "model_name" not in named:
+        return body
+    return {**body, "properties": {**named, "model_name": {**named["model_name"], "enum": models}}}
 
 
 def _parameters(route: Route, shape: Shape) -> list[Json]:

@@ -4,12 +4,14 @@ import re
 from typing import Any
 
 import pytest
-from tests.unit.analysis.pretended import Parts
+from tests.unit.analysis.pretended import Engine, Parts
 from tests.unit.api.asgi import ask, make_app, make_house
 
 from kinoscribe.api.openapi import document
 from kinoscribe.api.routes import ROUTES
 from kinoscribe.contract.errors import all_errors
+from kinoscribe.contract.limits import MODELS
+from kinoscribe.engines.chosen import Chosen
 
 DOCUMENT = document(ROUTES, "https://a.example")
 OPERATIONS: list[dict[str, Any]] = [
@@ -56,3 +58,12 @@ def test_it_is_served_without_a_key_and_points_nowhere_else(path: str) -> None:
     answer = ask(make_app(make_house(Parts())), "GET", path, key=None)
     assert answer.status == 200
     assert not re.search(rb"(?:src|href)=\"?(?:https?:)?//", answer.body), "nothing is loaded from elsewhere"
+
+
+def test_the_names_of_models_are_those_of_this_server() -> None:
+    parts = Parts()
+    parts.models = {"own": Chosen("pegasus1.5", (Engine(),))}
+    served = ask(make_app(make_house(parts)), "GET", "/openapi.json", key=None).json()
+    for route in ("/v1.3/analyze", "/v1.3/analyze/tasks"):
+        body = served["paths"][route]["post"]["requestBody"]["content"]["application/json"]["schema"]
+        assert body["properties"]["model_name"]["enum"] == [*MODELS, "own"]
