@@ -172,6 +172,12 @@ def test_a_server_that_lists_its_models_and_answers_nothing_is_told(
         look(server)
 
 
+def test_a_list_of_models_that_will_not_end_is_not_read(server: ModelServer) -> None:
+    server.nature.models = tuple(f"model-{number}" for number in range(20_000))
+    with pytest.raises(Unanswered, match="more than is read"):
+        look(server)
+
+
 def test_a_server_that_is_not_there_is_not_met(server: ModelServer) -> None:
     server.down()
     with pytest.raises(Unanswered, match="cannot be reached"):
