@@ -145,6 +145,17 @@ def test_more_pictures_than_a_server_takes_are_thinned_out(asked: OpenAIEngine) 
 
 
 @pytest.mark.parametrize("server", ["vllm"], indirect=True)
+def test_pictures_in_one_sequence_cost_fewer_tokens(asked: OpenAIEngine, server: RealServer) -> None:
+    _, apart = answer(asked, ask(frames=frames(8)))
+    with closing(engine(server, sequence=True)) as joined:
+        texts, together = answer(joined, ask(frames=frames(8)))
+    assert texts
+    assert apart.input_tokens is not None
+    assert together.input_tokens is not None
+    assert together.input_tokens < 0.75 * apart.input_tokens
+
+
+@pytest.mark.parametrize("server", ["vllm"], indirect=True)
 def test_a_server_that_dies_in_the_middle_of_an_answer_is_told_and_the_other_one_takes_over(
     server: RealServer, another: Callable[[], AbstractContextManager[RealServer]]
 ) -> None:
