@@ -1,11 +1,13 @@
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from tests.model_server.script import Nature, Script
 from tests.model_server.server import ModelServer
 
 from kinoscribe.engines.openai import prober as module
+from kinoscribe.engines.openai.abilities import Abilities
 from kinoscribe.engines.openai.config import OpenAIConfig
 from kinoscribe.engines.openai.prober import Prober
 
@@ -132,9 +134,17 @@ def test_a_server_that_only_lists_its_models_is_not_ready_until_it_answers(
     monkeypatch.setattr(module, "AGAIN", 0.05)
     server.otherwise = Script(status=404)
     prober = keep(Prober(config(server)))
-    assert until(lambda: "nobody to chat with" in prober.state().reason)
-    looks = len(server.chats())
-    assert until(lambda: not prober.state().ready and len(server.chats()) > looks + 2)
+    ready_before: list[bool] = []
+    true_examine = module.examine
+
+    def examine(*given: Any) -> Abilities:
+        ready_before.append(prober.state().ready)
+        return true_examine(*given)
+
+    monkeypatch.setattr(module, "examine", examine)
+    assert until(lambda: not prober.state().ready and len(ready_before) > 2)
+    assert "nobody to chat with" in prober.state().reason
+    assert ready_before[:3] == [True, False, False]
     server.otherwise = Script()
     assert until(lambda: prober.state().ready)
     assert until(lambda: bool(prober.state().about.get("looked_at")))
