@@ -97,6 +97,19 @@ def test_every_sdk_lists_and_reads_sessions(served: Served, stranger: httpx2.Cli
         assert found.status == "active"
 
 
+@pytest.mark.sdk
+@pytest.mark.rule("C174")
+def test_waiting_for_an_upload_ends_when_all_chunks_are_in(
+    served: Served, wire: httpx2.Client, python_sdk: Sdk, content: bytes
+) -> None:
+    sending = begin(wire, content)
+    sending.report(*[sending.send(number) for number in sending.numbers()])
+    step = {"do": "wait_for_upload", "upload_id": sending.session.upload_id}
+    (waited,) = python_sdk.values(served.url, served.key, step)
+    total = sending.session.total_chunks
+    assert waited == {"status": "completed", "completed_chunks": total, "total_chunks": total}
+
+
 @pytest.mark.rule("C174")
 def test_chunks_go_out_of_order_and_at_once(wire: httpx2.Client, served: Served, content: bytes) -> None:
     unlike = content + b"free" * 2048
