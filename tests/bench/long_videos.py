@@ -54,6 +54,7 @@ def _one(minutes: int, folder: Path, *, kill: bool) -> dict[str, Any]:
         assert ended["status"] == "ready", ended
         parts = told_parts(ended["result"]["data"], clip.truth.parts)
         windows = [(view.start, view.end) for view in seer.views if view.kind == "map"]
+        assert windows, "the video fits into one look: nothing is measured"
         return {
             "seconds": took,
             "peak_mib": watched.peak / _MIB,

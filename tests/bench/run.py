@@ -2,7 +2,7 @@
 
 `make bench` runs all; `python -m tests.bench.run wire decode` runs parts: decode, wire, queue, idle, shapes, frames, store,
 uploads, servers, analysis, memory.
-Without `memory` it takes about ten minutes on two cores; an hour of video more than ten further ones.
+Without `memory` it takes about twenty minutes on two cores; an hour of video more than ten further ones.
 """
 
 import json
