@@ -92,7 +92,7 @@ def build_retention(tools: Tools) -> Retention:
 
 def _upload_sweeper(tools: Tools) -> Sweeper:
     """Sessions end on time, and with them what they promised of the disk."""
-    return Sweeper(tools.uploads.sweep, every=min(60.0, tools.settings.upload_seconds / 2))
+    return Sweeper(tools.uploads.expire, every=min(60.0, tools.settings.upload_seconds / 2))
 
 
 def asset_queue(tools: Tools) -> AssetQueue:

@@ -134,14 +134,22 @@ class Multipart:
         if not self.rows.needed((upload_id,)):  # else it was not kept, as another worker has the asset now
             self._parts.drop(upload_id)
 
-    def sweep(self) -> int:
-        """Ends sessions whose time has passed and drops bytes nobody waits for any more; says how many."""
+    def expire(self) -> int:
+        """Ends sessions whose time has passed, and with them what they hold; says how many. Asks the database alone."""
         expired = self.rows.expire(_EXPIRED)
+        for upload_id in expired:
+            _log.info("upload_expired", upload=upload_id)
+            self._parts.drop(upload_id)
+        return len(expired)
+
+    def sweep(self) -> int:
+        """Drops bytes that nobody waits for, left by a process that died; says of how many uploads.
+
+        Looks at all that the store holds of uploads, so it is not to be called often.
+        """
         self.rows.forget()
         idle = tuple(self._parts.held(_IDLE_SECONDS))
-        stray = {*expired, *idle} - self.rows.needed(idle)
-        for upload_id in sorted(stray):
+        stray = sorted(set(idle) - self.rows.needed(idle))
+        for upload_id in stray:
             self._parts.drop(upload_id)
-        if stray:
-            _log.info("uploads_swept", expired=len(expired), dropped=len(stray))
         return len(stray)

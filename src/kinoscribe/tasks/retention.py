@@ -65,7 +65,7 @@ class Retention:
         yield "media that nothing refers to", lambda: (rows.unused_contents(dry=dry), 0)
         yield "evidence", lambda: self._evidence(settings, dry)
         if not dry:
-            yield "uploads", lambda: (tools.uploads.sweep(), 0)
+            yield "uploads", lambda: (tools.uploads.expire() + tools.uploads.sweep(), 0)
             yield "answers kept for repeated requests", lambda: (tools.idempotency.forget(), 0)
             yield "deliveries of webhooks", lambda: (tools.deliveries.forget(), 0)
             yield "objects left in the store", lambda: (tools.blobs.sweep(), 0)
