@@ -82,7 +82,9 @@ def vllm(log: Path, **options: str) -> Iterator[RealServer]:
         "VLLM_CPU_OMP_THREADS_BIND": "nobind",
         "OMP_NUM_THREADS": "2",
     }
-    command = [str(VLLM), str(HERE / "start_vllm.py"), "--enforce-eager", *words]
+    # Without trust, a request may not say how the pictures of a sequence are to be read.
+    flags = ("--enforce-eager", "--trust-request-mm-kwargs")
+    command = [str(VLLM), str(HERE / "start_vllm.py"), *flags, *words]
     with _running("vllm", command, environment, port, log) as server:
         yield server
 

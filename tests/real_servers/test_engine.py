@@ -152,7 +152,8 @@ def test_pictures_in_one_sequence_cost_fewer_tokens(asked: OpenAIEngine, server:
     assert texts
     assert apart.input_tokens is not None
     assert together.input_tokens is not None
-    assert together.input_tokens < 0.75 * apart.input_tokens
+    pictures = 8 * (336 // 28) * (196 // 28)  # two of them are put into one
+    assert apart.input_tokens - together.input_tokens > 0.4 * pictures
 
 
 @pytest.mark.parametrize("server", ["vllm"], indirect=True)
