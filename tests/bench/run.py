@@ -209,6 +209,9 @@ def servers() -> dict[str, Any]:
             f"tokens/s of {number} streams / the server alone", f"{ratio:.3f}", "at least 0.95", ratio >= 0.95
         )
         print(f"      processor time a token: {found['cpu_us_a_token']:.0f} microseconds")
+        print(
+            f"      until all are whole, questions included: {found['whole_ratio']:.2f} of the server's own speed"
+        )
     with _folder() as folder:
         long = long_videos.long_videos(folder)
     first = long[str(long_videos.MINUTES[0])]["peak_mib"]
