@@ -20,7 +20,6 @@ def main() -> None:
     options.add_argument("--text", default=None)
     options.add_argument("--first", type=float, default=0.0)
     options.add_argument("--between", type=float, default=0.0)
-    options.add_argument("--truth", default=None, help="a truth file: answer from it what is seen")
     chosen = options.parse_args()
     with ModelServer(chosen.family, port=chosen.port) as server:
         server.otherwise = Script(text=chosen.text, first=chosen.first, between=chosen.between)
