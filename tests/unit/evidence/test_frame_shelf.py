@@ -212,13 +212,14 @@ def test_several_who_ask_at_once_have_it_decoded_once(
 
 
 def test_who_no_longer_waits_leaves_at_once_and_the_process_is_kept(
-    cache: CacheFolder, tmp_path: Path
+    cache: CacheFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     long = make_video(
-        tmp_path / "long.mp4", counted(10, (320, 180)), seconds=600, codec_options={"g": "100000", "bf": "0"}
+        tmp_path / "long.mp4", counted(10, (320, 180)), seconds=600, codec_options={"g": "100000"}
     )
     with closing(Decoders(most=1)) as decoders:
         facts, cancel = decoders.probe(long), Cancel()
+        monkeypatch.setattr(decoders, "bars", lambda *_, **__: Bars())
         (pid,) = decoders.pids
         process = psutil.Process(pid)
 
