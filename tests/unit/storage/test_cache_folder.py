@@ -196,6 +196,22 @@ def test_a_full_disk_costs_the_keeping_only(
     assert [path for path in folder.rglob("*") if path.is_file() and path.name != ".lock"] == []
 
 
+def test_a_folder_that_is_cleared_at_this_very_moment_is_made_again(
+    cache: CacheFolder, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace, moved = os.replace, []
+
+    def cleared_at_first(new: Path, place: Path) -> None:
+        moved.append(place)
+        if len(moved) == 1:
+            place.parent.rmdir()
+        replace(new, place)
+
+    monkeypatch.setattr(os, "replace", cleared_at_first)
+    cache.put("frames", cache.key("ann", VIDEO), b"pictures")
+    assert cache.get("frames", cache.key("ann", VIDEO)) == b"pictures"
+
+
 def test_a_disk_with_little_room_is_left_to_others(
     cache: CacheFolder, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
