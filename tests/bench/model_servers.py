@@ -115,6 +115,7 @@ def _answered(served: Served, server: ModelServer, body: dict[str, Any]) -> floa
         answer = wire.post("analyze", json={**body, "stream": False}, timeout=600)
         took = time.perf_counter() - began
     assert answer.status_code == 200, answer.text
+    server.wait_for(lambda seen: all(one.ended_at is not None for one in seen))
     asked = server.chats()[known:]
     assert asked
     return took - sum((seen.ended_at or 0.0) - seen.came_at for seen in asked)

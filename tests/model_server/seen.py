@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from tests.model_server.chat import Chat
-from tests.model_server.exchange import Request
+from tests.model_server.exchange import Answer, Request
 
 
 @dataclass
@@ -12,11 +12,11 @@ class Seen:
 
     number: int
     request: Request
+    answer: Answer
     came_at: float
     chat: Chat | None = None
     problem: str = ""
     prompt_tokens: int = 0
-    status: int | None = None
     first_at: float | None = None
     sent: int = 0
     ended_at: float | None = None
@@ -25,3 +25,8 @@ class Seen:
     @property
     def body(self) -> bytes:
         return self.request.body
+
+    @property
+    def status(self) -> int | None:
+        """Known as soon as a client can know it."""
+        return self.answer.status

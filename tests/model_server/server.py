@@ -140,7 +140,7 @@ class ModelServer:
             await asyncio.wait(talks)
 
     async def _take(self, request: Request, answer: Answer) -> None:
-        seen = Seen(next(self._numbers), request, time.perf_counter())
+        seen = Seen(next(self._numbers), request, answer, time.perf_counter())
         with self._told():
             self.seen.append(seen)
         try:
@@ -153,7 +153,6 @@ class ModelServer:
             raise
         finally:
             with self._told():
-                seen.status = answer.status
                 seen.ended_at = time.perf_counter()
 
     @contextmanager
