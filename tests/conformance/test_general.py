@@ -264,9 +264,7 @@ def test_an_unknown_route_is_404_and_a_wrong_method_405(wire: httpx2.Client) -> 
 
 
 @pytest.mark.rule("C011")
-@pytest.mark.parametrize(
-    "path", ["search", "embed", "generate", "gist", "summarize", "entity-collections"]
-)
+@pytest.mark.parametrize("path", ["search", "embed", "generate", "gist", "summarize", "entity-collections"])
 def test_a_left_out_route_says_so(wire: httpx2.Client, path: str) -> None:
     refusal(wire.post(path, json={}), 404, "endpoint_not_supported")
 

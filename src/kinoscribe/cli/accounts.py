@@ -37,7 +37,9 @@ def erase(
         )
     settings = read_settings(data_dir=data_dir)
     if settings.api_key is not None and name == DEFAULT_ACCOUNT:
-        sentence = "KINOSCRIBE_API_KEY is a key of this account, and lets clients go on with it: unset it first."
+        sentence = (
+            "KINOSCRIBE_API_KEY is a key of this account, and lets clients go on with it: unset it first."
+        )
         raise Exit(REFUSED, sentence)
     if not yes and not typer.confirm(f"Erase all that is kept of the account {name}?", err=True):
         raise Exit(REFUSED, "Nothing was erased.")

@@ -161,9 +161,7 @@ def test_a_server_that_is_not_well_is_not_met(server: ModelServer, status: int) 
         look(server)
 
 
-@pytest.mark.parametrize(
-    ("status", "told"), [(404, "nobody to chat with"), (401, "another API key")]
-)
+@pytest.mark.parametrize(("status", "told"), [(404, "nobody to chat with"), (401, "another API key")])
 def test_a_server_that_lists_its_models_and_answers_nothing_is_told(
     server: ModelServer, status: int, told: str
 ) -> None:
