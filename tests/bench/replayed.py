@@ -20,12 +20,13 @@ _ALONE = "AUTOCOMMIT"
 
 @dataclass(frozen=True, slots=True)
 class _Statement:
-    """`alone` is one outside any transaction. `text` is None where a transaction was committed."""
+    """`alone` is one outside any transaction, `brings` rows or not. `text` is None where a transaction was committed."""
 
     text: str | None
     parameters: Any = None
     many: bool = False
     alone: bool = False
+    brings: bool = False
 
 
 @dataclass
@@ -53,7 +54,7 @@ class Recorded:
                 continue
             cursor = outside if one.alone else inside
             (cursor.executemany if one.many else cursor.execute)(one.text, one.parameters)
-            if cursor.description:
+            if one.brings:
                 cursor.fetchall()
         return time.perf_counter() - began
 
@@ -67,16 +68,17 @@ def recording(database: Database) -> Iterator[Recorded]:
     execute, execute_many = dialect.do_execute, dialect.do_executemany
     outside = False
 
-    def note(text: str, parameters: Any, *, many: bool) -> None:
-        recorded.statements.append(_Statement(text, parameters, many, outside))
+    def note(cursor: Any, text: str, parameters: Any, *, many: bool) -> None:
+        brings = cursor.description is not None
+        recorded.statements.append(_Statement(text, parameters, many, outside, brings))
 
     def one(cursor: Any, text: str, parameters: Any, context: Any = None) -> None:
-        note(text, parameters, many=False)
         execute(cursor, text, parameters, context)
+        note(cursor, text, parameters, many=False)
 
     def many(cursor: Any, text: str, parameters: Any, context: Any = None) -> None:
-        note(text, parameters, many=True)
         execute_many(cursor, text, parameters, context)
+        note(cursor, text, parameters, many=True)
 
     def begin(connection: Connection) -> None:
         nonlocal outside

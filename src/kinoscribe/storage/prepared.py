@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Delete, Dialect, Insert, Select, Update
+from sqlalchemy import BindParameter, Connection, Delete, Dialect, Insert, Select, Update
 from sqlalchemy import exc as sql_errors
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import ReturningDelete, ReturningInsert, ReturningUpdate
@@ -39,24 +39,29 @@ class Prepared:
         self._text = str(compiled)
         self._named = not dialect.positional
         order = list(compiled.binds if self._named else compiled.positiontup or ())
-        self._values = [(name, *_value(compiled, dialect, name, names)) for name in order]
+        self._order = tuple(order)
+        self._fixed: list[Any] = [None] * len(order)
+        self._given: list[tuple[int, str, Process | None]] = []
+        self._fresh: list[tuple[int, Callable[[], Any], Process | None]] = []
+        for place, name in enumerate(order):
+            self._place(place, compiled.binds[name], name, names)
         shown: Iterable[Any] = getattr(statement, "selected_columns", ()) or statement.exported_columns
         self._columns = [column.type.dialect_impl(dialect) for column in shown]
         self._turned: list[tuple[int, Process]] | None = None
 
     def run(self, connection: Connection, parameters: Mapping[str, Any]) -> tuple[list[tuple[Any, ...]], int]:
         """The rows it brings, and how many it changed. Raises what `Connection.execute` raises."""
-        values: Any = [self._bound(one, parameters) for one in self._values]
+        values: Any = self._values(parameters)
         if self._named:
-            values = dict(zip([name for name, *_ in self._values], values, strict=True))
+            values = dict(zip(self._order, values, strict=True))
         driver: Any = connection.connection.cursor()
         rows: list[Any]
         try:
             self._dialect.do_execute(driver, self._text, values)
-            if driver.description is None:
+            if not self._columns:
                 return [], driver.rowcount
             rows = driver.fetchall()
-            if self._turned is None:
+            if self._turned is None:  # psycopg makes the description anew each time it is looked at
                 self._turned = self._turning(driver.description)
             return [self._row(row) for row in rows], driver.rowcount
         except self._errors as error:
@@ -69,12 +74,28 @@ class Prepared:
         root: type[Exception] = self._dialect.loaded_dbapi.Error
         return root
 
-    def _bound(self, one: tuple[str, Process | None, Process | None], parameters: Mapping[str, Any]) -> Any:
-        name, own, turn = one
-        value = parameters[name] if own is None else own(None)
-        if turn is not None:
-            value = turn(value)
-        return keepable(value) if isinstance(value, str) else value
+    def _place(self, place: int, bind: BindParameter[Any], name: str, names: Collection[str]) -> None:
+        """Notes where the value of a parameter comes from, and how it is turned for the driver."""
+        turn = bind.type.dialect_impl(self._dialect).bind_processor(self._dialect)
+        if bind.callable is not None:
+            self._fresh.append((place, bind.callable, turn))
+        elif bind.key in names or name in names:
+            self._given.append((place, name, turn))
+        elif bind.required:
+            raise KeyError(f"the statement needs a value for {name}")
+        else:
+            self._fixed[place] = bind.value if turn is None else turn(bind.value)
+
+    def _values(self, parameters: Mapping[str, Any]) -> list[Any]:
+        values = self._fixed.copy()
+        for place, name, turn in self._given:
+            value = parameters[name]
+            if turn is not None:
+                value = turn(value)
+            values[place] = keepable(value) if isinstance(value, str) else value
+        for place, fresh, turn in self._fresh:
+            values[place] = fresh() if turn is None else turn(fresh())
+        return values
 
     def _turning(self, description: Any) -> list[tuple[int, Process]]:
         processes = (
@@ -98,20 +119,3 @@ class Prepared:
             self._text, values, error, self._errors, connection_invalidated=gone, dialect=self._dialect
         )
         return ours
-
-
-def _value(
-    compiled: SQLCompiler, dialect: Dialect, name: str, names: Collection[str]
-) -> tuple[Process | None, Process | None]:
-    """Where the value of a parameter comes from when nobody gives it, and how it is turned for the driver."""
-    bind = compiled.binds[name]
-    turn = bind.type.dialect_impl(dialect).bind_processor(dialect)
-    if bind.callable is not None:
-        fresh = bind.callable
-        return lambda _: fresh(), turn
-    if bind.key in names or name in names:
-        return None, turn
-    if bind.required:
-        raise KeyError(f"the statement needs a value for {name}")
-    constant = bind.value
-    return lambda _: constant, turn
