@@ -26,7 +26,10 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A delivery and its attempts so far. `run_at` is when it is, or was, to be attempted next."""
+    """A delivery and its attempts so far. `run_at` is when it is, or was, to be attempted next.
+
+    `task_id` names the task, of an analysis or of an index, whose end it tells of.
+    """
 
     id: str
     event_id: str
@@ -101,5 +104,8 @@ class DeliveryLog:
         return tuple(Delivery(**row._mapping, tries=tuple(tries[row.id])) for row in found), total
 
 
-_HIDDEN = {"receiver", "payload", "owner", "lease_until"}
-_SHOWN = tuple(column for column in deliveries.c if column.name not in _HIDDEN)
+_HIDDEN = {"receiver", "payload", "owner", "lease_until", "task_id", "index_task_id"}
+_SHOWN = (
+    *(column for column in deliveries.c if column.name not in _HIDDEN),
+    func.coalesce(deliveries.c.task_id, deliveries.c.index_task_id).label("task_id"),
+)

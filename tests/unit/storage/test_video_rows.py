@@ -25,6 +25,7 @@ from kinoscribe.storage.asset_queue import AssetQueue
 from kinoscribe.storage.asset_rows import Asset, AssetFilter, AssetRows, Examined
 from kinoscribe.storage.blobs import Blobs
 from kinoscribe.storage.database import Database
+from kinoscribe.storage.delivery_log import DeliveryLog
 from kinoscribe.storage.delivery_rows import DeliveryRows
 from kinoscribe.storage.index_rows import IndexRows
 from kinoscribe.storage.index_task_rows import IndexTask, IndexTaskRows
@@ -321,6 +322,7 @@ def test_the_end_of_a_task_is_written_to_webhooks_and_gone_with_the_task(
         with database.reading() as db:
             rows = db.execute(select(deliveries.c.type, deliveries.c.index_task_id)).all()
         assert [tuple(row) for row in rows] == [("index.task.ready", task_id)]
+        assert [one.task_id for one in DeliveryLog(database).page("a", page=1, limit=9)[0]] == [task_id]
         library.tasks.remove("a", task_id)
         with database.reading() as db:
             assert db.execute(select(func.count()).select_from(deliveries)).scalar_one() == 0
