@@ -1,5 +1,6 @@
 """What all tests share: databases, and that tests are left out where the shared clips are not beside the checkout."""
 
+import hypothesis
 import pytest
 from tests.databases import (
     database,
@@ -23,6 +24,10 @@ __all__ = (
     "sqlite_url",
     "way",
 )
+
+# A machine that does something else for a moment is no failure of what is tested.
+hypothesis.settings.register_profile("kinoscribe", deadline=None)
+hypothesis.settings.load_profile("kinoscribe")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
