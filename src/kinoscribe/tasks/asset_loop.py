@@ -18,6 +18,7 @@ from kinoscribe.tasks.retry import wait_between
 
 # Without work, and without anybody who rings, the queue is looked at this often.
 _REST = 1.0
+_IDLE = 3.0  # new assets ring; what waits for another try, or was left by a dead worker, may wait so much longer
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 5.0
 _STOP_PATIENCE = 5.0
@@ -104,7 +105,7 @@ class AssetLoop:
                 self._bell.clear()
                 self.turn()
                 pause = _FIRST_PAUSE
-                self._bell.wait(min(_REST, self._beat_every))
+                self._bell.wait(min(_REST if self._work else _IDLE, self._beat_every))
             except ApiError as error:
                 _log.warning("assets_wait_for_the_database", reason=error.message)
                 self._ending.wait(pause)
