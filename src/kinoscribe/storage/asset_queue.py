@@ -56,7 +56,7 @@ class AssetQueue:
         """
         kinds = ((_AWAITED, max(0, arrivals)), (_HERE, max(0, looks)))
         wanted = [and_(self._free(), kind) for kind, most in kinds if most]
-        with self._database.reading() as db:
+        with self._database.asking() as db:
             due = select(assets.c.id).where(_PROCESSING, or_(self._expired(), *wanted))
             if db.execute(due.limit(1)).first() is None:
                 return ()
@@ -82,7 +82,7 @@ class AssetQueue:
 
     def held(self, owner: str) -> frozenset[str]:
         """The assets of this owner: one that is missing was deleted, decided or lost."""
-        with self._database.reading() as db:
+        with self._database.asking() as db:
             mine = select(assets.c.id).where(_PROCESSING, assets.c.owner == owner)
             return frozenset(db.execute(mine).scalars())
 

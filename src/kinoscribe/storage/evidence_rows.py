@@ -110,7 +110,7 @@ class EvidenceRows:
     def look(self, key: str) -> EvidenceView | None:
         """How a job stands; None when it has ended with notes, was given up, or never was."""
         shown = (jobs.c.stages, jobs.c.error_code, jobs.c.error_message, jobs.c.wanted_until)
-        with self._database.reading() as db:
+        with self._database.asking() as db:
             query = select(*shown, self._now().label("now")).where(jobs.c.key == key)
             row = db.execute(query).one_or_none()
         if row is None:
@@ -127,7 +127,7 @@ class EvidenceRows:
         due = or_(self._expired(), self._forgotten())
         if free > 0:
             due = or_(due, self._free(early=early))
-        with self._database.reading() as db:
+        with self._database.asking() as db:
             if db.execute(select(jobs.c.key).where(due).limit(1)).first() is None:
                 return ()
         with self._database.writing() as db:
