@@ -18,7 +18,9 @@ from kinoscribe.tasks.retry import wait_between
 
 # Without work, and without anybody who rings, the queue is looked at this often.
 _REST = 1.0
-_IDLE = 3.0  # new assets ring; what waits for another try, or was left by a dead worker, may wait so much longer
+_IDLE = (
+    3.0  # new assets ring; what waits for another try, or was left by a dead worker, may wait so much longer
+)
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 5.0
 _STOP_PATIENCE = 5.0
