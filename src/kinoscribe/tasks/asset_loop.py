@@ -16,11 +16,10 @@ from kinoscribe.sources.intake import Intake, Unusable
 from kinoscribe.storage.asset_queue import AssetJob, AssetQueue
 from kinoscribe.tasks.retry import wait_between
 
-# Without work, and without anybody who rings, the queue is looked at this often.
+# Without anybody who rings, the queue is looked at this often: beside work, and without any. New assets ring; what
+# waits for another try, or was left by a dead worker, may wait so much longer.
 _REST = 1.0
-_IDLE = (
-    3.0  # new assets ring; what waits for another try, or was left by a dead worker, may wait so much longer
-)
+_IDLE = 3.0
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 5.0
 _STOP_PATIENCE = 5.0
