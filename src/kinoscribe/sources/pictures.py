@@ -12,16 +12,14 @@ from kinoscribe.contract.errors import (
     AssetNotReady,
     ParameterInvalid,
     ResourceNotExist,
-    SourceUnreachable,
     VideoFilesizeTooLarge,
 )
 from kinoscribe.contract.limits import MB
 from kinoscribe.contract.sources import AssetSource, Base64Source, Source, UrlSource, decode_base64
 from kinoscribe.media.decoders import Decoders, PictureRefused
 from kinoscribe.media.pieces import Cutout
-from kinoscribe.sources.resolve import KeptFile
-from kinoscribe.sources.url_fetch import FetchFailed, UrlFetcher
-from kinoscribe.sources.url_guard import UrlRefused
+from kinoscribe.sources.resolve import KeptFile, url_errors
+from kinoscribe.sources.url_fetch import UrlFetcher
 from kinoscribe.storage.asset_rows import AssetRows
 from kinoscribe.storage.blobs import Blobs, Stored
 
@@ -67,7 +65,7 @@ class PictureReader:
             match source:
                 case UrlSource(url=url):
                     incoming = held.enter_context(self._blobs.begin())
-                    with _url_errors(at):
+                    with _picture_errors(at):
                         self._fetcher.fetch(url, incoming, cancel)
                     yield incoming.finish()
                 case Base64Source(text=text):
@@ -108,13 +106,9 @@ class PictureReader:
 
 
 @contextmanager
-def _url_errors(at: str) -> Iterator[None]:
+def _picture_errors(at: str) -> Iterator[None]:
     try:
-        yield
-    except UrlRefused as error:
-        raise ParameterInvalid(p=at, reason=str(error)) from error
-    except FetchFailed as error:
-        kind = SourceUnreachable if error.passes else ParameterInvalid
-        raise kind(p=at, reason=str(error)) from error
+        with url_errors(at):
+            yield
     except VideoFilesizeTooLarge as error:
         raise ParameterInvalid(p=at, reason="The image is too large.") from error

@@ -109,7 +109,7 @@ class Resolver:
         match source:
             case UrlSource(url=url):
                 with self._blobs.begin() as incoming:
-                    with _url_errors():
+                    with url_errors("video.url"):
                         self._fetcher.fetch(url, incoming, cancel)
                     yield _temporary(incoming.finish())
             case Base64Source():
@@ -138,7 +138,7 @@ class Resolver:
         """
         with self._blobs.begin() as incoming:
             try:
-                with _url_errors():
+                with url_errors("video.url"):
                     self._fetcher.fetch(source.url, _Beginning(incoming), cancel)
                 content = _temporary(incoming.finish())
             except (_Enough, Canceled, SourceUnreachable):
@@ -220,14 +220,15 @@ class _Beginning:
 
 
 @contextmanager
-def _url_errors() -> Iterator[None]:
+def url_errors(at: str) -> Iterator[None]:
+    """What keeps a URL from being fetched becomes an error that names the parameter `at`, where the URL stands."""
     try:
         yield
     except UrlRefused as error:
-        raise ParameterInvalid(p="video.url", reason=str(error)) from error
+        raise ParameterInvalid(p=at, reason=str(error)) from error
     except FetchFailed as error:
         kind = SourceUnreachable if error.passes else ParameterInvalid
-        raise kind(p="video.url", reason=str(error)) from error
+        raise kind(p=at, reason=str(error)) from error
 
 
 def _invalid(reason: str) -> ParameterInvalid:
