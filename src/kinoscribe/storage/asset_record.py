@@ -9,7 +9,9 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection
 
+from kinoscribe import clock, ids
 from kinoscribe.contract.video import VideoFacts
+from kinoscribe.storage.blobs import Stored
 
 Status = Literal["processing", "ready", "failed"]
 Kind = Literal["video", "image", "audio", "document"]
@@ -45,6 +47,39 @@ class Asset:
     upload_id: str | None = None
     wants_thumbnail: bool = False
     has_thumbnail: bool = False
+
+
+def processing_asset(
+    account: str,
+    method: str,
+    filename: str,
+    file_type: str,
+    user_metadata: Metadata | None,
+    stored: Stored | None = None,
+    url: str | None = None,
+    wants_thumbnail: bool = False,
+) -> Asset:
+    """A new asset that nobody has looked into, with the file `stored` if it is here."""
+    return Asset(
+        id=ids.new_object_id(),
+        account=account,
+        method=method,
+        status="processing",
+        filename=filename,
+        file_type=file_type,
+        kind=None,
+        url=url,
+        content=stored.sha256 if stored else None,
+        size=stored.bytes if stored else None,
+        duration=None,
+        technical=None,
+        facts=None,
+        user_metadata=user_metadata or None,
+        error=None,
+        created_at=clock.now(),
+        upload_id=None,
+        wants_thumbnail=wants_thumbnail,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, delete, exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from kinoscribe import clock, ids
 from kinoscribe.contract.errors import AssetInUse
 from kinoscribe.contract.video import VideoFacts
 from kinoscribe.storage.asset_record import (
@@ -25,6 +24,7 @@ from kinoscribe.storage.asset_record import (
     Metadata,
     Status,
     no_one,
+    processing_asset,
 )
 from kinoscribe.storage.blobs import Blobs, Stored
 from kinoscribe.storage.contents import Contents
@@ -74,7 +74,9 @@ class AssetRows:
 
         `beside` writes what belongs to it, in the same transaction.
         """
-        made = _new(account, method, filename, file_type, user_metadata, stored, url, wants_thumbnail)
+        made = processing_asset(
+            account, method, filename, file_type, user_metadata, stored, url, wants_thumbnail
+        )
         with self._shipping(stored) as shipped, self._database.writing() as db:
             self.insert(db, made, hold, beside)
             self._contents.keep(db, *shipped)
@@ -99,7 +101,9 @@ class AssetRows:
 
         Raises `IdempotencyKeyReused` and `StorageFull`; then nothing was kept.
         """
-        made = _new(account, method, filename, file_type, user_metadata, stored, url, wants_thumbnail)
+        made = processing_asset(
+            account, method, filename, file_type, user_metadata, stored, url, wants_thumbnail
+        )
         with self._shipping(stored) as shipped:
             for left in reversed(range(TRIES)):
                 with suppress(IntegrityError) if left else nullcontext(), self._database.writing() as db:
@@ -256,38 +260,6 @@ _NAMES: Collection[str] = tuple(field.name for field in fields(Asset) if field.n
 _DEPICTED = exists().where(asset_thumbnails.c.asset_id == assets.c.id).label("has_thumbnail")
 _SHOWN = (*(assets.c[name] for name in _NAMES), _DEPICTED)
 _FREE: dict[str, Any] = {"owner": None, "lease_until": None, "run_at": None}
-
-
-def _new(
-    account: str,
-    method: str,
-    filename: str,
-    file_type: str,
-    user_metadata: Metadata | None,
-    stored: Stored | None,
-    url: str | None,
-    wants_thumbnail: bool = False,
-) -> Asset:
-    return Asset(
-        id=ids.new_object_id(),
-        account=account,
-        method=method,
-        status="processing",
-        filename=filename,
-        file_type=file_type,
-        kind=None,
-        url=url,
-        content=stored.sha256 if stored else None,
-        size=stored.bytes if stored else None,
-        duration=None,
-        technical=None,
-        facts=None,
-        user_metadata=user_metadata or None,
-        error=None,
-        created_at=clock.now(),
-        upload_id=None,
-        wants_thumbnail=wants_thumbnail,
-    )
 
 
 def _owned(account: str, asset_id: str) -> tuple[ColumnElement[bool], ...]:

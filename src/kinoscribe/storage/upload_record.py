@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from kinoscribe import clock, ids
-from kinoscribe.storage.asset_record import Asset, Metadata
+from kinoscribe import ids
+from kinoscribe.storage.asset_record import Asset, Metadata, processing_asset
 
 Status = Literal["active", "completed", "failed", "expired"]
 Kept = Literal["kept", "overtaken", "ended"]
@@ -81,24 +81,8 @@ def new_asset(
     account: str, filename: str, file_type: str, user_metadata: Metadata | None, *, wants_thumbnail: bool
 ) -> Asset:
     """The asset that an upload in chunks is for, as long as its file is not here."""
-    return Asset(
-        id=ids.new_object_id(),
-        account=account,
-        method="multipart",
-        status="processing",
-        filename=filename,
-        file_type=file_type,
-        kind=None,
-        url=None,
-        content=None,
-        size=None,
-        duration=None,
-        technical=None,
-        facts=None,
-        user_metadata=user_metadata or None,
-        error=None,
-        created_at=clock.now(),
-        wants_thumbnail=wants_thumbnail,
+    return processing_asset(
+        account, "multipart", filename, file_type, user_metadata, wants_thumbnail=wants_thumbnail
     )
 
 
