@@ -10,7 +10,7 @@ import re
 import secrets
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -39,6 +39,8 @@ part of it that remains when entries had to go."""
 _ROOM = 256 * 1024 * 1024
 """Bytes of disk that are left to others: with less, nothing is kept."""
 _BLOCK = 512
+_TRIES = 5
+"""So often a folder is made again that others clear away before the entry is in it."""
 
 _log = structlog.get_logger(__name__)
 
@@ -155,7 +157,7 @@ class CacheFolder:
             return CacheUse(kind)
         owner = "*" if account is None else self.salt(account)
         of = "*" if content is None else self._name("content", content)
-        return self._remove(list(self._entries(f"{kind or '*'}/{owner}/{of}/*")), kind or "all")
+        return self._remove(list(self._entries(kind or "*", owner, of)), kind or "all")
 
     def sweep(self, unused_for: float) -> CacheUse:
         """Removes what was not used for so many seconds, what killed processes left, and what exceeds the quota."""
@@ -182,10 +184,13 @@ class CacheFolder:
         try:
             with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
                 file.write(body)
-            try:
-                _move(new, place)
-            except FileNotFoundError:  # its folder was cleared at this very moment
-                _move(new, place)
+            for left in reversed(range(_TRIES)):
+                try:
+                    _move(new, place)
+                    break
+                except FileNotFoundError:  # its folder was cleared at this very moment
+                    if not left:
+                        raise
         finally:
             new.unlink(missing_ok=True)
 
@@ -195,9 +200,9 @@ class CacheFolder:
             self._told_full = True
             _log.warning("cache_not_kept", reason=reason)
 
-    def _entries(self, pattern: str = "*/*/*/*") -> Iterator[_Entry]:
-        """Files in the place of an entry, whether they can be read or not."""
-        for path in self._folder.glob(pattern):
+    def _entries(self, kind: str = "*", account: str = "*", content: str = "*") -> Iterator[_Entry]:
+        """Files in the place of an entry, whether they can be read or not; a `*` stands for every name."""
+        for path in _below(self._folder, (kind, account, content, "*")):
             kind = path.relative_to(self._folder).parts[0]
             with suppress(OSError):
                 facts = path.lstat()
@@ -236,7 +241,7 @@ class CacheFolder:
 
     def _sweep_unfinished(self) -> None:
         before = clock.now().timestamp() - _FORGOTTEN
-        for left in (self._folder / ".new").glob("*"):
+        for left in _below(self._folder, (".new", "*")):
             with suppress(OSError):
                 if left.stat().st_mtime < before:
                     left.unlink()
@@ -272,6 +277,21 @@ def _move(new: Path, place: Path) -> None:
     for folder in reversed(place.parents[:3]):
         folder.mkdir(mode=0o700, exist_ok=True)
     os.replace(new, place)
+
+
+def _below(folder: Path, names: Sequence[str]) -> Iterator[Path]:
+    """Paths by their names one below the other; others may remove folders meanwhile, which `Path.glob` is afraid of."""
+    if not names:
+        yield folder
+        return
+    found = [names[0]]
+    if names[0] == "*":
+        try:
+            found = os.listdir(folder)
+        except OSError:  # removed, or not a folder
+            return
+    for name in found:
+        yield from _below(folder / name, names[1:])
 
 
 def _on_disk(length: int) -> int:

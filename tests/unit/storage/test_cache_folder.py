@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -331,6 +332,36 @@ def test_threads_that_put_read_and_clear_at_once_never_see_half_an_entry(folder:
     threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
     for thread in threads:
         thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_looking_at_a_cache_while_all_of_it_goes_and_comes_is_never_an_error(folder: Path) -> None:
+    cache = CacheFolder(folder, 3 * MIB, b"secret")
+    ended = threading.Event()
+    wrong: list[Exception] = []
+
+    def repeat(work: Callable[[], object]) -> None:
+        try:
+            while not ended.is_set():
+                work()
+        except Exception as error:  # noqa: BLE001  told by the test
+            wrong.append(error)
+
+    def fill() -> None:
+        for number in range(8):
+            cache.put("frames", cache.key(f"account {number}", f"video {number}"), b"data")
+
+    works = (fill, cache.clear, cache.kinds, lambda: cache.sweep(3600))
+    threads = [threading.Thread(target=repeat, args=(work,)) for work in works]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(200):
+            cache.kinds()
+    finally:
+        ended.set()
     for thread in threads:
         thread.join()
     assert wrong == []
