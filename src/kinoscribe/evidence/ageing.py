@@ -10,6 +10,7 @@ from pathlib import Path
 
 from kinoscribe import clock
 from kinoscribe.evidence.keep import AWAY, Away, NotesFolder
+from kinoscribe.storage.listing import below
 
 _CONTENT = re.compile(r"[0-9a-f]{64}")
 # Who looks for notes that were brought so recently still wants them, whatever a bucket says.
@@ -59,7 +60,7 @@ class Ageing:
     def _known(self) -> dict[str, _Known]:
         """By content: when any of it was used last, and what it takes."""
         found: dict[str, _Known] = {}
-        for file in self._folder.glob("??/*"):
+        for file in below(self._folder, "??", "*"):
             whose = _CONTENT.match(file.name)
             if whose is not None:
                 with suppress(OSError):
@@ -90,7 +91,7 @@ class Ageing:
                 away.remove_below(f"{AWAY}/{content}")
         fresh = clock.now().timestamp() - _FRESH
         for content in here:
-            files = self._folder.glob(f"{content[:2]}/{content}*")
+            files = below(self._folder, content[:2], f"{content}*")
             if content not in newest and all(_used(file) < fresh for file in files):
                 self._files.forget_here(content)
 

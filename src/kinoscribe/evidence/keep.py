@@ -14,7 +14,9 @@ import structlog
 
 from kinoscribe import clock
 from kinoscribe.contract.errors import ApiError, StorageFull
+from kinoscribe.evidence.making import Making
 from kinoscribe.notes import Notes
+from kinoscribe.storage.listing import below
 
 AWAY = "evidence"
 _DIGEST = 64
@@ -25,6 +27,7 @@ _UNFINISHED = ".unfinished-"
 
 _log = structlog.get_logger(__name__)
 _decoder = msgspec.json.Decoder(Notes)
+_making_decoder = msgspec.json.Decoder(Making)
 
 
 def key_of(content: str, parts: tuple[str, ...]) -> str:
@@ -126,6 +129,23 @@ class NotesFolder:
         """Keeps it until the notes are kept or another takes its place. Raises `StorageFull`."""
         self._write(self._milestone(key), milestone)
 
+    def load_making(self, key: str) -> Making | None:
+        """How the notes were made, or how far their making is; None where nobody took that down."""
+        try:
+            return _making_decoder.decode(self._making(key).read_bytes())
+        except FileNotFoundError:
+            return self._bring_making(key)
+        except (OSError, msgspec.MsgspecError) as error:
+            _log.warning("making_unreadable", key=key, reason=str(error))
+            return None
+
+    def save_making(self, key: str, making: Making, *, ended: bool) -> None:
+        """Keeps how the notes were made; before the notes themselves, if it has `ended`. Raises `StorageFull`."""
+        body = msgspec.json.encode(making)
+        self._write(self._making(key), body)
+        if ended:
+            self._put_away(key, "making", body)
+
     def drop_milestone(self, key: str) -> None:
         with suppress(OSError):
             self._milestone(key).unlink(missing_ok=True)
@@ -138,7 +158,7 @@ class NotesFolder:
 
     def forget_here(self, content: str) -> None:
         """Removes what this machine has of it."""
-        for file in self._folder.glob(f"{content[:2]}/{content}*"):
+        for file in below(self._folder, content[:2], f"{content}*"):
             with suppress(OSError):
                 file.unlink()
 
@@ -158,6 +178,20 @@ class NotesFolder:
             return None
         return notes
 
+    def _bring_making(self, key: str) -> Making | None:
+        if self._away is None:
+            return None
+        try:
+            body = self._away.get(_away(key, "making"))
+            if body is None:
+                return None
+            making = _making_decoder.decode(body)
+            self._write(self._making(key), body)
+        except (ApiError, msgspec.MsgspecError) as error:
+            _log.warning("making_not_brought", key=key, reason=str(error))
+            return None
+        return making
+
     def _put_away(self, key: str, kind: str, body: bytes) -> None:
         if self._away is None:
             return
@@ -168,6 +202,9 @@ class NotesFolder:
 
     def _milestone(self, key: str) -> Path:
         return self.place(key).with_suffix(".milestone")
+
+    def _making(self, key: str) -> Path:
+        return self.place(key).with_suffix(".making")
 
     def _flawed(self, key: str) -> Path:
         return self.place(key).with_suffix(".flawed")
@@ -181,8 +218,8 @@ class NotesFolder:
     def sweep(self) -> None:
         """Removes what killed processes left, and what was to be found for a while only."""
         before = clock.now().timestamp() - _FORGOTTEN
-        for left in (f"*/{_UNFINISHED}*", "*/*.flawed", "*/*.milestone"):
-            for file in self._folder.glob(left):
+        for left in (f"{_UNFINISHED}*", "*.flawed", "*.milestone"):
+            for file in below(self._folder, "*", left):
                 with suppress(OSError):
                     if file.stat().st_mtime < before:
                         file.unlink()

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-_KEPT = ("*/*.json", "*/*.flawed")
+from kinoscribe.storage.listing import below
+
+_KEPT = ("*.json", "*.flawed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,4 +44,4 @@ def clear_evidence(folder: Path) -> OnDisk:
 
 def _files(folder: Path) -> Iterator[Path]:
     for pattern in _KEPT:
-        yield from (file for file in folder.glob(pattern) if file.is_file())
+        yield from (file for file in below(folder, "*", pattern) if file.is_file())

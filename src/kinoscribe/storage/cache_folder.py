@@ -10,7 +10,7 @@ import re
 import secrets
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +19,7 @@ from pathlib import Path
 import structlog
 
 from kinoscribe import clock
+from kinoscribe.storage.listing import below
 
 FOLDER = "cache"
 """Its name in the data folder."""
@@ -202,7 +203,7 @@ class CacheFolder:
 
     def _entries(self, kind: str = "*", account: str = "*", content: str = "*") -> Iterator[_Entry]:
         """Files in the place of an entry, whether they can be read or not; a `*` stands for every name."""
-        for path in _below(self._folder, (kind, account, content, "*")):
+        for path in below(self._folder, kind, account, content, "*"):
             kind = path.relative_to(self._folder).parts[0]
             with suppress(OSError):
                 facts = path.lstat()
@@ -241,7 +242,7 @@ class CacheFolder:
 
     def _sweep_unfinished(self) -> None:
         before = clock.now().timestamp() - _FORGOTTEN
-        for left in _below(self._folder, (".new", "*")):
+        for left in below(self._folder, ".new", "*"):
             with suppress(OSError):
                 if left.stat().st_mtime < before:
                     left.unlink()
@@ -277,21 +278,6 @@ def _move(new: Path, place: Path) -> None:
     for folder in reversed(place.parents[:3]):
         folder.mkdir(mode=0o700, exist_ok=True)
     os.replace(new, place)
-
-
-def _below(folder: Path, names: Sequence[str]) -> Iterator[Path]:
-    """Paths by their names one below the other; others may remove folders meanwhile, which `Path.glob` is afraid of."""
-    if not names:
-        yield folder
-        return
-    found = [names[0]]
-    if names[0] == "*":
-        try:
-            found = os.listdir(folder)
-        except OSError:  # removed, or not a folder
-            return
-    for name in found:
-        yield from _below(folder / name, names[1:])
 
 
 def _on_disk(length: int) -> int:

@@ -1,4 +1,6 @@
 import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ from tests.object_store import Bucket
 from kinoscribe import clock
 from kinoscribe.evidence.ageing import Aged, Ageing
 from kinoscribe.evidence.keep import NotesFolder, key_of
+from kinoscribe.evidence.on_disk import clear_evidence, evidence_on_disk
 from kinoscribe.notes import Notes
 
 DAY = 86_400.0
@@ -95,3 +98,45 @@ def test_copies_of_what_another_machine_has_removed_go(
     NotesFolder(tmp_path / "there", bucket.objects()).forget(OLD)
     Ageing(tmp_path / "here", bucket.objects()).sweep((), unused=30 * DAY, most=MANY, dry=False)
     assert (left(tmp_path / "here") == {OLD}) is stays
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda folder: Ageing(folder).sweep((), unused=30 * DAY, most=MANY, dry=False),
+        lambda folder: NotesFolder(folder).forget_here(OLD),
+        evidence_on_disk,
+        clear_evidence,
+    ],
+)
+def test_looking_at_evidence_while_another_process_clears_it_is_never_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, look: Callable[[Path], object]
+) -> None:
+    """Whatever a folder is listed by, all that is in it is gone before anybody looks there."""
+    folder, gone = tmp_path / "evidence", tmp_path / "gone"
+
+    def others_clear() -> None:
+        for content in (OLD, YOUNG):
+            with suppress(FileNotFoundError):
+                os.rename(folder / content[:2], gone / content[:2])
+
+    def listed(path: Path) -> list[str]:
+        found = listdir(path)
+        others_clear()
+        return found
+
+    def scanned(path: Path) -> AbstractContextManager[list[os.DirEntry[str]]]:
+        with scandir(path) as entries:
+            found = list(entries)
+        others_clear()
+        return nullcontext(found)
+
+    listdir, scandir = os.listdir, os.scandir
+    gone.mkdir()
+    lay(folder, OLD, 31)
+    lay(folder, YOUNG, 1)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "listdir", listed)
+        patched.setattr(os, "scandir", scanned)
+        look(folder)
+    assert left(gone) >= {OLD}
