@@ -67,9 +67,9 @@ def settings_table(settings: Settings) -> EngineTable:
 
 
 def openai_config(name: str, table: EngineTable, settings: Settings) -> OpenAIConfig:
-    """Raises `EnginesInvalid` where the variable with the key is not set."""
+    """Raises `EnginesInvalid` where the variable with the key is not set, or holds none."""
     return OpenAIConfig(
-        urls=table.urls,
+        urls=tuple(dict.fromkeys(table.urls)),
         model=table.model,
         api_key=_key(name, table, settings),
         profile=_profile(table.profile),
@@ -133,12 +133,22 @@ def _profile(name: str) -> ProfileName:
 def _key(name: str, table: EngineTable, settings: Settings) -> str | None:
     """The key of an engine: that of the settings belongs to the engine of the settings only."""
     if name == settings.engine:
-        return None if settings.engine_api_key is None else settings.engine_api_key.get_secret_value()
-    if not table.api_key_variable:
+        given = "" if settings.engine_api_key is None else settings.engine_api_key.get_secret_value()
+        return _sendable(given, "setting engine_api_key") or None
+    variable = table.api_key_variable
+    if not variable:
         return None
-    key = os.environ.get(table.api_key_variable)
+    key = _sendable(os.environ.get(variable, ""), f"variable {variable}")
     if not key:
         raise EnginesInvalid(
-            f"The engine {name} takes its API key from the variable {table.api_key_variable}, which is not set."
+            f"The engine {name} takes its API key from the variable {variable}, which is not set."
         )
     return key
+
+
+def _sendable(key: str, where: str) -> str:
+    """A key as it goes into a header; files and shells often leave a line's end behind it."""
+    bare = key.strip()
+    if not bare.isascii() or not bare.isprintable():
+        raise EnginesInvalid(f"The {where} holds no API key: one has printable ASCII characters only.")
+    return bare

@@ -45,15 +45,21 @@ def read_url(url: str) -> str:
     An address without a path gets the `/v1` that all servers have.
     """
     parts = urlsplit(url.strip())
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{url!r} is no address of a model server: http://HOST:PORT/v1 is one")
+    if parts.scheme not in ("http", "https") or not parts.hostname or " " in parts.netloc:
+        raise ValueError(f"{_told(url)!r} is no address of a model server: http://HOST:PORT/v1 is one")
     if parts.username or parts.password:
         raise ValueError("an address must hold no password: there is a setting for the API key")
     if parts.query or parts.fragment:
-        raise ValueError(f"{url!r} must end with its path")
+        raise ValueError(f"{_told(url)!r} must end with its path")
     _ = parts.port  # raises where it is none
     path = parts.path.rstrip("/") or "/v1"
     return f"{parts.scheme}://{parts.netloc}{path.removesuffix('/chat/completions')}"
+
+
+def _told(url: str) -> str:
+    """An address as it may be repeated: without what may be a password or a key."""
+    before, mark, after = url.partition("?")[0].partition("#")[0].rpartition("@")
+    return f"…{mark}{after}" if before else after
 
 
 def _profile(name: str) -> str:

@@ -162,3 +162,26 @@ def test_the_kinds_in_use_are_known_before_anything_is_made(tmp_path: Path, file
         "openai",
         "embedded",
     }
+
+
+def test_a_key_loses_the_blanks_around_it_and_an_address_is_asked_once(
+    tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = "http://127.0.0.1:9/v1,http://127.0.0.1:9"
+    chosen = settings(tmp_path, engine="openai", engine_url=url, engine_api_key=" secret\n", models_file=file)
+    monkeypatch.setenv("BIG_KEY", "other\r\n")
+    known = probers(chosen)
+    for prober in known.values():
+        prober.close()  # nothing is asked of anybody
+    configs = {name: prober.config for name, prober in known.items()}
+    assert (configs["openai"].api_key, configs["big"].api_key) == ("secret", "other")
+    assert configs["openai"].urls == ("http://127.0.0.1:9/v1",)
+
+
+@pytest.mark.parametrize("key", ["sec\nret", "secr\u00e9t", "sec\x00ret"])
+def test_what_cannot_be_sent_as_a_key_is_refused_and_not_shown(tmp_path: Path, key: str) -> None:
+    chosen = settings(tmp_path, engine="openai", engine_url="http://127.0.0.1:9/v1", engine_api_key=key)
+    with pytest.raises(EnginesInvalid, match="engine_api_key holds no API key") as refused:
+        check_engines(chosen)
+    assert key not in str(refused.value)
+    assert repr(key)[1:-1] not in str(refused.value)

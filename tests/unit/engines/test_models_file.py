@@ -95,6 +95,24 @@ def test_an_address_is_brought_to_the_form_the_engine_needs(given_url: str, used
     assert read_url(given_url) == used
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "user:secret@a.example",
+        "ftp://user:secret@a.example/v1",
+        "https://a.example/v1?api_key=secret",
+        "https://a.example/v1#secret",
+        "http://user:secret@a.example/v1",
+        "http://user:secret@a b/v1",
+        "http://a b/v1",
+    ],
+)
+def test_an_address_that_is_refused_is_not_repeated_with_what_may_be_secret(url: str) -> None:
+    with pytest.raises(ValueError, match=r"address|must end with its path") as refused:
+        read_url(url)
+    assert "secret" not in str(refused.value)
+
+
 @given(st.text())
 def test_any_text_is_an_address_or_refused(text: str) -> None:
     try:

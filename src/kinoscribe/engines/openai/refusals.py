@@ -77,7 +77,7 @@ def read_wait(text: str | None) -> float | None:
         return float(text)
     try:
         then = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # a number too large for a year or an hour
         return None
     if then.tzinfo is None:
         return None

@@ -99,6 +99,30 @@ def test_when_to_come_back_is_a_number_or_a_date() -> None:
     assert read_wait(format_datetime(clock.now() - timedelta(days=1), usegmt=True)) == 0.0
 
 
-@pytest.mark.parametrize("text", [None, "", "soon", "-4", "1e9", "9" * 70, "Wed, 99 Foo 2020", "nan", "٣"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        None,
+        "",
+        "soon",
+        "-4",
+        "1e9",
+        "9" * 70,
+        "Wed, 99 Foo 2020",
+        "nan",
+        "٣",
+        "Mon, 01 Jan 99999999999 00:00:00 GMT",
+        "Mon, 01 Jan 2027 99999999999:00:00 GMT",
+    ],
+)
 def test_what_is_no_time_is_none(text: str | None) -> None:
     assert read_wait(text) is None
+
+
+@given(
+    st.text()
+    | st.from_regex(r"Mon, [0-9]{1,12} Jan [0-9]{1,12} [0-9:]{1,20} [+-][0-9]{1,12}", fullmatch=True)
+)
+def test_whatever_a_server_says_of_when_is_a_time_to_come_or_none(text: str) -> None:
+    found = read_wait(text)
+    assert found is None or found >= 0.0
