@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import secrets
 import shutil
 import threading
@@ -18,9 +19,12 @@ from kinoscribe.cancel import Cancel
 from kinoscribe.contract.errors import StorageFull
 from kinoscribe.storage.data_folder import held
 from kinoscribe.storage.files import Incoming, Stored, our_errors, second_name, settle
+from kinoscribe.storage.listing import below
 from kinoscribe.storage.parts import PartFolder, Parts
 
 __all__ = ("Blobs", "Incoming", "Stored", "our_errors")
+
+_CONTENT = re.compile(r"[0-9a-f]{64}")
 
 
 class Blobs:
@@ -62,7 +66,9 @@ class Blobs:
         """
         place = self._place(stored.sha256)
         with our_errors():
-            place.parent.mkdir(mode=0o700, exist_ok=True)
+            if not place.parent.exists():
+                place.parent.mkdir(mode=0o700, exist_ok=True)
+                settle(self._media)
             os.replace(stored.path, place)
             settle(place.parent)
         return place
@@ -125,8 +131,8 @@ class Blobs:
 
     def kept(self) -> Iterator[str]:
         """Every content that lies in `media/`, whether a row refers to it or not."""
-        for folder in self._media.iterdir():
-            yield from (file.name for file in folder.iterdir())
+        found = below(self._media, "??", "*")
+        yield from (path.name for path in found if _CONTENT.fullmatch(path.name))
 
     def room(self) -> int:
         """Bytes that can still be written."""
@@ -150,7 +156,7 @@ class Blobs:
 
 def _sweep(incoming: Path) -> None:
     """Removes the folders whose process has died; the lock of a living one cannot be had."""
-    for folder in incoming.iterdir():
+    for folder in below(incoming, "*"):
         if not folder.is_dir():
             continue
         with contextlib.suppress(FileNotFoundError, BlockingIOError):

@@ -19,6 +19,7 @@ from kinoscribe.cancel import Cancel
 from kinoscribe.contract.errors import StorageFull
 from kinoscribe.storage.data_folder import private_file
 from kinoscribe.storage.files import Stored, digest, our_errors, second_name, settle
+from kinoscribe.storage.listing import below
 
 _TOKEN = 16
 _to_disk = getattr(os, "fdatasync", os.fsync)
@@ -142,25 +143,27 @@ class PartFolder:
     @contextmanager
     def assemble(self, upload: str, parts: Sequence[PartStored], cancel: Cancel) -> Iterator[Stored]:
         check_all(parts)
-        data, size = self._home(upload) / "data", sum(part.bytes for part in parts)
-        try:
+        home, size = self._home(upload), sum(part.bytes for part in parts)
+        data = home / "data"
+        with _gone_with(home):
             if data.stat().st_size != size:
                 raise PartsGone
             # A second name, which `Blobs.keep` moves: the first stays until the upload is dropped.
             link = second_name(data, self._links / secrets.token_hex(16))
-        except FileNotFoundError as error:
-            raise PartsGone from error
         try:
-            yield Stored(link, digest(link, cancel), size)
+            with _gone_with(home):
+                whole = digest(link, cancel)
+            yield Stored(link, whole, size)
         finally:
             if link != data:
                 link.unlink(missing_ok=True)
 
     def held(self, older: float) -> Iterator[str]:
         before = clock.now().timestamp() - older
-        for home in self._folder.iterdir():
+        uploads = (path for path in below(self._folder, "*") if path.name.isalnum())
+        for home in uploads:
             with suppress(OSError):
-                if max(path.stat().st_mtime for path in (home, *home.iterdir())) < before:
+                if max(path.stat().st_mtime for path in (home, *below(home, "*"))) < before:
                     yield home.name
 
     def _home(self, upload: str) -> Path:
@@ -168,11 +171,19 @@ class PartFolder:
         return self._folder / upload
 
     def _shape(self, upload: str) -> tuple[int, int]:
-        try:
-            total, part_bytes = json.loads((self._home(upload) / "shape").read_bytes())
-        except FileNotFoundError as error:
-            raise PartsGone from error
+        home = self._home(upload)
+        with _gone_with(home):
+            total, part_bytes = json.loads((home / "shape").read_bytes())
         return total, part_bytes
+
+
+@contextmanager
+def _gone_with(home: Path) -> Iterator[None]:
+    """What is not there any more in the folder of an upload was dropped, maybe at this very moment."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise PartsGone(home.name) from error
 
 
 class _PlaceWriter:
@@ -184,11 +195,8 @@ class _PlaceWriter:
         self._hash = hashlib.sha256()
         self._token = secrets.token_bytes(_TOKEN)
         self._held = False
-        with our_errors():
-            try:
-                self._data = os.open(home / "data", os.O_WRONLY | os.O_CLOEXEC)
-            except FileNotFoundError as error:
-                raise PartsGone from error
+        with _gone_with(home), our_errors():
+            self._data = os.open(home / "data", os.O_WRONLY | os.O_CLOEXEC)
             try:
                 self._slot = os.open(home / f"{number}.slot", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
             except BaseException:

@@ -103,6 +103,13 @@ def test_a_dropped_content_is_gone_and_dropping_it_again_is_no_harm(blobs: Blobs
     assert list(blobs.kept()) == []
 
 
+def test_what_is_no_content_is_not_taken_for_one(blobs: Blobs, tmp_path: Path) -> None:
+    name = keep(blobs, b"data")
+    (tmp_path / "media" / ".DS_Store").touch()
+    (tmp_path / "media" / name[:2] / ".nfs0001").touch()
+    assert list(blobs.kept()) == [name]
+
+
 def test_a_borrowed_content_outlives_its_removal(blobs: Blobs, tmp_path: Path) -> None:
     name = keep(blobs, b"data")
     with blobs.borrow(name) as path:

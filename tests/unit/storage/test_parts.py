@@ -178,3 +178,31 @@ def test_uploads_in_which_nothing_happens_are_told(blobs: Blobs, tmp_path: Path)
     assert list(blobs.parts.held(3600.0)) == [UPLOAD]
     put(blobs.parts, 1, b"a" * SIZE)
     assert list(blobs.parts.held(3600.0)) == []
+
+
+@pytest.mark.parametrize("name", ["data", "1.slot"])
+def test_an_upload_that_is_dropped_as_a_part_begins_is_gone(
+    blobs: Blobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    blobs.parts.begin(UPLOAD, SIZE, SIZE)
+
+    def dropped_meanwhile(path: Path, flags: int, mode: int = 0o777) -> int:
+        if path.name == name:
+            (tmp_path / "parts" / UPLOAD).rename(tmp_path / "dropped")
+        return opened(path, flags, mode)
+
+    opened = os.open
+    monkeypatch.setattr(parts_module.os, "open", dropped_meanwhile)
+    with pytest.raises(PartsGone):
+        blobs.parts.put(UPLOAD, 1, SIZE)
+    assert not (tmp_path / "parts" / UPLOAD).exists()
+
+
+def test_what_is_no_upload_is_told_of_nobody(blobs: Blobs, tmp_path: Path) -> None:
+    stray = tmp_path / "parts" / ".DS_Store"
+    stray.touch()
+    os.utime(stray, (1, 1))
+    blobs.parts.begin(UPLOAD, SIZE, SIZE)
+    for path in (tmp_path / "parts" / UPLOAD, *(tmp_path / "parts" / UPLOAD).iterdir()):
+        os.utime(path, (1, 1))
+    assert list(blobs.parts.held(3600.0)) == [UPLOAD]
