@@ -192,7 +192,7 @@ def test_an_upload_that_is_dropped_as_a_part_begins_is_gone(
         return opened(path, flags, mode)
 
     opened = os.open
-    monkeypatch.setattr(parts_module.os, "open", dropped_meanwhile)
+    monkeypatch.setattr(os, "open", dropped_meanwhile)
     with pytest.raises(PartsGone):
         blobs.parts.put(UPLOAD, 1, SIZE)
     assert not (tmp_path / "parts" / UPLOAD).exists()
