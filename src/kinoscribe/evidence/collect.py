@@ -30,6 +30,8 @@ def collect(job: CollectingJob, children: Children, files: NotesFolder) -> Notes
     one. A process that dies is one too many when the one before it died at the same milestone.
     """
     deaths = 0
+    begun = files.load_milestone(job.key)
+    job.begin(None if begun is None else files.load_making(job.key))
     while True:
         attempt = _Attempt(files.load_milestone(job.key))
         if attempt.milestone is not None:
@@ -84,6 +86,7 @@ def _perceive(job: CollectingJob, children: Children, files: NotesFolder, attemp
 
 def _keep(job: CollectingJob, files: NotesFolder, time: float, milestone: bytes) -> None:
     try:
+        files.save_making(job.key, job.made(), ended=False)
         files.save_milestone(job.key, milestone)
     except StorageFull as error:
         _log.warning("milestone_not_kept", content=job.content[:12], time=time, reason=str(error.__cause__))

@@ -17,9 +17,11 @@ from kinoscribe.contract.video import VideoFacts
 from kinoscribe.evidence.collect import collect
 from kinoscribe.evidence.jobs import CollectingJob, Gone, Interrupted, Outcome
 from kinoscribe.evidence.keep import Away
-from kinoscribe.evidence.shelf import Shelf
+from kinoscribe.evidence.pace import Pace, Waiter
+from kinoscribe.evidence.shelf import Found, Shelf
 from kinoscribe.evidence.turns import Turns
 from kinoscribe.notes import Notes
+from kinoscribe.storage.evidence_rows import Steps
 
 _POLL = 0.2
 _log = structlog.get_logger(__name__)
@@ -30,7 +32,8 @@ Waits = Callable[[], bool]
 class Gatherer:
     """Evidence by content hash. `versions` name the collectors and weights: other versions are other notes.
 
-    At most `most` videos are perceived at once. `missing` says in sentences what the collectors lack on this machine.
+    At most `most` videos are perceived at once. `pace` keeps accounts apart. `missing` says in sentences what the
+    collectors lack on this machine.
     """
 
     def __init__(
@@ -42,8 +45,10 @@ class Gatherer:
         *,
         most: int = 1,
         away: Away | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self._shelf = Shelf(folder, versions, away)
+        self._pace = pace or Pace()
         self._children = children
         self._missing = missing
         self._lock = threading.Lock()
@@ -63,7 +68,22 @@ class Gatherer:
 
     def kept(self, content: str) -> Notes | None:
         """The notes of a content that was perceived before; nothing is decoded."""
-        return self._shelf.find(content)
+        found = self._shelf.find(content)
+        return None if found is None else found.notes
+
+    def kept_for(self, account: str, content: str) -> Notes | None:
+        """The same, as far as this account may know of them. Raises `DatabaseUnavailable`."""
+        found = self._shelf.find(content)
+        if found is None:
+            return None
+        waiter = self._pace.waiter(account, self.key(content), content, self._closing)
+        return found.notes if waiter.may_have(found.making) else None
+
+    def steps(self, content: str) -> Steps:
+        """How the making of a content's notes went so far; nothing when there is none under way."""
+        with self._lock:
+            job = self._jobs.get(self.key(content))
+        return () if job is None else job.steps()
 
     def kept_for_others(self, content: str) -> bool:
         """Whether all other processes find the notes as well. Raises `StoreUnavailable`.
@@ -73,40 +93,58 @@ class Gatherer:
         return self._shelf.share(content)
 
     def gather(
-        self, path: Path, content: str, facts: VideoFacts, cancel: Cancel, waits: Waits = lambda: True
+        self,
+        path: Path,
+        content: str,
+        facts: VideoFacts,
+        cancel: Cancel,
+        waits: Waits = lambda: True,
+        *,
+        account: str | None = None,
     ) -> Generator[Progress, None, Notes]:
-        """Yields how far the collectors are and returns the notes.
+        """Yields how far the collectors are and returns the notes, to an `account` at its pace.
 
         `waits` tells whether somebody waits at this moment; whoever does not lets others go first, and may meet
         `Interrupted`. Raises `VideoFileBroken` when nothing decodes, `ServiceUnavailable` when weights are missing,
-        `EngineFailed` when the perception process dies twice, `ServerEnding` or `Canceled`.
+        `EngineFailed` when the perception process dies twice, `DatabaseUnavailable`, `ServerEnding` or `Canceled`.
         """
-        while True:
-            notes = self.kept(content)
-            if notes is not None:
-                return notes
-            outcome = yield from self._share(path, content, facts, cancel, waits)
-            match outcome:
-                case Notes():
-                    return outcome
-                case ApiError():
-                    raise outcome
-                case Gone():
-                    cancel.check()
-                    if not path.exists():
-                        raise VideoFileBroken(reason="The file was removed while it was looked at.")
-                    if not waits():
-                        raise Interrupted
+        waiter = self._pace.waiter(account, self.key(content), content, self._closing)
+        try:
+            while True:
+                found = self._shelf.find(content)
+                if found is not None:
+                    yield from waiter.wait_out(found.making, cancel)
+                    return found.notes
+                waiter.ask()
+                outcome = yield from self._share(path, content, facts, cancel, waits, waiter)
+                match outcome:
+                    case Found(notes=notes):
+                        yield from waiter.wait_out(outcome.making, cancel)
+                        return notes
+                    case ApiError():
+                        yield from waiter.wait_out(None, cancel)
+                        raise outcome
+                    case Gone():
+                        cancel.check()
+                        if not path.exists():
+                            raise VideoFileBroken(reason="The file was removed while it was looked at.")
+                        if not waits():
+                            raise Interrupted
+        finally:
+            waiter.leave()
 
     def forget(self, content: str) -> None:
         """Removes all that is known of a content. Raises `StoreUnavailable`."""
         self._shelf.forget(content)
 
-    def start(self, path: Path, content: str, facts: VideoFacts) -> None:
+    def start(self, path: Path, content: str, facts: VideoFacts, account: str | None = None) -> None:
         """Collects in the background, before anybody asks: one content after another, in the order they came.
 
         Whoever asks for a content that still waits here does not wait with it.
         """
+        if self.missing():
+            return
+        self._pace.ask_early(account, self.key(content), content)
         with self._lock:
             if not self._closing.thrown:
                 self._background.submit(self._early, path, content, facts)
@@ -137,7 +175,7 @@ class Gatherer:
             _log.warning("evidence_failed", content=content[:12], reason=error.message)
 
     def _share(
-        self, path: Path, content: str, facts: VideoFacts, cancel: Cancel, waits: Waits
+        self, path: Path, content: str, facts: VideoFacts, cancel: Cancel, waits: Waits, waiter: Waiter
     ) -> Generator[Progress, None, Outcome]:
         """Joins the job for a content and tells of its progress until it has ended or this waiter leaves."""
         waiting = waits()
@@ -147,9 +185,7 @@ class Gatherer:
             while True:
                 stages, outcome = job.look(seen, _POLL)
                 cancel.check()
-                for stage, done in stages.items():
-                    if seen.get(stage) != done:
-                        yield Progress(stage, done)
+                yield from waiter.news(stages, job.steps())
                 seen = stages
                 if outcome is not None:
                     return outcome
@@ -210,11 +246,13 @@ class Gatherer:
             return ServiceUnavailable(reason=sentence)
         try:
             with self._alone(job):
-                notes = self.kept(job.content)
-                if notes is not None:
-                    return notes
+                found = self._shelf.find(job.content)
+                if found is not None:
+                    return found
                 with self._turns.of(job):
-                    return self._shelf.keep(job.key, collect(job, self._children, self._shelf.files))
+                    notes = collect(job, self._children, self._shelf.files)
+                    making = job.made()
+                    return Found(self._shelf.keep(job.key, notes, making), making)
         except Canceled:
             return Gone()
         except ApiError as error:

@@ -21,18 +21,22 @@ class Gathers(Protocol):
         """The notes of a content that was perceived before; nothing is decoded."""
         ...
 
+    def kept_for(self, account: str, content: str) -> Notes | None:
+        """The same, as far as this account may know of them. Raises `DatabaseUnavailable`."""
+        ...
+
     def gather(
-        self, path: Path, content: str, facts: VideoFacts, cancel: Cancel
+        self, path: Path, content: str, facts: VideoFacts, cancel: Cancel, *, account: str | None = None
     ) -> Generator[Progress, None, Notes]:
-        """Yields how far the collectors are and returns the notes.
+        """Yields how far the collectors are and returns the notes, to an `account` at its pace.
 
         Raises `VideoFileBroken` when nothing decodes, `ServiceUnavailable` when weights are missing,
-        `EngineFailed` when the perception process dies twice, `ServerEnding` or `Canceled`.
+        `EngineFailed` when the perception process dies twice, `DatabaseUnavailable`, `ServerEnding` or `Canceled`.
         """
         ...
 
-    def start(self, path: Path, content: str, facts: VideoFacts) -> None:
-        """Has the notes collected in the background, before anybody asks."""
+    def start(self, path: Path, content: str, facts: VideoFacts, account: str | None = None) -> None:
+        """Has the notes collected in the background, before the account asks."""
         ...
 
     def forget(self, content: str) -> None:

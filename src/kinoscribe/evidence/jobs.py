@@ -7,7 +7,9 @@ from pathlib import Path
 from kinoscribe.cancel import Cancel
 from kinoscribe.contract.errors import ApiError
 from kinoscribe.contract.video import VideoFacts
-from kinoscribe.notes import Notes
+from kinoscribe.evidence.making import Making, Record
+from kinoscribe.evidence.shelf import Found
+from kinoscribe.storage.evidence_rows import Steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +21,7 @@ class Interrupted(Exception):
     """Raised for those who do not wait: another collection went before this one, which may be asked for again."""
 
 
-Outcome = Notes | ApiError | Gone
+Outcome = Found | ApiError | Gone
 
 
 @dataclass(eq=False, slots=True)
@@ -35,6 +37,7 @@ class CollectingJob:
     cancel: Cancel = field(default_factory=Cancel)
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _stages: dict[str, float] = field(default_factory=dict)
+    _record: Record = field(default_factory=Record)
     _outcome: Outcome | None = None
 
     def count(self, change: int, *, waits: bool) -> None:
@@ -44,10 +47,25 @@ class CollectingJob:
         else:
             self.patient += change
 
+    def begin(self, before: Making | None) -> None:
+        """The work begins: at a milestone, `before` is how it came there."""
+        with self._changed:
+            self._record.begin(before)
+
+    def made(self) -> Making:
+        """How it was made, up to now."""
+        with self._changed:
+            return self._record.made()
+
+    def steps(self) -> Steps:
+        with self._changed:
+            return self._record.steps()
+
     def tell(self, stage: str, done: float) -> None:
         """Says how far a stage is. It never goes back: what is done again was told before."""
         with self._changed:
             self._stages[stage] = max(done, self._stages.get(stage, 0.0))
+            self._record.note(stage, self._stages[stage])
             self._changed.notify_all()
 
     def end(self, outcome: Outcome) -> None:

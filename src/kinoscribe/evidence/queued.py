@@ -22,7 +22,8 @@ from kinoscribe.contract.errors import (
 from kinoscribe.contract.events import Progress
 from kinoscribe.contract.video import VideoFacts
 from kinoscribe.evidence.keep import Away
-from kinoscribe.evidence.shelf import Shelf
+from kinoscribe.evidence.pace import Pace, Waiter
+from kinoscribe.evidence.shelf import Found, Shelf
 from kinoscribe.notes import Notes
 from kinoscribe.storage.evidence_rows import EvidenceRows, EvidenceView
 
@@ -51,7 +52,7 @@ def as_it_is(path: Path, _content: str) -> AbstractContextManager[str]:
 class QueuedGatherer:
     """Evidence by content hash, collected by the workers on this data folder. This process loads no model.
 
-    `missing` says in sentences what the collectors lack on this machine.
+    `pace` keeps accounts apart. `missing` says in sentences what the collectors lack on this machine.
     """
 
     def __init__(
@@ -63,10 +64,12 @@ class QueuedGatherer:
         *,
         away: Away | None = None,
         lend: Lend = as_it_is,
+        pace: Pace | None = None,
     ) -> None:
         """`lend` gives a word by which a worker finds a file, for as long as its block lasts."""
         self._shelf = Shelf(folder, versions, away)
         self._lend = lend
+        self._pace = pace or Pace()
         self._rows = rows
         self._missing = missing
         self._closing = Cancel()
@@ -77,40 +80,55 @@ class QueuedGatherer:
 
     def kept(self, content: str) -> Notes | None:
         """The notes of a content that was perceived before; nothing is decoded."""
-        return self._shelf.find_from_others(content)
+        found = self._shelf.find_from_others(content)
+        return None if found is None else found.notes
+
+    def kept_for(self, account: str, content: str) -> Notes | None:
+        """The same, as far as this account may know of them. Raises `DatabaseUnavailable`."""
+        found = self._shelf.find_from_others(content)
+        if found is None:
+            return None
+        waiter = self._pace.waiter(account, self._shelf.key(content), content, self._closing)
+        return found.notes if waiter.may_have(found.making) else None
 
     def gather(
-        self, path: Path, content: str, facts: VideoFacts, cancel: Cancel
+        self, path: Path, content: str, facts: VideoFacts, cancel: Cancel, *, account: str | None = None
     ) -> Generator[Progress, None, Notes]:
-        """Yields how far the collectors are and returns the notes.
+        """Yields how far the collectors are and returns the notes, to an `account` at its pace.
 
         While no worker is there, the wait goes on. Raises what `Gatherer.gather` does, with the same sentences,
         and `DatabaseUnavailable` when the database has been away for a minute.
         """
-        notes = self.kept(content)
-        if notes is not None:
-            return notes
-        with self._lend(path, content) as word:
-            asking = _Asking(self._rows, self._shelf.key(content), path, word, content, facts)
-            return (yield from self._wait(asking, content, cancel))
+        waiter = self._pace.waiter(account, self._shelf.key(content), content, self._closing)
+        try:
+            found = self._shelf.find_from_others(content)
+            if found is None:
+                waiter.ask()
+                with self._lend(path, content) as word:
+                    asking = _Asking(self._rows, self._shelf.key(content), path, word, content, facts)
+                    found = yield from self._wait(asking, content, cancel, waiter)
+            yield from waiter.wait_out(found.making, cancel)
+            return found.notes
+        finally:
+            waiter.leave()
 
-    def _wait(self, asking: _Asking, content: str, cancel: Cancel) -> Generator[Progress, None, Notes]:
-        seen: dict[str, float] = {}
+    def _wait(
+        self, asking: _Asking, content: str, cancel: Cancel, waiter: Waiter
+    ) -> Generator[Progress, None, Found]:
         try:
             while True:
                 view = asking.look()
                 if view is None or view.error is not None:
-                    notes = self.kept(content)
-                    if notes is not None:
+                    found = self._shelf.find_from_others(content)
+                    if found is not None:
                         asking.over = True
-                        return notes
+                        return found
                 if view is not None and view.error is not None:
                     asking.over = True
+                    yield from waiter.wait_out(None, cancel)
                     raise _error(*view.error)
-                for stage, done in (view.stages if view else {}).items():
-                    if done > seen.get(stage, -1.0):
-                        seen[stage] = done
-                        yield Progress(stage, done)
+                if view is not None:
+                    yield from waiter.news(view.stages, view.steps)
                 if view is None:
                     asking.begin()
                 cancel.wait(_POLL)
@@ -124,11 +142,14 @@ class QueuedGatherer:
         """Removes all that is known of a content. Raises `StoreUnavailable`."""
         self._shelf.forget(content)
 
-    def start(self, path: Path, content: str, facts: VideoFacts) -> None:
+    def start(self, path: Path, content: str, facts: VideoFacts, account: str | None = None) -> None:
         """Has the notes collected when the workers have nothing else to do. Once asked for, that survives restarts."""
-        if self._closing.thrown or self.kept(content) is not None or self.missing():
+        if self._closing.thrown or self.missing():
             return
         key = self._shelf.key(content)
+        self._pace.ask_early(account, key, content)
+        if self.kept(content) is not None:
+            return
         try:
             self._rows.want(key, content=content, path=str(path), facts=facts, pinned=True)
         except ApiError as error:
@@ -153,7 +174,7 @@ class _Asking:
         self._content = content
         self._facts = facts
         self._away_since: float | None = None
-        self._last: EvidenceView | None = EvidenceView({}, None, _WANTED)
+        self._last: EvidenceView | None = EvidenceView({}, None, _WANTED, ())
         self._asked = 0
         self.over = False
         self.begin()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +18,9 @@ from kinoscribe.storage.tables import evidence_jobs as jobs
 from kinoscribe.storage.wake import CHANNEL
 
 _INSERT: dict[str, Callable[..., Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+Steps = tuple[tuple[float, str, float], ...]
+"""Seconds of work, stage, share done; in the order in which they happened."""
+
 _LEASES_AHEAD = 4
 _DIED = "the process that perceives the video ended each time before it was done."
 
@@ -35,11 +38,14 @@ class EvidenceJob:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceView:
-    """How a job stands: shares (0..1) by stage, its error as code and message, and the seconds it is wanted for."""
+    """How a job stands: shares (0..1) by stage, its error as code and message, the seconds it is wanted for, and how
+    it came to where it is.
+    """
 
     stages: dict[str, float]
     error: tuple[str, str] | None
     wanted: float
+    steps: Steps = ()
 
 
 class EvidenceRows:
@@ -109,14 +115,15 @@ class EvidenceRows:
 
     def look(self, key: str) -> EvidenceView | None:
         """How a job stands; None when it has ended with notes, was given up, or never was."""
-        shown = (jobs.c.stages, jobs.c.error_code, jobs.c.error_message, jobs.c.wanted_until)
+        shown = (jobs.c.stages, jobs.c.error_code, jobs.c.error_message, jobs.c.wanted_until, jobs.c.steps)
         with self._database.asking() as db:
             query = select(*shown, self._now().label("now")).where(jobs.c.key == key)
             row = db.execute(query).one_or_none()
         if row is None:
             return None
         error = None if row.error_code is None else (row.error_code, row.error_message)
-        return EvidenceView(dict(row.stages), error, (row.wanted_until - row.now).total_seconds())
+        wanted = (row.wanted_until - row.now).total_seconds()
+        return EvidenceView(dict(row.stages), error, wanted, msgspec.convert(row.steps, Steps))
 
     def claim(self, owner: str, free: int, *, early: bool) -> tuple[EvidenceJob, ...]:
         """Takes up to `free` jobs, the oldest first; `early` also those that nobody waits for, after the others.
@@ -150,12 +157,20 @@ class EvidenceRows:
         with self._database.reading() as db:
             return self._wanted(db, owner)
 
-    def beat(self, owner: str, stages: Mapping[str, Mapping[str, float]]) -> dict[str, bool]:
-        """Holds the jobs of this owner for another lease, keeps how far they are, and answers as `held` does."""
+    def beat(
+        self,
+        owner: str,
+        stages: Mapping[str, Mapping[str, float]],
+        steps: Mapping[str, Sequence[tuple[float, str, float]]] | None = None,
+    ) -> dict[str, bool]:
+        """Holds the jobs of this owner for another lease, keeps how far they are and how they came there, and answers
+        as `held` does.
+        """
         with self._database.writing() as db:
             for key, done in stages.items():
                 mine = update(jobs).where(*_owned(key, owner))
-                db.execute(mine.values(**self._held(owner), stages=dict(done)))
+                came = {} if steps is None or key not in steps else {"steps": list(steps[key])}
+                db.execute(mine.values(**self._held(owner), stages=dict(done), **came))
             return self._wanted(db, owner)
 
     def done(self, key: str, owner: str) -> None:

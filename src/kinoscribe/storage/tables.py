@@ -292,6 +292,39 @@ evidence_jobs = Table(
     Column("stages", JSON, nullable=False),
     Column("error_code", String(64)),
     Column("error_message", Text),
+    Column("steps", JSON, nullable=False, server_default=text("'[]'")),
+)
+
+# Which account has waited for the evidence of a content, by the key of its notes: `making` is the making of them it
+# has waited out, `waited` the seconds so far, `early_at` since when they are made for it without anybody waiting.
+meetings = Table(
+    "meetings",
+    tables,
+    Column("key", String(128), primary_key=True),
+    Column("account", String(64), primary_key=True),
+    Column("content", String(64), nullable=False),
+    Column("asked_at", Instant, nullable=False),
+    Column("early_at", Instant),
+    Column("waited", Float, nullable=False),
+    Column("making", String(32)),
+    Index("ix_meetings_content", "content"),
+    Index("ix_meetings_account", "account"),
+)
+
+# Accounts of which every machine has to remove what it keeps in files; `salt` tells which, and not its name.
+erasures = Table(
+    "erasures",
+    tables,
+    Column("id", String(24), primary_key=True),
+    Column("salt", String(64), nullable=False),
+    Column("erased_at", Instant, nullable=False),
+)
+
+erasures_done = Table(
+    "erasures_done",
+    tables,
+    Column("erasure_id", String(24), ForeignKey("erasures.id", ondelete="CASCADE"), primary_key=True),
+    Column("folder", String(64), primary_key=True),
 )
 
 processes = Table(

@@ -144,7 +144,8 @@ class EvidenceLoop:
         news = any(stages[key] != work.told for key, work in running.items())
         if since < self._beat_every and not (news and since >= _TELL_EVERY):
             return self._rows.held(self._owner)
-        held = self._rows.beat(self._owner, stages)
+        steps = {key: self._gatherer.steps(work.job.content) for key, work in running.items()}
+        held = self._rows.beat(self._owner, stages, {key: came for key, came in steps.items() if came})
         self._beaten = clock.steady()
         for key, work in running.items():
             work.told = stages[key]

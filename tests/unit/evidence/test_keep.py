@@ -12,7 +12,7 @@ from tests.object_store import Bucket, Trouble, Way
 from kinoscribe.contract.errors import StorageFull, StoreUnavailable
 from kinoscribe.evidence import keep
 from kinoscribe.evidence.keep import NotesFolder, key_of, write_whole
-from kinoscribe.evidence.shelf import Shelf
+from kinoscribe.evidence.shelf import Found, Shelf
 from kinoscribe.notes import (
     Box,
     CollectorReport,
@@ -203,7 +203,7 @@ def test_notes_that_were_spoilt_on_the_way_are_none(tmp_path: Path, bucket: Buck
 def test_notes_that_another_process_has_forgotten_are_not_remembered(tmp_path: Path) -> None:
     here, other = (Shelf(tmp_path, ("shots 1",)) for _ in range(2))
     here.keep(KEY, NOTES)
-    assert here.find(NOTES.content) == NOTES
+    assert here.find(NOTES.content) == Found(NOTES, None)
     other.forget(NOTES.content)
     assert here.find(NOTES.content) is None
     assert not here.share(NOTES.content)
@@ -219,4 +219,4 @@ def test_notes_that_only_this_process_has_are_kept_anew_for_others(
     assert there.find(NOTES.content) is None
     way.trouble = None
     assert here.share(NOTES.content)
-    assert there.find(NOTES.content) == NOTES
+    assert there.find(NOTES.content) == Found(NOTES, None)
