@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from kinoscribe.contract.errors import ParameterInvalid, ParameterNotProvided
 from kinoscribe.contract.fields import Fields, read_object
+from kinoscribe.contract.limits import METADATA_BYTES
 from kinoscribe.contract.shown import show
 from kinoscribe.contract.sources import check_asset_id, check_url
 from kinoscribe.contract.times import rfc3339, seconds_number
@@ -107,13 +108,18 @@ def read_metadata_change(body: bytes) -> dict[str, Any]:
 
 
 def merged(old: Mapping[str, Any], change: Mapping[str, Any]) -> Metadata:
-    """Metadata after a `PATCH`; with nothing old, also after a `PUT`."""
+    """Metadata after a `PATCH`; with nothing old, also after a `PUT`. Raises `ParameterInvalid` when it is too much."""
     return kept({**old, **change})
 
 
 def kept(metadata: Mapping[str, Any]) -> Metadata:
-    """Metadata without the values that stand for nothing."""
-    return {name: value for name, value in metadata.items() if value is not None and value not in ("", [])}
+    """Metadata without the values that stand for nothing. Raises `ParameterInvalid` when it is too much."""
+    left = {name: value for name, value in metadata.items() if value is not None and value not in ("", [])}
+    size = len(to_json(left))
+    if size > METADATA_BYTES:
+        reason = f"It would come to {size} bytes of JSON; at most {METADATA_BYTES} are kept."
+        raise ParameterInvalid(p=_METADATA, reason=reason)
+    return left
 
 
 def technical_metadata(facts: VideoFacts) -> dict[str, Any]:

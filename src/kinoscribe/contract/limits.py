@@ -142,6 +142,9 @@ UPLOAD_CHUNKS = 10_000
 UPLOAD_FIRST_URLS = 10
 UPLOAD_URLS = 50
 
+# No source bounds it. As JSON, and of an asset or video in all: merging may not let it grow for ever.
+METADATA_BYTES = 256 * 1024
+
 # No source bounds a schema; these keep one request from costing more than its answer.
 SCHEMA_DEPTH = 16
 SCHEMA_PROPERTIES = 2_000

@@ -18,6 +18,7 @@ from kinoscribe.contract.assets import (
     technical_metadata,
 )
 from kinoscribe.contract.errors import ApiError, ParameterInvalid, ParameterNotProvided, ParameterUnknown
+from kinoscribe.contract.limits import METADATA_BYTES
 from kinoscribe.contract.video import VideoFacts
 
 URL = "https://example.org/a.mp4"
@@ -74,6 +75,23 @@ def test_a_patch_merges_and_null_deletes() -> None:
     change = read_metadata_change(b'{"user_metadata": {"a": null, "b": 2, "c": ""}}')
     assert merged({"a": 1, "x": "y", "c": 1}, change) == {"x": "y", "b": 2}
     assert merged({}, read_metadata_change(b'{"user_metadata": {}}')) == {}
+
+
+def grown(metadata: dict[str, Any]) -> dict[str, Any]:
+    return merged(metadata, {str(len(metadata)): "é" * 1000})
+
+
+def test_metadata_does_not_grow_without_end() -> None:
+    kept: dict[str, Any] = {}
+    for _ in range(130):
+        kept = grown(kept)
+    assert METADATA_BYTES - 2500 < len(json.dumps(kept, ensure_ascii=False).encode())
+    with pytest.raises(ParameterInvalid, match=f"user_metadata .* at most {METADATA_BYTES} are kept"):
+        grown(grown(kept))
+    assert merged(kept, dict.fromkeys(kept) | {"a": "b"}) == {"a": "b"}
+    text = json.dumps({"a": "x" * METADATA_BYTES})
+    with pytest.raises(ParameterInvalid, match="user_metadata"):
+        read_asset_form({"method": "direct", "user_metadata": text}, has_file=True)
 
 
 @pytest.mark.parametrize(
