@@ -84,22 +84,20 @@ def recording(database: Database) -> Iterator[Recorded]:
         nonlocal outside
         outside = connection.get_execution_options().get("isolation_level") == _ALONE
         if database.is_sqlite:  # PostgreSQL's driver begins by itself
-            writes = connection.get_execution_options().get(WRITES, False)
+            writes = connection.info[WRITES]
             recorded.statements.append(_Statement("BEGIN IMMEDIATE" if writes else "BEGIN", ()))
 
     def commit(_connection: Connection) -> None:
+        """A statement without a transaction gives no sign of its beginning: the next one without is outside."""
+        nonlocal outside
         if not outside:
             recorded.statements.append(_Statement(None))
-
-    def back(_connection: object, _entry: object) -> None:
-        """A connection without a transaction gives no sign of its beginning: the next one without is outside."""
-        nonlocal outside
         outside = not database.is_sqlite
 
     outside = not database.is_sqlite
     for name, method in (("do_execute", one), ("do_executemany", many)):
         setattr(dialect, name, method)
-    heard = (("begin", begin), ("commit", commit), ("checkin", back))
+    heard = (("begin", begin), ("commit", commit))
     for name, heed in heard:
         event.listen(engine, name, heed)
     try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections import defaultdict, deque
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from kinoscribe.storage.data_folder import DatabaseUnusable
 _BUSY_MILLISECONDS = 15_000
 WRITES = "kinoscribe_writes"
 _USED = "kinoscribe_used"
+_IDLE = 4  # connections of one kind that stay open
 _TRUSTED = 1.0  # seconds for which a connection that has just been used is taken to be still there
 
 # A process that is frozen between a statement and its commit must not hold its rows for ever, and a host that is
@@ -75,6 +78,48 @@ def open_engine(address: URL) -> Engine:
     return engine
 
 
+class OpenConnections:
+    """Connections that stay open between transactions which follow each other closely, by the engine they came from.
+
+    To take one from the pool and to put it back costs more than a statement; there are four of these for every task.
+    """
+
+    def __init__(self) -> None:
+        self._idle: defaultdict[Engine, deque[tuple[float, Connection]]] = defaultdict(deque)
+
+    def take(self, engine: Engine) -> Connection:
+        idle = self._idle[engine]
+        while idle:
+            try:
+                used, connection = idle.pop()
+            except IndexError:  # another thread was faster
+                break
+            if clock.steady() - used < _TRUSTED:
+                return connection
+            connection.close()
+        return engine.connect()
+
+    def give(self, engine: Engine, connection: Connection, *, whole: bool) -> None:
+        """Ends what was begun. Only a `whole` connection, on which all went well, is used again.
+
+        Where one has lost its server, the others have as well.
+        """
+        if connection.invalidated:
+            self.close()
+        if not whole or connection.invalidated or len(self._idle[engine]) >= _IDLE:
+            connection.close()
+            return
+        if connection.in_transaction():  # begun by itself, where nothing is ever left to commit
+            connection.rollback()
+        self._idle[engine].append((clock.steady(), connection))
+
+    def close(self) -> None:
+        for idle in self._idle.values():
+            while idle:
+                with suppress(IndexError):
+                    idle.pop()[1].close()
+
+
 def _owner_only(path: str | None) -> None:
     """Creates the file so that only its owner may read it; the files SQLite lays beside it inherit that."""
     if path and path != ":memory:":
@@ -93,8 +138,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry)
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(WRITES, False)
-    begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
+    begin = "BEGIN IMMEDIATE" if connection.info.get(WRITES, False) else "BEGIN"
     driver: Any = connection.connection.driver_connection
     try:
         driver.execute(

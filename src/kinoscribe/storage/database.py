@@ -32,7 +32,7 @@ from sqlalchemy import exc as sql_errors
 
 from kinoscribe import clock
 from kinoscribe.contract.errors import ApiError, DatabaseUnavailable, StorageFull
-from kinoscribe.storage.connections import WRITES, open_engine, read_address
+from kinoscribe.storage.connections import WRITES, OpenConnections, open_engine, read_address
 from kinoscribe.storage.data_folder import DatabaseUnusable
 from kinoscribe.storage.prepared import Prepared, Statement
 from kinoscribe.storage.tables import Instant
@@ -57,14 +57,13 @@ class Database:
         address = read_address(url)
         self._sqlite = address.get_backend_name() == "sqlite"
         self._engine = open_engine(address)
-        if self._sqlite:
-            self._readers = self._engine
-        else:
-            self._readers = self._engine.execution_options(
-                isolation_level="REPEATABLE READ", postgresql_readonly=True
-            )
-        self._at_once = self._engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._writers: Engine = self._engine.execution_options(**{WRITES: True})
+        # One kind is enough for SQLite: what one connection writes, every other has to read anew.
+        self._readers = self._at_once = self._engine
+        if not self._sqlite:
+            one_state = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+            self._readers = self._engine.execution_options(**one_state)
+            self._at_once = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._open = OpenConnections()
         self._prepared: dict[tuple[int, frozenset[str]], tuple[Statement, Prepared]] = {}
 
     @property
@@ -79,18 +78,18 @@ class Database:
 
     def reading(self) -> AbstractContextManager[Connection]:
         """A transaction that only reads and sees one state of the data. Raises `DatabaseUnavailable`."""
-        return _Transaction(self._readers)
+        return _Transaction(self._open, self._readers)
 
     def asking(self) -> AbstractContextManager[Connection]:
         """`reading` for one statement alone, which needs no transaction. Raises `DatabaseUnavailable`."""
-        return _Transaction(self._readers) if self._sqlite else _Transaction(self._at_once, begun=False)
+        return _Transaction(self._open, self._at_once, begun=self._sqlite)
 
     def writing(self) -> AbstractContextManager[Connection]:
         """A transaction that writes; on SQLite one after another.
 
         Raises `StorageFull` when nothing fits, `DatabaseUnavailable` when it is locked, away or cannot be written.
         """
-        return _Transaction(self._writers)
+        return _Transaction(self._open, self._engine, writes=True)
 
     def run(
         self, connection: Connection, statement: Statement, parameters: Mapping[str, Any]
@@ -157,6 +156,7 @@ class Database:
             command.upgrade(config, "head")
 
     def close(self) -> None:
+        self._open.close()
         self._engine.dispose()
 
 
@@ -175,18 +175,23 @@ class _Transaction:
     What generators would say in a few lines; there are four of these for every task.
     """
 
-    __slots__ = ("_begun", "_connection", "_engine", "_transaction")
+    __slots__ = ("_begun", "_connection", "_engine", "_open", "_transaction", "_writes")
 
-    def __init__(self, engine: Engine, *, begun: bool = True) -> None:
+    def __init__(
+        self, connections: OpenConnections, engine: Engine, *, writes: bool = False, begun: bool = True
+    ) -> None:
+        self._open = connections
         self._engine = engine
+        self._writes = writes
         self._begun = begun
         self._transaction: RootTransaction | None = None
 
     def __enter__(self) -> Connection:
         try:
-            self._connection = self._engine.connect()
+            self._connection = self._open.take(self._engine)
             if self._begun:
                 try:
+                    self._connection.info[WRITES] = self._writes
                     self._transaction = self._connection.begin()
                 except BaseException:
                     self._connection.close()
@@ -204,8 +209,10 @@ class _Transaction:
             try:
                 if self._transaction is not None:
                     self._transaction.__exit__(kind, error, trace)
-            finally:
+            except BaseException:
                 self._connection.close()
+                raise
+            self._open.give(self._engine, self._connection, whole=error is None)
         except _THEIRS as own:
             if ours := _ours(own):
                 raise ours from own

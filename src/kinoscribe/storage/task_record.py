@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, bindparam, case, delete, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, case, delete, exists, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from kinoscribe.storage.database import Database
@@ -116,6 +116,8 @@ _NEEDED_NO_MORE = (
     delete(task_files).where(task_files.c.task_id == bindparam("of")).returning(task_files.c.content)
 )
 _WINDOWS_OF = delete(task_windows).where(task_windows.c.task_id == bindparam("of"))
+# Told by the statement that ends a task: most have none. Files come with the task and never later, windows may.
+_HAS_FILES = exists().where(task_files.c.task_id == tasks.c.id).correlate(tasks).label("has_files")
 
 
 def read_task(row: Sequence[Any]) -> Task:
@@ -147,7 +149,7 @@ class Ends:
             update(tasks)
             .where(*where, LIVE)
             .values(completed_at=ended, owner=None, lease_until=None)
-            .returning(*SHOWN)
+            .returning(*SHOWN, _HAS_FILES)
         )
 
     def end(
@@ -160,9 +162,11 @@ class Ends:
         rows, _ = self._database.run(connection, ending, parameters)
         if not rows:
             return None
-        task = read_task(rows[0])
-        needed_no_more, _ = self._database.run(connection, _NEEDED_NO_MORE, {"of": task.id})
-        contents = [content for (content,) in needed_no_more]
+        *told, has_files = rows[0]
+        task, contents = read_task(told), []
+        if has_files:
+            needed_no_more, _ = self._database.run(connection, _NEEDED_NO_MORE, {"of": task.id})
+            contents = [content for (content,) in needed_no_more]
         self._database.run(connection, _WINDOWS_OF, {"of": task.id})
         self._announce(connection, task)
         return task, contents

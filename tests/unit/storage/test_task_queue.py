@@ -21,6 +21,7 @@ from kinoscribe.contract.errors import (
     TaskCannotBeDeleted,
     VideoFileBroken,
 )
+from kinoscribe.storage.connections import WRITES
 from kinoscribe.storage.database import Database
 from kinoscribe.storage.tables import task_windows, tasks
 from kinoscribe.storage.task_queue import Claim, Outcome, Task, TaskQueue
@@ -32,6 +33,7 @@ WORK = """
 import sys
 from pathlib import Path
 from kinoscribe.storage.blobs import Blobs
+from kinoscribe.storage.connections import WRITES
 from kinoscribe.storage.database import Database
 from kinoscribe.storage.task_queue import Outcome, TaskQueue
 url, folder, owner = sys.argv[1:]
@@ -131,10 +133,10 @@ def test_a_worker_is_not_given_a_task_again_whose_older_attempt_it_still_runs(de
 def test_looking_for_work_writes_nothing_when_there_is_none(desk: Desk) -> None:
     desk.submit()
     desk.claim()
-    begun: list[object] = []
-    event.listen(desk.database._writers, "begin", begun.append)
+    written: list[object] = []
+    event.listen(desk.database._engine, "commit", written.append)
     assert desk.claim(free=8) == []
-    assert begun == []
+    assert [one for one in written if one.info[WRITES]] == []
 
 
 # Fair turns

@@ -1,0 +1,78 @@
+"""Connections that stay open between transactions: how many, for how long, and what becomes of a broken one."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import QueuePool, event, text
+
+from kinoscribe.storage import connections
+from kinoscribe.storage.database import Database
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    with closing(Database(f"sqlite:///{tmp_path / 'a.db'}")) as database:
+        yield database
+
+
+def driver_of(database: Database) -> object:
+    with database.writing() as db:
+        driver: object = db.connection.driver_connection
+        return driver
+
+
+def open_in(database: Database) -> int:
+    pool = database._engine.pool
+    assert isinstance(pool, QueuePool)
+    return pool.checkedout()
+
+
+def test_transactions_that_follow_each_other_use_one_connection(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "_TRUSTED", 3600.0)
+    first = driver_of(database)
+    with database.reading() as db:
+        assert db.connection.driver_connection is first
+    assert driver_of(database) is first
+    assert open_in(database) == 1
+
+
+def test_a_connection_on_which_something_went_wrong_goes_back_to_the_pool(database: Database) -> None:
+    with pytest.raises(ZeroDivisionError), database.writing():
+        raise ZeroDivisionError
+    assert open_in(database) == 0
+
+
+def test_a_connection_that_nobody_used_for_a_while_goes_back_to_the_pool(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    returned: list[object] = []
+    monkeypatch.setattr(connections, "_TRUSTED", 0.0)
+    driver_of(database)
+    event.listen(database._engine, "checkin", lambda *_: returned.append(1))
+    driver_of(database)
+    assert len(returned) == 1
+
+
+def test_only_a_few_connections_stay_open_and_none_after_the_end(database: Database) -> None:
+    with ExitStack() as held:
+        for _ in range(9):
+            held.enter_context(database.reading())
+    assert open_in(database) == connections._IDLE
+    database.close()
+    assert open_in(database) == 0
+
+
+def test_a_kept_connection_writes_after_it_has_read_and_reads_after_it_has_written(
+    database: Database,
+) -> None:
+    with database.writing() as db:
+        db.execute(text("CREATE TABLE a (b INTEGER)"))
+    for number in range(3):
+        with database.writing() as db:
+            db.execute(text("INSERT INTO a VALUES (:b)"), {"b": number})
+        with database.asking() as db:
+            assert db.execute(text("SELECT count(*) FROM a")).scalar_one() == number + 1
