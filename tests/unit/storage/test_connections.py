@@ -29,10 +29,7 @@ def open_in(database: Database) -> int:
     return pool.checkedout()
 
 
-def test_transactions_that_follow_each_other_use_one_connection(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(connections, "_TRUSTED", 3600.0)
+def test_transactions_that_follow_each_other_use_one_connection(database: Database) -> None:
     first = driver_of(database)
     with database.reading() as db:
         assert db.connection.driver_connection is first
@@ -46,15 +43,19 @@ def test_a_connection_on_which_something_went_wrong_goes_back_to_the_pool(databa
     assert open_in(database) == 0
 
 
-def test_a_connection_that_nobody_used_for_a_while_goes_back_to_the_pool(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+def test_a_connection_to_a_server_that_nobody_used_for_a_while_goes_back_to_the_pool(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     returned: list[object] = []
-    monkeypatch.setattr(connections, "_TRUSTED", 0.0)
-    driver_of(database)
-    event.listen(database._engine, "checkin", lambda *_: returned.append(1))
-    driver_of(database)
-    assert len(returned) == 1
+    with closing(Database(postgresql_url)) as database:
+        monkeypatch.setattr(connections, "_TRUSTED", 3600.0)
+        driver_of(database)
+        event.listen(database._engine, "checkin", lambda *_: returned.append(1))
+        driver_of(database)
+        assert returned == []
+        monkeypatch.setattr(connections, "_TRUSTED", 0.0)
+        driver_of(database)
+        assert returned == [1]
 
 
 def test_only_a_few_connections_stay_open_and_none_after_the_end(database: Database) -> None:
