@@ -7,7 +7,7 @@ from kinoscribe.cancel import Cancel
 from kinoscribe.contract.errors import ContextTooLong, EngineFailed, ServiceUnavailable
 from kinoscribe.engines.engine import Ask, EngineState, Piece, Sight
 from kinoscribe.engines.openai.config import OpenAIConfig
-from kinoscribe.engines.openai.connection import open_pool
+from kinoscribe.engines.openai.connection import Pool
 from kinoscribe.engines.openai.exchange import Exchange
 from kinoscribe.engines.openai.generation import Generation
 from kinoscribe.engines.openai.servers import Servers
@@ -19,6 +19,11 @@ class Known(Protocol):
 
     @property
     def config(self) -> OpenAIConfig: ...
+
+    @property
+    def unwell(self) -> frozenset[str]:
+        """The URLs at which nobody can answer."""
+        ...
 
     def state(self) -> EngineState: ...
 
@@ -40,9 +45,9 @@ class OpenAIEngine:
     def __init__(self, config: OpenAIConfig, known: Known | None = None) -> None:
         self.name = config.name
         self._known = known or _Believed(config)
-        self._pool = open_pool()
+        self._pool = Pool()
         self._exchange = Exchange(self._pool, config.api_key)
-        self._servers = Servers(config.urls)
+        self._servers = Servers(config.urls, self._known.failed)
 
     @property
     def config(self) -> OpenAIConfig:
@@ -71,7 +76,8 @@ class OpenAIEngine:
         that another server can still be asked.
         """
         try:
-            yield from Generation(ask, cancel, self.config, self._exchange, self._servers).run()
+            order = self._servers.order(ask.content, self._known.unwell)
+            yield from Generation(ask, cancel, self.config, self._exchange, self._servers, order).run()
         except (EngineFailed, ServiceUnavailable) as error:
             if not isinstance(error, ContextTooLong):
                 self._known.failed()
@@ -86,6 +92,8 @@ class OpenAIEngine:
 
 
 class _Believed:
+    unwell: frozenset[str] = frozenset()
+
     def __init__(self, config: OpenAIConfig) -> None:
         self.config = config
 

@@ -36,14 +36,20 @@ class Generation:
     """One Ask on its way through the servers. `_dress`, `_most` and `_config` become less where a server wants less."""
 
     def __init__(
-        self, ask: Ask, cancel: Cancel, config: OpenAIConfig, exchange: Exchange, servers: Servers
+        self,
+        ask: Ask,
+        cancel: Cancel,
+        config: OpenAIConfig,
+        exchange: Exchange,
+        servers: Servers,
+        order: tuple[str, ...],
     ) -> None:
         self._ask = ask
         self._cancel = cancel
         self._config = config
         self._exchange = exchange
         self._servers = servers
-        self._course = Course(servers.order(ask.content), config.waits.busy)
+        self._course = Course(order, config.waits.busy)
         self._dress = Dress.FULL
         self._fits = 0
         self._request = chat_request(ask, config)

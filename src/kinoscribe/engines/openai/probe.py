@@ -59,19 +59,23 @@ def meet(config: OpenAIConfig, url: str, cancel: Cancel, *, pinned: bool) -> Abi
 def examine(config: OpenAIConfig, met: Abilities, cancel: Cancel) -> Abilities:
     """What the model behind a server that was met does with pictures, schemas and streams: some ten short requests.
 
-    What cannot be told stays None, and a remark says why. Raises `Unfit` where nothing can be asked, and `Canceled`.
+    What cannot be told stays None, and a remark says why; `looked_at` does where the server was not well enough to be
+    examined. Raises `Unfit` where nothing can be asked, and `Canceled`.
     """
     talk = Talk(met.url, config.api_key, cancel)
     found = replace(met, looked_at=clock.now())
     try:
         first = _Model(talk, found.model).ask()
         _refuse(first)
+        if first.status == 429 or first.status >= 500:
+            raise Unanswered(f"answered with status {first.status}")
         found = _pictures(config, _Model(talk, found.model), found, first)
         found = _schema(_Model(talk, found.model), found)
         if found.profile == "ollama":  # it has loaded the model by now
             found = replace(found, context_tokens=loaded_context(talk, found.model) or found.context_tokens)
     except Unanswered as error:
-        found = replace(found, remarks=(*found.remarks, f"It {error} while it was examined."))
+        remark = f"It {error} while it was examined."
+        found = replace(found, looked_at=None, remarks=(*found.remarks, remark))
     finally:
         talk.close()
     return found

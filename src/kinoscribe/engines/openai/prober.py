@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import dataclass, replace
+from queue import SimpleQueue
 
 import structlog
 
@@ -16,10 +17,11 @@ from kinoscribe.engines.openai.talk import Unanswered
 
 _log = structlog.get_logger(__name__)
 
-# Seconds: what was found is believed for so long; a server that is away is looked for so often; looks that failures
-# call for are so far apart; a first question waits so long.
+# Seconds: what was found is believed for so long; a server that is away is looked for so often, one that could not be
+# examined so often; looks that failures call for are so far apart; a first question waits so long.
 KEPT = 3600.0
 AGAIN = 10.0
+ANEW = 60.0
 SOON = 1.0
 FIRST_WAIT = 3.0
 
@@ -67,6 +69,11 @@ class Prober:
     @property
     def servers(self) -> tuple[Server, ...]:
         return self._servers
+
+    @property
+    def unwell(self) -> frozenset[str]:
+        """The URLs of servers that cannot be used, as far as that is known."""
+        return frozenset(server.url for server in self._servers if server.fault)
 
     def state(self) -> EngineState:
         """Whether a server has the model. Before anybody knows, it is waited for, for a moment and once."""
@@ -117,8 +124,8 @@ class Prober:
             if found is not None and not _is_known(found, known):
                 found = self._examine(found, self._cancel)
                 self._tell(found)
-            if found is not None:
-                wait = KEPT
+            if found is not None and not self.unwell:
+                wait = KEPT if found.looked_at is not None else ANEW
         except Canceled:
             return
         finally:
@@ -150,23 +157,49 @@ class Prober:
             _log.warning("model_server_remark", engine=self._given.name, remark=remark)
 
     def _meet(self, cancel: Cancel) -> Abilities | None:
-        """Asks every server what it is. What they have in common is kept at once. Raises `Canceled`."""
-        servers, able = [], []
-        for url in self._given.urls:
-            try:
-                able.append(meet(self._given, url, cancel, pinned=self._pinned))
-                servers.append(Server(url, self._unfit.get(url, "")))
-            except Unanswered as error:
-                servers.append(Server(url, f"It {error}."))
-            except Unfit as error:
-                servers.append(Server(url, str(error)))
-        self._servers = tuple(servers)
+        """Asks all servers at once what they are. What they have in common is kept at once. Raises `Canceled`."""
+        answers: SimpleQueue[Abilities | Server] = SimpleQueue()
+        urls = tuple(dict.fromkeys(self._given.urls))
+        for url in urls:
+            threading.Thread(
+                target=self._meet_one, args=(url, cancel, answers), daemon=True, name="meet"
+            ).start()
+        met: dict[str, Abilities | Server] = {}
         first = None
-        if able:
-            contexts = [one.context_tokens for one in able if one.context_tokens is not None]
-            first = replace(able[0], context_tokens=min(contexts) if contexts else None)
-            if not _is_known(first, self._found):
-                self._found = first
+        while len(met) < len(urls):
+            answer = answers.get()
+            cancel.check()
+            met[answer.url] = answer
+            if len(met) == len(urls) or not self._met.is_set():
+                first = self._take([met[url] for url in urls if url in met])
+        self._met.set()
+        return first
+
+    def _meet_one(self, url: str, cancel: Cancel, answers: "SimpleQueue[Abilities | Server]") -> None:
+        answer: Abilities | Server = Server(url, "It was not asked.")
+        try:
+            answer = meet(self._given, url, cancel, pinned=self._pinned)
+        except Unanswered as error:
+            answer = Server(url, f"It {error}.")
+        except Unfit as error:
+            answer = Server(url, str(error))
+        except Canceled:
+            return  # whoever waits for the answer is told so as well
+        finally:
+            answers.put(answer)
+
+    def _take(self, met: list[Abilities | Server]) -> Abilities | None:
+        """Keeps what is known of the servers that were met. With one that can be used nobody need wait for the rest."""
+        self._servers = tuple(
+            one if isinstance(one, Server) else Server(one.url, self._unfit.get(one.url, "")) for one in met
+        )
+        able = [one for one in met if isinstance(one, Abilities)]
+        if not able:
+            return None
+        contexts = [one.context_tokens for one in able if one.context_tokens is not None]
+        first = replace(able[0], context_tokens=min(contexts) if contexts else None)
+        if not _is_known(first, self._found):
+            self._found = first
         self._met.set()
         return first
 

@@ -2,36 +2,49 @@
 
 import hashlib
 import math
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 
 from kinoscribe import clock
 
-_AWAY_SECONDS = 10.0
+_AWAY_SECONDS, _LONGEST_AWAY = 10.0, 320.0
 _LEARNT_SECONDS = 600.0
 _MOST_LEARNT = 1_000
 _ROUNDS = 3
 _FIRST_WAIT = 0.5
+_WELL = (0.0, 0.0)
 
 
 class Servers:
-    """One video's questions go to one server, as long as it is well; one that failed comes last for a while."""
+    """One video's questions go to one server, as long as it is well; one that failed comes last for a while.
 
-    def __init__(self, urls: tuple[str, ...]) -> None:
+    The while is longer each time that it fails again and never answers: each question that it keeps waiting is slow.
+    `told` is called whenever one fails.
+    """
+
+    def __init__(self, urls: tuple[str, ...], told: Callable[[], None] = lambda: None) -> None:
         self._urls = urls
-        self._away: dict[str, float] = {}
+        self._told = told
+        self._away: dict[str, tuple[float, float]] = {}
         self._learnt: dict[tuple[str, str], float] = {}
 
-    def order(self, content: str) -> tuple[str, ...]:
+    def order(self, content: str, unwell: Container[str] = ()) -> tuple[str, ...]:
+        """All servers; `unwell` are those of which is known that they cannot answer, however they did before."""
         now = clock.steady()
         ranked = sorted(self._urls, key=lambda url: _rank(content, url), reverse=True)
-        return tuple(sorted(ranked, key=lambda url: self._away.get(url, 0.0) > now))
+        return tuple(sorted(ranked, key=lambda url: url in unwell or self._away.get(url, _WELL)[0] > now))
 
     def number(self, url: str) -> int:
         """The place of a server in the operator's list, from 1: what may be told of it."""
         return self._urls.index(url) + 1
 
     def failed(self, url: str) -> None:
-        self._away[url] = clock.steady() + _AWAY_SECONDS
+        now = clock.steady()
+        until, seconds = self._away.get(url, _WELL)
+        if now >= until:  # else it is the failure of a question that went out at the same time
+            longer = min(2 * seconds, _LONGEST_AWAY) or _AWAY_SECONDS
+            self._away[url] = (now + longer, longer)
+        self._told()
 
     def answered(self, url: str) -> None:
         self._away.pop(url, None)

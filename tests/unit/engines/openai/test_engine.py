@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -19,8 +20,9 @@ from kinoscribe.contract.errors import (
     EngineRefused,
     ServiceUnavailable,
 )
-from kinoscribe.engines.engine import Ask, Piece
-from kinoscribe.engines.openai.config import Waits
+from kinoscribe.engines.engine import Ask, EngineState, Piece
+from kinoscribe.engines.openai.config import OpenAIConfig, Waits
+from kinoscribe.engines.openai.engine import OpenAIEngine
 from kinoscribe.engines.openai.exchange import without_password
 from kinoscribe.engines.openai.servers import Servers
 
@@ -227,6 +229,50 @@ def test_a_server_that_failed_is_not_the_first_to_be_asked_next(fault: Play) -> 
         for _ in range(3):
             list(made.generate(ask(), Cancel()))
         assert sorted((len(one.asked), len(other.asked))) == [1, 3]
+
+
+def test_a_server_that_is_known_to_be_away_is_not_asked_while_others_are_well() -> None:
+    with serving(says("A dog.")) as one, serving(says("A dog.")) as other:
+        first, second = Servers((one.url, other.url)).order(ask().content)
+        known = _Known(OpenAIConfig(urls=(one.url, other.url), model="m"), frozenset({first}))
+        with closing(OpenAIEngine(known.config, known)) as made:
+            list(made.generate(ask(), Cancel()))
+        asked = {one.url: len(one.asked), other.url: len(other.asked)}
+        assert (asked[first], asked[second]) == (0, 1)
+        assert known.failures == 0
+
+
+def test_a_server_that_fails_is_looked_at_anew_also_when_another_one_answers() -> None:
+    plays: dict[str, Play] = {}
+
+    def play(player: Player, number: int) -> None:
+        plays[player.server.url](player, number)
+
+    with serving(play) as one, serving(play) as other:
+        order = Servers((one.url, other.url)).order(ask().content)
+        plays.update(zip(order, (fails(500), says("A dog.")), strict=True))
+        known = _Known(OpenAIConfig(urls=(one.url, other.url), model="m"), frozenset())
+        with closing(OpenAIEngine(known.config, known)) as made:
+            assert text_of(list(made.generate(ask(), Cancel()))) == "A dog."
+        assert known.failures == 1
+
+
+@dataclass
+class _Known:
+    """What somebody found out about the servers beforehand."""
+
+    config: OpenAIConfig
+    unwell: frozenset[str]
+    failures: int = 0
+
+    def state(self) -> EngineState:
+        return EngineState(ready=True)
+
+    def failed(self) -> None:
+        self.failures += 1
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 def test_json_that_is_cut_off_is_asked_of_another_server() -> None:

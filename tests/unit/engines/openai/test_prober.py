@@ -1,5 +1,7 @@
+import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -112,7 +114,42 @@ def test_one_server_of_the_list_is_enough(server: ModelServer, keep: Keep) -> No
         prober = keep(Prober(config(other, server)))
         assert prober.state().ready
         assert until(lambda: prober.config.context == 9000)
-        assert [bool(one.fault) for one in prober.servers] == [True, False]
+        assert until(lambda: [bool(one.fault) for one in prober.servers] == [True, False])
+        assert prober.unwell == {other.url}
+
+
+def test_nobody_waits_for_a_server_that_says_nothing_while_another_one_is_well(
+    server: ModelServer, keep: Keep
+) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as mute:
+        silent = f"http://127.0.0.1:{mute.getsockname()[1]}/v1"
+        prober = keep(Prober(OpenAIConfig(urls=(silent, server.url, silent), model="scripted-vl")))
+        assert prober.state().ready
+
+
+def test_a_server_of_the_list_that_comes_back_is_found_while_the_others_are_well(
+    server: ModelServer, keep: Keep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "AGAIN", 0.05)
+    with ModelServer("vllm") as other:
+        other.down()
+        prober = keep(Prober(config(server, other)))
+        assert until(lambda: prober.state().ready and prober.unwell == {other.url})
+        other.up()
+        assert until(lambda: prober.state().ready and not prober.unwell)
+
+
+@pytest.mark.parametrize("status", [503, 500, 429])
+def test_a_server_that_was_not_well_is_examined_again(
+    server: ModelServer, keep: Keep, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setattr(module, "ANEW", 0.05)
+    server.otherwise = Script(status=status)
+    prober = keep(Prober(config(server)))
+    assert until(lambda: prober.state().ready and len(server.chats()) > 1)
+    assert prober.state().about["looked_at"] is None
+    server.otherwise = Script()
+    assert until(lambda: bool(prober.state().about.get("sees_pictures")))
 
 
 def test_the_shortest_context_of_the_list_holds_for_all(server: ModelServer, keep: Keep) -> None:

@@ -46,6 +46,36 @@ def test_a_server_that_failed_is_asked_last_for_a_while_and_is_told_by_its_numbe
     assert [made.number(url) for url in URLS] == [1, 2, 3, 4, 5]
 
 
+def test_a_server_that_fails_again_and_again_is_left_alone_for_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [clock.steady()]
+    monkeypatch.setattr(clock, "steady", lambda: now[0])
+    told: list[int] = []
+    made = Servers(URLS, lambda: told.append(1))
+    first = made.order("video")[0]
+
+    def away() -> int:
+        for _ in range(3):  # what went out at once fails at once, and counts once
+            made.failed(first)
+        seconds = 0
+        while made.order("video")[0] != first:
+            now[0] += 1.0
+            seconds += 1
+        return seconds
+
+    assert [away() for _ in range(8)] == [10, 20, 40, 80, 160, 320, 320, 320]
+    assert len(told) == 24
+    made.answered(first)
+    assert away() == 10
+
+
+def test_a_server_that_is_known_not_to_be_well_is_asked_last() -> None:
+    made = Servers(URLS)
+    first, second, *others = made.order("video")
+    assert made.order("video", {first}) == (second, *others, first)
+
+
 def test_what_a_server_refuses_is_known_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     made = Servers(URLS)
     made.learn(URLS[0], "extras")
