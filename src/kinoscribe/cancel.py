@@ -12,9 +12,20 @@ class Cancel:
 
     def __init__(self) -> None:
         self._thrown = threading.Event()
+        self._parts: list[Cancel] = []
 
     def throw(self) -> None:
         self._thrown.set()
+        for part in list(self._parts):
+            part.throw()
+
+    def part(self) -> "Cancel":
+        """A switch for a part of the work: it is thrown with this one, and can be thrown alone."""
+        made = Cancel()
+        self._parts.append(made)
+        if self._thrown.is_set():  # maybe before the part was among those to be thrown
+            made.throw()
+        return made
 
     @property
     def thrown(self) -> bool:

@@ -112,6 +112,12 @@ class Settings(BaseSettings):
     engine_context: int | None = Field(
         None, ge=1024, description="Tokens of question and answer together, where fewer than the server's."
     )
+    engine_at_once: int | None = Field(
+        None,
+        ge=1,
+        le=64,
+        description="Parts of one long video a model server is asked about at once, where not as its kind takes best.",
+    )
     engine_wait_seconds: float = Field(
         300.0,
         gt=0,

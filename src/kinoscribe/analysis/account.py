@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import deque
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from kinoscribe.analysis.budget import fitting, padded, room
 from kinoscribe.analysis.captions import KIND, Caption
 from kinoscribe.analysis.happenings import Happening
 from kinoscribe.analysis.scene import Scene, View
+from kinoscribe.analysis.side_by_side import SideBySide
 from kinoscribe.contract.errors import ApiError, ContextTooLong
 from kinoscribe.contract.events import Event, Progress
 from kinoscribe.tokens import count_tokens
@@ -48,12 +50,9 @@ def account(
             break
         batches = _batches(found, _batch_tokens(scene.context))
         share = most * _ANSWER_SHARE // 4 // len(batches)
-        joined: list[_Batch] = []
-        for place, batch in enumerate(batches):
-            done = (number + place / len(batches)) / _ROUNDS
-            yield Progress("answer", begin + (end - begin) * done)
-            scene.job.cancel.check()
-            joined.append(_joined(scene, batch, max(share, _LEAST_EVENTS * _EVENT_TOKENS)))
+        step = (end - begin) / _ROUNDS
+        wanted = max(share, _LEAST_EVENTS * _EVENT_TOKENS)
+        joined = yield from _round(scene, batches, wanted, begin + number * step, step)
         if _tokens(joined) >= _tokens(found):
             break
         found = joined
@@ -112,6 +111,42 @@ def _batches(found: Sequence[_Batch], most: int) -> list[_Batch]:
             batches.append(_Batch(one.start, one.end, short))
             tokens = size
     return batches
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A batch that is being joined."""
+
+    place: int
+    batch: _Batch
+    share: int
+    scene: Scene
+
+
+def _part_joined(part: _Part) -> _Batch:
+    return _joined(part.scene, part.batch, part.share)
+
+
+def _round(
+    scene: Scene, batches: Sequence[_Batch], share: int, begin: float, step: float
+) -> Generator[Event, None, list[_Batch]]:
+    """Every batch in about `share` tokens, as many at once as the engine takes well."""
+    joined: dict[int, _Batch] = {}
+    waiting = deque(enumerate(batches))
+    parts: list[_Part] = []
+    try:
+        with SideBySide(_part_joined, scene.sight.at_once, scene.job.cancel) as work:
+            while waiting or work.running:
+                yield Progress("answer", begin + step * len(joined) / len(batches))
+                scene.job.cancel.check()
+                while waiting and work.running < scene.sight.at_once:
+                    parts.append(_Part(*waiting.popleft(), share, scene.part(work.cancel)))
+                    work.begin(parts[-1])
+                for part, outcome in work.ended():
+                    joined[part.place] = outcome.result()
+    finally:
+        scene.job.take_in([part.scene.job for part in parts])
+    return [joined[place] for place in range(len(batches))]
 
 
 def _joined(scene: Scene, batch: _Batch, share: int) -> _Batch:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import deque
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from kinoscribe.analysis.budget import share_out
 from kinoscribe.analysis.happenings import Happening
 from kinoscribe.analysis.ledger import How, Seen
 from kinoscribe.analysis.scene import Scene
+from kinoscribe.analysis.side_by_side import SideBySide, Streak
 from kinoscribe.analysis.windows import Window
 from kinoscribe.contract.errors import ApiError, ContextTooLong, EngineFailed
 from kinoscribe.contract.events import Event, Progress
@@ -38,20 +40,21 @@ class Caption:
 def captions(
     scene: Scene, cuts: Sequence[Window], share: float = 1.0
 ) -> Generator[Event, None, tuple[Caption, ...]]:
-    """The account of every window, one after the other; progress goes up to `share`.
+    """The account of every window, as many at once as the engine takes well; progress goes up to `share`.
 
-    A window that fails is tried once more at the end, and is then left out. Raises the engine's error when it fails
-    again and again, `ContextTooLong` at once, and `Canceled`.
+    A window that fails is tried once more at the end, alone, and is then left out. Raises the engine's error when it
+    fails again and again, `ContextTooLong` at once, and `Canceled`.
     """
     made: dict[Window, Caption] = {}
-    failed = yield from _round(scene, cuts, made, share)
+    failed = yield from _round(scene, cuts, made, share, scene.sight.at_once)
     if failed:
-        failed = yield from _round(scene, list(failed), made, share)
+        failed = yield from _round(scene, [window for window in cuts if window in failed], made, share, 1)
+    lost: dict[Window, Caption] = {}
     for window, error in failed.items():
         if not made:
             raise error
         scene.job.ledger.windows.append(Seen(window.start, window.end, "missing", reason=error.message))
-    lost = {window: Caption(window, reason=error.message) for window, error in failed.items()}
+        lost[window] = Caption(window, reason=error.message)
     return tuple((made | lost)[window] for window in cuts)
 
 
@@ -60,38 +63,73 @@ def known(scene: Scene, cuts: Sequence[Window]) -> bool:
     return all(_body(scene, window) is not None for window in cuts)
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A window that is being described; `begun` as the `Streak` has it."""
+
+    window: Window
+    scene: Scene
+    begun: int
+
+
 def _round(
-    scene: Scene, cuts: Sequence[Window], made: dict[Window, Caption], share: float
+    scene: Scene, cuts: Sequence[Window], made: dict[Window, Caption], share: float, most: int
 ) -> Generator[Event, None, dict[Window, ApiError]]:
     """Adds to `made` the windows that succeed, and returns what the others failed of."""
     failed: dict[Window, ApiError] = {}
-    in_a_row, of_all = 0, len(cuts) + len(made)
-    for window in cuts:
-        yield Progress("answer", share * len(made) / of_all)
-        scene.job.cancel.check()
-        try:
-            made[window] = _caption(scene, window)
-            in_a_row = 0
-        except ContextTooLong:
-            raise
-        except ApiError as error:
-            _log.warning(
-                "window_failed",
-                generation_id=scene.job.generation_id,
-                start=window.start,
-                reason=error.message,
-            )
-            failed[window] = error
-            in_a_row += error.passes
-            if in_a_row >= _PATIENCE:
-                raise
+    waiting, of_all = deque(cuts), len(cuts) + len(made)
+    parts: list[_Part] = []
+    streak = Streak(_PATIENCE)
+    try:
+        with SideBySide(_described, most, scene.job.cancel) as work:
+            while waiting or work.running:
+                yield Progress("answer", share * len(made) / of_all)
+                scene.job.cancel.check()
+                while waiting and work.running < streak.at_once(most):
+                    window = waiting.popleft()
+                    kept = _kept(scene, window)
+                    if kept is None:
+                        parts.append(_Part(window, scene.part(work.cancel), streak.begun))
+                        work.begin(parts[-1])
+                    else:
+                        made[window] = kept
+                for part, outcome in work.ended():
+                    try:
+                        made[part.window] = outcome.result()
+                        streak.went_well()
+                    except ContextTooLong:
+                        raise
+                    except ApiError as error:
+                        _tell(scene, part.window, error)
+                        failed[part.window] = _alone(error)
+                        if error.passes and streak.failed(part.begun):
+                            raise
+    finally:
+        scene.job.take_in([part.scene.job for part in parts])
     return failed
 
 
+def _tell(scene: Scene, window: Window, error: ApiError) -> None:
+    _log.warning(
+        "window_failed",
+        generation_id=scene.job.generation_id,
+        start=window.start,
+        reason=error.message,
+    )
+
+
+def _alone(error: ApiError) -> ApiError:
+    """The error without where it came from: that would hold the pictures of its window."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
+
+
+def _described(part: _Part) -> Caption:
+    """The account of one window, made beside others. It is kept as soon as it is there."""
+    return _caption(part.scene, part.window)
+
+
 def _caption(scene: Scene, window: Window) -> Caption:
-    kept = _kept(scene, window)
-    if kept is not None:
-        return kept
     job = scene.job
     prompt = happenings.describing(window.start, window.end)
     budget = share_out(scene.context, count_tokens(prompt), ANSWER, window.end - window.start)

@@ -1,8 +1,9 @@
 """A request that nothing can refuse any more, with all that its answer needs."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from typing import Protocol, Self
 
 from kinoscribe.analysis.ledger import Ledger
 from kinoscribe.analysis.pictures import Reference
@@ -68,6 +69,17 @@ class Job:
     ledger: Ledger = field(default_factory=Ledger)
     kept: Kept = field(default_factory=KeptHere)
     pictures: tuple[Reference, ...] = ()
+
+    def part(self, cancel: Cancel) -> Self:
+        """The same analysis with books of its own, for what is done beside other parts; `take_in` adds them up."""
+        return replace(self, cancel=cancel, spent=Spent(0), ledger=Ledger(), stopwatch=Stopwatch())
+
+    def take_in(self, parts: Sequence["Job"]) -> None:
+        """Adds what was done side by side to the books: all that was looked at and spent, and the time it took."""
+        for part in parts:
+            self.ledger.add(part.ledger)
+            self.spent.input_tokens += part.spent.input_tokens
+        self.stopwatch.share([part.stopwatch for part in parts])
 
     def close(self) -> None:
         self.held.close()

@@ -56,6 +56,23 @@ class Ledger:
             self.servers.add(notes["server"])
         self.tries += max(0, int(notes["tries"]) - 1) if notes.get("tries", "").isdecimal() else 0
 
+    def add(self, other: "Ledger") -> None:
+        """Adds what another one holds: that of a part of the same analysis."""
+        self.pictures += other.pictures
+        self.dropped += other.dropped
+        self.picture_tokens += other.picture_tokens
+        self.strips_kept += other.strips_kept
+        self.windows += other.windows
+        self.close += other.close
+        for stage, count in other.asks.items():
+            self.asks[stage] = self.asks.get(stage, 0) + count
+            self.input_tokens[stage] = self.input_tokens.get(stage, 0) + other.input_tokens[stage]
+            self.output_tokens[stage] = self.output_tokens.get(stage, 0) + other.output_tokens[stage]
+        self.contexts += other.contexts
+        self.answer_kept = self.answer_kept or other.answer_kept
+        self.servers |= other.servers
+        self.tries += other.tries
+
     def missing(self) -> tuple[tuple[float, float], ...]:
         """The stretches that nobody could look at."""
         return tuple((seen.start, seen.end) for seen in self.windows if seen.how == "missing")
@@ -67,6 +84,7 @@ class Ledger:
     def body(self) -> dict[str, Any]:
         """The part of a receipt that says all this."""
         times = [round(time, 3) for time, _, _ in self.pictures]
+        windows = sorted(self.windows, key=lambda seen: (seen.start, seen.end))
         return {
             "frames": {
                 "used": len(times),
@@ -84,7 +102,7 @@ class Ledger:
                     "frames": seen.pictures,
                     "reason": seen.reason,
                 }
-                for seen in self.windows
+                for seen in windows
             ],
             "looked_at_closely": [[round(start, 3), round(end, 3)] for start, end in self.close],
             "asks": {

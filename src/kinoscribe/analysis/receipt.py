@@ -1,5 +1,6 @@
 """Turns what happened during an analysis into its receipt: what was looked at, by what, how long, at what cost."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -25,6 +26,19 @@ class Stopwatch:
         now = clock.steady()
         self.seconds[stage] = round(self.seconds.get(stage, 0.0) + now - self._began, 4)
         self._began = now
+
+    def share(self, parts: Iterable["Stopwatch"]) -> None:
+        """Counts the time since the last lap to the stages of work done side by side, by what each of them took."""
+        took: dict[str, float] = {}
+        for part in parts:
+            for stage, seconds in part.seconds.items():
+                took[stage] = took.get(stage, 0.0) + seconds
+        now, whole = clock.steady(), sum(took.values())
+        for stage, seconds in took.items():
+            gone = (now - self._began) * (seconds / whole if whole else 0.0)
+            self.seconds[stage] = round(self.seconds.get(stage, 0.0) + gone, 4)
+        if took:
+            self._began = now
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import structlog
 
@@ -12,6 +12,7 @@ from kinoscribe.analysis.job import Job
 from kinoscribe.analysis.pictures import images_for, stills_of
 from kinoscribe.analysis.said import in_full
 from kinoscribe.analysis.tools import Tools
+from kinoscribe.cancel import Cancel
 from kinoscribe.contract.errors import ContextTooLong
 from kinoscribe.contract.events import Event
 from kinoscribe.contract.limits import context_window
@@ -45,6 +46,10 @@ class Scene:
     notes: Notes
     sight: Sight
     context: int
+
+    def part(self, cancel: Cancel) -> Self:
+        """The same for what is looked at beside other parts; its job has books of its own."""
+        return replace(self, job=self.job.part(cancel))
 
     @property
     def spare(self) -> int:

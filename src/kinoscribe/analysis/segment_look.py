@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections import deque
 from collections.abc import Generator
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 
 from kinoscribe.analysis.budget import answer_room, longest_look, padded, share_out
@@ -14,7 +15,9 @@ from kinoscribe.analysis.pictures import images_for
 from kinoscribe.analysis.said import in_full
 from kinoscribe.analysis.scene import Scene, View
 from kinoscribe.analysis.segment_text import Nonsense, Raw, read_cut, read_raw, read_segments
+from kinoscribe.analysis.side_by_side import SideBySide, Streak
 from kinoscribe.analysis.windows import Edges, Window, longest_window, windows
+from kinoscribe.cancel import Cancel
 from kinoscribe.contract.errors import AnalysisFailed, ApiError, ContextTooLong, EngineFailed
 from kinoscribe.contract.events import Event, Progress
 from kinoscribe.contract.limits import context_window
@@ -55,6 +58,26 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class _Told:
+    """What came of one window; `reason` says why something of it is missing."""
+
+    window: Window
+    wishes: tuple[SegmentWish, ...]
+    raw: Raw
+    exact: bool
+    reason: str
+
+
+@dataclass(slots=True)
+class _Round:
+    """The windows that are still to be asked about, and what came of the others."""
+
+    waiting: deque[Window]
+    streak: Streak
+    told: list[_Told] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
 class Looker:
     """`scene` is None for an engine that looks at no pictures of the video itself. `lenient`: parts are welcome."""
 
@@ -66,45 +89,72 @@ class Looker:
     scene: Scene | None = None
 
     def look(self) -> Generator[Event, None, Found]:
-        """Asks about window after window; those that an earlier attempt finished are not asked again.
+        """Asks about all windows, as many at once as the engine takes well, save those an earlier attempt finished.
 
         Raises `AnalysisFailed`, and what the engine raises.
         """
         ranges = (r for wish in self.wishes for r in wish.ranges)
-        waiting = deque(windows(ranges, self.moments, self._longest()))
-        found = Found({wish.id: [] for wish in self.wishes})
-        in_a_row = 0
-        while waiting:
-            yield Progress("answer", found.windows / (found.windows + len(waiting)))
-            self.job.cancel.check()
-            window = waiting.popleft()
-            mine = tuple(w for w in (_inside(wish, window) for wish in self.wishes) if w.ranges)
-            nothing_yet = not waiting and not any(found.parts.values())
-            try:
-                raw, exact = self._window(window, mine)
-                in_a_row = 0
-            except Nonsense as error:
-                if halves := self._halves(window, error):
-                    waiting.extendleft(reversed(halves))
-                    continue
-                if not self.lenient or (nothing_yet and not error.rest):
-                    raise _failure(str(error), window) from error
-                raw, exact = error.rest, False
-                found.miss(mine, window, str(error))
-            except ContextTooLong:
+        round_ = _Round(deque(windows(ranges, self.moments, self._longest())), Streak(_PATIENCE))
+        most = 1 if self.scene is None else self.scene.sight.at_once
+        parts: list[_Part] = []
+        try:
+            with SideBySide(_asked_about, most, self.job.cancel) as work:
+                while round_.waiting or work.running:
+                    left = len(round_.waiting) + work.running
+                    yield Progress("answer", len(round_.told) / (len(round_.told) + left))
+                    self.job.cancel.check()
+                    while round_.waiting and work.running < round_.streak.at_once(most):
+                        parts.append(self._part(round_, work.cancel))
+                        work.begin(parts[-1])
+                    for part, outcome in work.ended():
+                        self._take(part, outcome, round_, last=not round_.waiting and not work.running)
+        finally:
+            self.job.take_in([part.looker.job for part in parts])
+        return self._found(round_)
+
+    def _part(self, round_: "_Round", cancel: Cancel) -> "_Part":
+        window = round_.waiting.popleft()
+        scene = None if self.scene is None else self.scene.part(cancel)
+        job = self.job.part(cancel) if scene is None else scene.job
+        mine = tuple(w for w in (_inside(wish, window) for wish in self.wishes) if w.ranges)
+        return _Part(window, mine, replace(self, job=job, scene=scene), round_.streak.begun)
+
+    def _take(
+        self, part: "_Part", outcome: Future[tuple[Raw, bool]], round_: "_Round", *, last: bool
+    ) -> None:
+        """Puts down what came of a window. Raises where the whole cannot do without it."""
+        nothing_yet = last and not any(not one.reason or any(one.raw.values()) for one in round_.told)
+        try:
+            raw, exact = outcome.result()
+            reason = ""
+            round_.streak.went_well()
+        except Nonsense as error:
+            if halves := self._halves(part.window, error):
+                round_.waiting.extendleft(reversed(halves))
+                return
+            if not self.lenient or (nothing_yet and not error.rest):
+                raise _failure(str(error), part.window) from error
+            raw, exact, reason = error.rest, False, str(error)
+        except ContextTooLong:
+            raise
+        except ApiError as error:
+            gone = round_.streak.failed(part.begun)
+            if self.scene is None or not self.lenient or nothing_yet or gone:
                 raise
-            except ApiError as error:
-                in_a_row += 1
-                if self.scene is None or not self.lenient or nothing_yet or in_a_row >= _PATIENCE:
-                    raise
-                raw, exact = {}, False
-                found.miss(mine, window, error.message.rstrip("."))
-                self._see(window, "missing", reason=error.message)
-            found.windows += 1
-            found.reach = found.reach if exact else _REACH
-            for wish in mine:
-                segments = read_segments(raw.get(wish.id, []), wish, window.start, window.end)
-                found.parts[wish.id].append(Part(window.start, window.end, segments))
+            raw, exact, reason = {}, False, error.message.rstrip(".")
+            self._see(part.window, "missing", reason=error.message)
+        round_.told.append(_Told(part.window, part.wishes, raw, exact, reason))
+
+    def _found(self, round_: "_Round") -> Found:
+        """All of it in the order of time, whatever came first."""
+        found = Found({wish.id: [] for wish in self.wishes}, windows=len(round_.told))
+        for one in sorted(round_.told, key=lambda one: (one.window.start, one.window.end)):
+            found.reach = found.reach if one.exact else _REACH
+            if one.reason:
+                found.miss(one.wishes, one.window, one.reason)
+            for wish in one.wishes:
+                segments = read_segments(one.raw.get(wish.id, []), wish, one.window.start, one.window.end)
+                found.parts[wish.id].append(Part(one.window.start, one.window.end, segments))
         return found
 
     def _longest(self) -> float:
@@ -126,7 +176,7 @@ class Looker:
         border = middle if best is None else best
         return (Window(window.start, border), Window(border, window.end))
 
-    def _window(self, window: Window, wishes: tuple[SegmentWish, ...]) -> tuple[Raw, bool]:
+    def ask_about(self, window: Window, wishes: tuple[SegmentWish, ...]) -> tuple[Raw, bool]:
         """The raw segments of a window, and whether their times are exact. Raises `Nonsense` after one repair round."""
         key = self._key(window)
         kept = self.job.kept.get(key)
@@ -195,6 +245,21 @@ class Looker:
         if finished.reason == "length":
             raise Nonsense(_TOO_LONG, read_cut(text, ask.segments))
         return read_raw(text, ask.segments), finished.notes.get("times") == "exact"
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A window that is asked about, with books of its own; `begun` as the `Streak` has it."""
+
+    window: Window
+    wishes: tuple[SegmentWish, ...]
+    looker: Looker
+    begun: int
+
+
+def _asked_about(part: _Part) -> tuple[Raw, bool]:
+    """Done beside other windows; what comes of it is kept as soon as it is there."""
+    return part.looker.ask_about(part.window, part.wishes)
 
 
 def _inside(wish: SegmentWish, window: Window) -> SegmentWish:

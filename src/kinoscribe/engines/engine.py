@@ -53,13 +53,15 @@ class Sight:
     """What pictures an engine wants: at most `most` in one ask, none with a longer side than `max_side` pixels.
 
     A picture of `width` by `height` pixels takes `tokens(width, height)` of its context. `numbered`: the time of
-    each picture, in seconds, is to be painted into its corner.
+    each picture, in seconds, is to be painted into its corner. `at_once`: about so many parts of a long video it is
+    best asked at the same time.
     """
 
     most: int
     max_side: int
     tokens: Callable[[int, int], int]
     numbered: bool = False
+    at_once: int = 1
 
 
 @dataclass(frozen=True, slots=True)

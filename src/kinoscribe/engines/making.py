@@ -63,6 +63,7 @@ def settings_table(settings: Settings) -> EngineTable:
         model=settings.engine_model,
         profile=settings.engine_profile,
         context_tokens=settings.engine_context,
+        at_once=settings.engine_at_once,
     )
 
 
@@ -82,6 +83,7 @@ def openai_config(name: str, table: EngineTable, settings: Settings) -> OpenAICo
         numbered=settings.frame_numbers if table.numbered is None else table.numbered,
         sequence=table.sequence,
         thinks=table.thinks,
+        at_once=table.at_once,
         extra=table.extra,
         waits=Waits(first_token=settings.engine_wait_seconds),
     )

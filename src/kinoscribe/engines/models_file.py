@@ -94,6 +94,7 @@ class EngineTable(_Strict):
     numbered: bool | None = None
     sequence: bool = False
     thinks: bool = False
+    at_once: int | None = Field(None, ge=1, le=64)
     extra: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")

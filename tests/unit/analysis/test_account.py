@@ -2,6 +2,8 @@
 
 import itertools
 import json
+import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -124,3 +126,18 @@ def test_a_thinned_account_is_short_enough_and_spread_evenly(number: int, most: 
     elif len(found) > 1:
         gaps = [b - a for a, b in itertools.pairwise(starts)]
         assert max(gaps) - min(gaps) <= 1.0
+
+
+def test_batches_are_joined_side_by_side_into_the_same() -> None:
+    together, first = threading.Barrier(2), threading.Semaphore(2)
+
+    def waits(ask: Ask) -> str:
+        if first.acquire(blocking=False):
+            together.wait(30.0)
+        return shorter(ask)
+
+    alone, quiet = scene()
+    beside, busy = scene(waits)
+    beside = replace(beside, sight=replace(beside.sight, at_once=2))
+    assert joined(beside, made(60)) == joined(alone, made(60))
+    assert len(busy.engine.asked) == len(quiet.engine.asked) >= 2

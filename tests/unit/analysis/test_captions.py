@@ -1,21 +1,22 @@
 """Windows are described once for all questions; what fails is tried again and then left out."""
 
 import json
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.unit.analysis.pretended_sight import Cinema, events_of, sees
+from tests.unit.analysis.pretended_sight import SIGHT, Cinema, events_of, sees
 
 from kinoscribe.analysis.captions import Caption, captions, known
 from kinoscribe.analysis.job import Job, KeptHere
 from kinoscribe.analysis.scene import Scene, scene_of
 from kinoscribe.analysis.windows import Window
-from kinoscribe.cancel import Canceled
+from kinoscribe.cancel import Cancel, Canceled
 from kinoscribe.contract.errors import ApiError, ContextTooLong, EngineFailed, VideoFileBroken
 from kinoscribe.contract.events import Progress
-from kinoscribe.engines.engine import Ask, Finished
+from kinoscribe.engines.engine import Ask, Finished, Piece
 
 CUTS = [Window(n * 100.0, (n + 1) * 100.0) for n in range(5)]
 
@@ -30,9 +31,9 @@ def scene(cinema: Cinema, job: Job | None = None) -> Scene:
     return made
 
 
-def described(made: Scene) -> tuple[tuple[Caption, ...], list[float]]:
+def described(made: Scene, cuts: Sequence[Window] = CUTS) -> tuple[tuple[Caption, ...], list[float]]:
     """The accounts, and how far it was said to be on the way."""
-    said, done = captions(made, CUTS), []
+    said, done = captions(made, cuts), []
     try:
         while True:
             event = next(said)
@@ -193,3 +194,165 @@ def test_what_is_kept_is_the_same_for_every_question() -> None:
         described(scene(cinema, cinema.job(**more)))
     assert len(cinema.engine.asked) == 5
     assert all("Why" not in json.dumps(ask.prompt) for ask in cinema.engine.asked)
+
+
+class Crowd:
+    """Plays windows that are asked about together: each waits until so many are there, or those that are left."""
+
+    def __init__(self, number: int, play: Callable[[Ask], Any] = events_of) -> None:
+        self.play = play
+        self.barrier = threading.Barrier(number)
+        self.together = 0
+        self.most = 0
+        self.lock = threading.Lock()
+
+    def __call__(self, ask: Ask) -> Any:
+        with self.lock:
+            self.together += 1
+            self.most = max(self.most, self.together)
+        try:
+            self.barrier.wait(30.0)
+            return self.play(ask)
+        finally:
+            with self.lock:
+                self.together -= 1
+
+
+def crowded(number: int, play: Callable[[Ask], Any] = events_of) -> tuple[Cinema, Crowd]:
+    crowd = Crowd(number, play)
+    return Cinema(sees(crowd, sight=replace(SIGHT, at_once=number)), 500.0), crowd
+
+
+SIX = [Window(n * 80.0, (n + 1) * 80.0) for n in range(6)]
+
+
+def test_as_many_windows_are_asked_about_at_once_as_the_engine_takes() -> None:
+    cinema, crowd = crowded(3)
+    job = cinema.job()
+    found, done = described(scene(cinema, job), SIX)
+    assert crowd.most == 3
+    assert [one.window for one in found] == SIX
+    assert [one.found[0].what for one in found][:2] == ["Part from 0 to 80", "Part from 80 to 160"]
+    assert done == sorted(done)
+    assert [window["start"] for window in job.ledger.body()["windows"]] == [one.start for one in SIX]
+
+
+def test_side_by_side_the_same_is_asked_and_counted_as_one_after_the_other() -> None:
+    alone, (beside, _) = Cinema(sees(events_of), 500.0), crowded(2)
+    one, two = alone.job(), beside.job()
+    described(scene(alone, one), SIX)
+    described(scene(beside, two), SIX)
+    assert sorted(beside.engine.asked, key=lambda ask: ask.start) == alone.engine.asked
+    assert one.ledger.body() == two.ledger.body()
+    assert one.spent == two.spent
+    assert beside.cache.bodies == alone.cache.bodies
+    assert {"frames", "windows"} == set(two.stopwatch.seconds)
+
+
+def test_each_window_is_kept_as_soon_as_it_is_described() -> None:
+    kept = KeptHere()
+    gate = threading.Event()
+
+    def play(ask: Ask) -> Any:
+        if ask.start == 0.0:
+            assert gate.wait(30.0)
+        return events_of(ask)
+
+    cinema = Cinema(sees(play, sight=replace(SIGHT, at_once=2)), 500.0)
+    said = captions(scene(cinema, cinema.job(kept=kept)), SIX)
+    for _ in range(4):
+        next(said)
+    assert len(cinema.cache.bodies) >= 3, "while the first one is not described yet"
+    gate.set()
+    list(said)
+
+
+def test_who_loses_interest_ends_all_windows_that_are_asked_about() -> None:
+    cancel_seen: list[float] = []
+    begun = threading.Semaphore(0)
+
+    def said(ask: Ask, cancel: Cancel) -> Iterator[Piece]:
+        begun.release()
+        assert cancel.wait(30.0)
+        cancel_seen.append(ask.start)
+        cancel.check()
+        yield Finished()
+
+    cinema = place()
+    cinema.engine.play = said
+    cinema.engine.sight = replace(SIGHT, at_once=3)
+    job = cinema.job()
+
+    def lose_interest() -> None:
+        for _ in range(3):
+            assert begun.acquire(timeout=30.0)
+        job.cancel.throw()
+
+    thread = threading.Thread(target=lose_interest)
+    thread.start()
+    with pytest.raises(Canceled):
+        described(scene(cinema, job), SIX)
+    thread.join()
+    assert sorted(cancel_seen) == [0.0, 80.0, 160.0]
+    assert cinema.engine.closed == 3
+
+
+def test_an_error_that_ends_all_ends_the_windows_beside_it_and_counts_what_they_were_shown() -> None:
+    ended: list[float] = []
+
+    def said(ask: Ask, cancel: Cancel) -> Iterator[Piece]:
+        if ask.start == 80.0:
+            raise ContextTooLong
+        assert cancel.wait(30.0)
+        ended.append(ask.start)
+        cancel.check()
+        yield Finished()
+
+    cinema = place()
+    cinema.engine.play = said
+    cinema.engine.sight = replace(SIGHT, at_once=3)
+    job = cinema.job()
+    with pytest.raises(ContextTooLong):
+        described(scene(cinema, job), SIX)
+    assert set(ended) <= {0.0, 160.0}
+    assert not job.cancel.thrown
+    assert len(job.ledger.pictures) >= 80
+    assert threading.active_count() < 10
+
+
+def test_a_server_that_restarts_fails_all_that_is_under_way_and_costs_nothing_else() -> None:
+    down = {0.0, 80.0, 160.0, 240.0}
+
+    def play(ask: Ask) -> Any:
+        if ask.start in down:
+            down.discard(ask.start)
+            return EngineFailed(reason="it restarts.")
+        return events_of(ask)
+
+    cinema = Cinema(sees(play, sight=replace(SIGHT, at_once=4)), 500.0)
+    found, _ = described(scene(cinema), SIX)
+    assert all(one.found for one in found)
+
+
+def test_a_server_that_is_gone_is_left_alone_soon_however_many_are_asked_at_once() -> None:
+    def play(_ask: Ask) -> Any:
+        return EngineFailed(reason="no power.")
+
+    cinema = Cinema(sees(play, sight=replace(SIGHT, at_once=4)), 2_000.0)
+    with pytest.raises(EngineFailed, match="no power"):
+        described(scene(cinema), [Window(n * 80.0, (n + 1) * 80.0) for n in range(25)])
+    assert len(cinema.engine.asked) <= 6
+
+
+def test_an_error_that_is_kept_for_the_end_holds_no_pictures() -> None:
+    errors: list[ApiError] = []
+
+    def play(ask: Ask) -> Any:
+        if ask.start != 200.0:
+            return events_of(ask)
+        errors.append(EngineFailed(reason="no power."))
+        return errors[-1]
+
+    described(scene(place(play)))
+    assert len(errors) == 2
+    assert all(error.__traceback__ is None for error in errors)

@@ -1,18 +1,22 @@
 """An engine with a sight gets pictures and evidence for every window it is to segment."""
 
 import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.unit.analysis.pretended_sight import A_PICTURE, Cinema, sees
+from tests.unit.analysis.pretended_sight import A_PICTURE, SIGHT, Cinema, sees
 
 from kinoscribe.analysis.budget import padded
 from kinoscribe.analysis.job import Job, KeptHere
 from kinoscribe.analysis.segment import segment
+from kinoscribe.cancel import Cancel
 from kinoscribe.contract.errors import AnalysisFailed, ContextTooLong, EngineFailed
 from kinoscribe.contract.events import Ended, TextPart
 from kinoscribe.contract.segments import Definition, DefinitionField, Segmentation
-from kinoscribe.engines.engine import Ask, Finished
+from kinoscribe.engines.engine import Ask, Finished, Piece
 from kinoscribe.tokens import count_tokens
 
 PART = Definition("part", "a part of it", (DefinitionField("title", "string", "a title"),))
@@ -128,3 +132,60 @@ def test_a_server_that_is_gone_fails_even_where_parts_are_welcome() -> None:
     with pytest.raises(EngineFailed, match="no power"):
         say(cinema, max_tokens=None)
     assert len(cinema.engine.asked) <= 3
+
+
+def crowd(play: Callable[[Ask], Any], seconds: float, at_once: int) -> Cinema:
+    return Cinema(sees(play, sight=replace(SIGHT, at_once=at_once)), seconds)
+
+
+def test_windows_are_segmented_side_by_side_with_the_same_result() -> None:
+    together, first = threading.Barrier(3), threading.Semaphore(3)
+
+    def waits(ask: Ask) -> Any:
+        if first.acquire(blocking=False):
+            together.wait(30.0)
+        return half_minutes(ask)
+
+    beside, alone = crowd(waits, 3_600.0, 3), crowd(half_minutes, 3_600.0, 1)
+    found, ended, job = say(beside)
+    wanted, _, other = say(alone)
+    assert found == wanted
+    assert (ended.finish_reason, ended.warning) == ("stop", None)
+    assert sorted(beside.engine.asked, key=lambda ask: ask.start) == alone.engine.asked
+    assert job.ledger.body() == other.ledger.body()
+    assert job.spent == other.spent
+
+
+def test_side_by_side_halves_and_missing_windows_come_out_in_the_order_of_time() -> None:
+    def play(ask: Ask) -> Any:
+        if ask.start <= 300.0 < ask.end or ask.start <= 3_000.0 < ask.end:
+            return EngineFailed(reason="no power.")
+        return (
+            Finished("length") if ask.end - ask.start > 150.0 and ask.start < 1_500.0 else half_minutes(ask)
+        )
+
+    beside, alone = crowd(play, 3_600.0, 4), crowd(play, 3_600.0, 1)
+    found, ended, job = say(beside, max_tokens=None)
+    wanted, told, other = say(alone, max_tokens=None)
+    assert found == wanted
+    assert ended.warning == told.warning
+    assert job.ledger.body()["windows"] == other.ledger.body()["windows"]
+    assert len(other.ledger.missing()) == 2
+
+
+def test_an_error_ends_the_windows_beside_it() -> None:
+    ended: list[float] = []
+
+    def said(ask: Ask, cancel: Cancel) -> Iterator[Piece]:
+        if ask.start > 0.0:
+            raise EngineFailed(reason="no power.")
+        assert cancel.wait(30.0)
+        ended.append(ask.start)
+        cancel.check()
+        yield Finished()
+
+    cinema = crowd(half_minutes, 3_600.0, 2)
+    cinema.engine.play = said
+    with pytest.raises(EngineFailed, match="no power"):
+        say(cinema)
+    assert ended == [0.0]

@@ -27,10 +27,10 @@ class Waits:
 class OpenAIConfig:
     """`urls` end where `/chat/completions` is added, as in `http://127.0.0.1:8000/v1`.
 
-    `context_tokens` and `most_pictures` of None are the profile's. A picture takes `tokens_a_picture`, or without it a
-    token for every square of `picture_square` pixels. `thinks`: the model begins with thoughts that nothing opens and
-    `</think>` ends. `numbered`: each picture has its time painted in. `sequence`: pictures go as one JPEG sequence,
-    where the profile can. `extra` goes into every request as it is.
+    `context_tokens`, `most_pictures` and `at_once` of None are the profile's. A picture takes `tokens_a_picture`, or
+    without it a token for every square of `picture_square` pixels. `thinks`: the model begins with thoughts that
+    nothing opens and `</think>` ends. `numbered`: each picture has its time painted in. `sequence`: pictures go as
+    one JPEG sequence, where the profile can. `extra` goes into every request as it is.
     """
 
     urls: tuple[str, ...]
@@ -47,6 +47,7 @@ class OpenAIConfig:
     numbered: bool = False
     sequence: bool = False
     thinks: bool = False
+    at_once: int | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
     waits: Waits = field(default_factory=Waits)
     max_bytes: int = 256 * 1024 * 1024
@@ -68,6 +69,7 @@ class OpenAIConfig:
             max_side=self.max_side,
             tokens=self.picture_tokens,
             numbered=self.numbered,
+            at_once=self.at_once or self.row.at_once,
         )
 
     def picture_tokens(self, width: int, height: int) -> int:

@@ -15,7 +15,7 @@ class Profile:
     again what it has made of the picture: `uuid` beside the part, `content_hash` inside of it. `cache_salt`: keeps the
     prefix caches of accounts apart. `session`: a header by which routers send like to like. `sequence`: pictures may go
     as one JPEG sequence. `usage`: token counts are asked for. `pictures` and `context_tokens` hold where nothing better
-    is known of the server.
+    is known of the server. `at_once`: parts of a long video that it is asked about at the same time.
     """
 
     name: ProfileName
@@ -26,8 +26,11 @@ class Profile:
     usage: bool = True
     pictures: int = 50
     context_tokens: int = 16_384
+    at_once: int = 2
 
 
+# vLLM and SGLang work on many requests together. llama.cpp and Ollama answer one after the other unless they are told
+# otherwise, and then share the context or the memory out among them.
 # Ollama reads 4,096 tokens unless its operator says otherwise, and drops what is beyond without a word.
 PROFILES: dict[ProfileName, Profile] = {
     "vllm": Profile(
@@ -38,6 +41,7 @@ PROFILES: dict[ProfileName, Profile] = {
         sequence=True,
         pictures=256,
         context_tokens=32_768,
+        at_once=4,
     ),
     "sglang": Profile(
         "sglang",
@@ -46,8 +50,9 @@ PROFILES: dict[ProfileName, Profile] = {
         session=True,
         pictures=256,
         context_tokens=32_768,
+        at_once=4,
     ),
-    "llamacpp": Profile("llamacpp", pictures=64, context_tokens=8_192),
-    "ollama": Profile("ollama", pictures=16, context_tokens=4_096),
+    "llamacpp": Profile("llamacpp", pictures=64, context_tokens=8_192, at_once=1),
+    "ollama": Profile("ollama", pictures=16, context_tokens=4_096, at_once=1),
     "generic": Profile("generic"),
 }
