@@ -112,12 +112,6 @@ class Settings(BaseSettings):
     engine_context: int | None = Field(
         None, ge=1024, description="Tokens of question and answer together, where fewer than the server's."
     )
-    engine_at_once: int | None = Field(
-        None,
-        ge=1,
-        le=64,
-        description="Parts of one long video a model server is asked about at once, where not as its kind takes best.",
-    )
     engine_wait_seconds: float = Field(
         300.0,
         gt=0,
@@ -271,6 +265,17 @@ class Settings(BaseSettings):
     frame_numbers: bool = Field(
         False, description="Paint the number of each picture an engine is shown into its corner."
     )
+    asset_bytes: int | None = Field(
+        None,
+        ge=1,
+        description=(
+            "Bytes that the assets of all accounts may come to, with what open uploads were begun for; one more is "
+            "answered 403. Unset: no limit."
+        ),
+    )
+    asset_bytes_account: int | None = Field(
+        None, ge=1, description="The same for the assets of each account. Unset: no limit."
+    )
     asset_days: float | None = Field(
         None,
         gt=0,
@@ -280,6 +285,16 @@ class Settings(BaseSettings):
     )
     task_days: float | None = Field(
         None, gt=0, description="Days after its end at which a task is deleted; unset: it is kept for ever."
+    )
+    tasks_kept: int | None = Field(
+        None,
+        ge=0,
+        description="Ended tasks that are kept of an account; the oldest go first. Unset: no limit.",
+    )
+    receipts_kept: int | None = Field(
+        None,
+        ge=0,
+        description="Receipts that are kept of an account; the oldest go first. Unset: no limit.",
     )
     receipt_days: float | None = Field(90.0, gt=0, description="Days for which receipts of answers are kept.")
     evidence_days: float = Field(

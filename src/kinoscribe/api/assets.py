@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 from anyio import to_thread
 from starlette.responses import JSONResponse, Response
 
+from kinoscribe.api.asset_files import AssetFiles
 from kinoscribe.api.door import Call
 from kinoscribe.api.once import once_for, replayed
 from kinoscribe.api.request_body import read_json_body
@@ -47,11 +48,13 @@ async def create(call: Call) -> Response:
 
     With an `Idempotency-Key` the first answer is the one that is kept, so it does not wait for `ready`.
     """
-    blobs = call.house.tools.blobs
     if call.request.headers.get("content-length") == "0":
         raise ParameterNotProvided(p="method")
     most = call.house.tools.settings.max_upload_bytes
-    async with read_form(call.request, blobs.begin, most=most, limiter=call.house.uploads) as form:
+    files = AssetFiles(call, _ROUTE)
+    async with read_form(
+        call.request, files.begin, most=most, limiter=call.house.uploads, admit=files.admit
+    ) as form:
         wanted = read_asset_form(form.fields, has_file=form.file is not None)
         add = partial(_add, call, wanted, form)
         added = await in_thread_to_the_end(add, Cancel(), call.house.uploads)

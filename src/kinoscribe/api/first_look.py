@@ -89,6 +89,7 @@ class FirstLook:
     def _job(self, asset: Asset) -> AssetJob:
         return AssetJob(
             id=asset.id,
+            account=asset.account,
             owner=self.hold.owner,
             content=asset.content,
             url=None,

@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 from starlette.responses import JSONResponse, Response
 
 from kinoscribe import ids
+from kinoscribe.api.asset_files import AssetFiles
 from kinoscribe.api.door import Call
 from kinoscribe.api.indexes import id_in_path, small
 from kinoscribe.api.once import once_for, replayed
@@ -26,6 +27,8 @@ from kinoscribe.contract.videos import (
     read_index_task_query,
 )
 from kinoscribe.media.pieces import FileKind
+from kinoscribe.sources.resolve import url_errors
+from kinoscribe.sources.url_guard import read_reachable
 from kinoscribe.storage.asset_rows import Asset
 from kinoscribe.storage.blobs import Stored
 from kinoscribe.storage.idempotency_rows import Once, Replay
@@ -40,10 +43,14 @@ async def create(call: Call) -> Response:
         raise ParameterNotProvided(p="index_id")
     tools, limiter = call.house.tools, call.house.uploads
     most = tools.settings.max_upload_bytes
+    files = AssetFiles(call, _ROUTE)
     async with read_form(
-        call.request, tools.blobs.begin, most=most, limiter=limiter, file_field=VIDEO_FILE
+        call.request, files.begin, most=most, limiter=limiter, file_field=VIDEO_FILE, admit=files.admit
     ) as form:
         wanted = read_index_task(form.fields, has_file=form.file is not None)
+        if wanted.url is not None:
+            with url_errors("video_url"):
+                read_reachable(wanted.url, tools.fetcher.gate)
         added = await in_thread_to_the_end(partial(_add, call, wanted, form), Cancel(), limiter)
     if isinstance(added, Replay):
         return replayed(added.status, added.body)

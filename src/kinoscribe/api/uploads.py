@@ -18,10 +18,11 @@ from kinoscribe.contract.errors import ApiError, ParameterInvalid, VideoFilesize
 from kinoscribe.storage.blobs import Incoming, Stored
 
 FILE_FIELD = "file"
+# The most that a form has beside its file, in bytes.
+FORM_AROUND_FILE = 2 * 1024 * 1024
 
 _LONGEST_FIELD = 256 * 1024
 _MOST_PARTS = 64
-_FORM_AROUND_FILE = 2 * 1024 * 1024
 _LONGEST_NAME = 255
 
 
@@ -51,18 +52,22 @@ async def read_form(
     most: int,
     limiter: CapacityLimiter,
     file_field: str = FILE_FIELD,
+    admit: Callable[[int], None] | None = None,
 ) -> AsyncIterator[Form]:
     """The form of `request`; the file in `file_field` goes to what `begin` opens and may have `most` bytes.
 
-    `begin` is told how many bytes the client has announced. Parsing, hashing, writing and removing run in threads
-    of `limiter`. Nothing is left behind when the block ends, unless the file was kept, nor when this raises:
-    `ParameterInvalid`, `VideoFilesizeTooLarge`, `StorageFull`, `ClientDisconnect`...
+    `begin` is told how many bytes the client has announced, and so is `admit` before any is read; it may raise.
+    Parsing, hashing, writing and removing run in threads of `limiter`. Nothing is left behind when the block ends,
+    unless the file was kept, nor when this raises: `ParameterInvalid`, `VideoFilesizeTooLarge`, `StorageFull`,
+    `ClientDisconnect`...
     """
     body = Body(request)
     try:
         boundary = _boundary(request.headers.get("content-type", ""))
-        if body.announced > most + _FORM_AROUND_FILE:
+        if body.announced > most + FORM_AROUND_FILE:
             raise _too_large(most, body.announced)
+        if admit is not None and body.announced > FORM_AROUND_FILE:
+            await to_thread.run_sync(admit, body.announced, limiter=limiter)
         reader = FormReader(boundary, lambda: begin(body.announced), most, file_field)
         try:
             async with aclosing(body.batches()) as batches:

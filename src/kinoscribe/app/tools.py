@@ -29,6 +29,7 @@ from kinoscribe.sources.resolve import Resolver
 from kinoscribe.sources.url_fetch import FetchLimits, UrlFetcher
 from kinoscribe.sources.url_guard import make_gate
 from kinoscribe.storage.api_key_rows import ApiKeyRows, pepper_of
+from kinoscribe.storage.asset_room import AssetLimits
 from kinoscribe.storage.asset_rows import AssetRows
 from kinoscribe.storage.cache_folder import FOLDER, CacheFolder
 from kinoscribe.storage.data_folder import DataFolder
@@ -73,7 +74,8 @@ def build_tools(settings: Settings, *, queued: bool = False) -> Tools:
         database, waits=settings.webhook_waits, lease=settings.webhook_seconds + _DELIVERY_MARGIN
     )
     settling = Settling(deliveries.announce_index, shortest=settings.shortest_seconds)
-    assets = AssetRows(database, blobs, decided=settling.decided)
+    limits = AssetLimits(settings.asset_bytes, settings.asset_bytes_account)
+    assets = AssetRows(database, blobs, decided=settling.decided, limits=limits)
     videos = VideoRows(database, blobs, settling)
     preset = None if settings.api_key is None else settings.api_key.get_secret_value()
     decoders = Decoders(

@@ -286,6 +286,16 @@ class TooManyUploads(ApiError):
     sentence = "This account has {open} open; {most} are the most. Finish an upload, or delete its asset."
 
 
+class StorageQuotaExceeded(ApiError):
+    """`whose` is `this server` or `this account`; `size` and `most` are bytes."""
+
+    code, status = "storage_quota_exceeded", 403
+    sentence = (
+        "There is no room for {size} bytes more: the assets of {whose} may come to {most} bytes, with what its open "
+        "uploads were begun for. Delete assets or open uploads that are not needed, and try again."
+    )
+
+
 class TaskCannotBeDeleted(ApiError):
     code, status = "task_cannot_be_deleted", 409
     sentence = "The task {id} is {state} and cannot be deleted. Cancel it first, or wait for its end."

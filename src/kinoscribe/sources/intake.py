@@ -20,7 +20,7 @@ from kinoscribe.storage.asset_queue import AssetJob
 from kinoscribe.storage.asset_rows import Asset, AssetRows, Examined
 from kinoscribe.storage.blobs import Blobs, Stored
 
-WhenReady = Callable[[Path, str, VideoFacts], None]
+WhenReady = Callable[[Path, str, VideoFacts, str], None]
 Assemble = Callable[[str, Cancel], AbstractContextManager[Stored]]
 Depict = Callable[[Path, FileKind, Cancel], bytes | None]
 
@@ -47,8 +47,8 @@ class Intake:
     """Processes assets in the thread of whoever holds them; may be shared between threads.
 
     `assemble` gives the file of an upload for as long as its block lasts. `depict` makes the JPEG of a thumbnail, or
-    None where there is nothing to show. `when_ready` is called with the path, the content hash and the facts of
-    every video that became ready.
+    None where there is nothing to show. `when_ready` is called with the path, the content hash, the facts and the
+    account of every video that became ready.
     """
 
     def __init__(
@@ -104,14 +104,18 @@ class Intake:
     def _ready(self, job: AssetJob, content: str, found: FileKind, verdict: Examined) -> Asset | None:
         asset = self.assets.ready(job.id, verdict, owner=job.owner)
         if asset is not None and found.facts is not None:
-            self._tell(content, found.facts)
+            self._tell(content, found.facts, asset.account)
         return asset
 
     def _bring(self, job: AssetJob, cancel: Cancel) -> str | None:
         """Gets the file and gives it to the asset. None when that is gone or its owner's no more."""
         if job.url is not None:
             with self.blobs.begin() as incoming:
-                self._fetcher.fetch(job.url, incoming, cancel)
+                room = self.assets.room
+                left = room.left(job.account)
+                if left is not None:
+                    incoming.bound(left, lambda size: room.refusal(job.account, size))
+                self._fetcher.fetch(job.url, incoming, cancel, expect=incoming.expect)
                 return self._keep(job, incoming.finish())
         assert job.upload_id is not None, "it has a file, a URL or an upload"
         assert self._assemble is not None, "whoever claims an upload can put it together"
@@ -131,12 +135,12 @@ class Intake:
                 verdict = verdict.shown_by(self._depict(path, found, cancel))
         return found, verdict
 
-    def _tell(self, content: str, facts: VideoFacts) -> None:
+    def _tell(self, content: str, facts: VideoFacts, account: str) -> None:
         """A listener that fails does not unmake the asset."""
         if self._when_ready is None:
             return
         try:
-            self._when_ready(self.blobs.path(content), content, facts)
+            self._when_ready(self.blobs.path(content), content, facts, account)
         except Exception:  # noqa: BLE001  the asset is ready, and whoever listens is not its business
             _log.exception("ready_not_told", content=content[:12])
 

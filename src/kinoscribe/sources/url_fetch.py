@@ -71,22 +71,25 @@ class UrlFetcher:
     """Fetches URLs; may be shared between threads. `look_up` is exchanged by tests only."""
 
     def __init__(self, gate: Gate, limits: FetchLimits, look_up: LookUp = look_up) -> None:
-        self._gate = gate
+        self.gate = gate
         self._limits = limits
         self._look_up = look_up
 
-    def fetch(self, url: str, sink: Sink, cancel: Cancel) -> None:
-        """Writes what `url` names to `sink`, as it comes.
+    def fetch(
+        self, url: str, sink: Sink, cancel: Cancel, *, expect: Callable[[int], None] | None = None
+    ) -> None:
+        """Writes what `url` names to `sink`, as it comes. `expect` hears before how many bytes are announced.
 
-        Raises `UrlRefused`, `FetchFailed`, `VideoFilesizeTooLarge`, `Canceled`, and whatever the sink raises.
+        Raises `UrlRefused`, `FetchFailed`, `VideoFilesizeTooLarge`, `Canceled`, and whatever the sink or
+        `expect` raises.
         """
         patience = _Patience(cancel, clock.steady() + self._limits.seconds)
-        target = read_target(url, self._gate)
+        target = read_target(url, self.gate)
         for _ in range(self._limits.redirects + 1):
-            location = self._ask(target, sink, patience)
+            location = self._ask(target, sink, patience, expect)
             if location is None:
                 return
-            target = follow(target, location, self._gate)
+            target = follow(target, location, self.gate)
         raise FetchFailed(f"The URL is redirected more than {self._limits.redirects} times.")
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str], cancel: Cancel) -> int:
@@ -97,7 +100,7 @@ class UrlFetcher:
         """
         patience = _Patience(cancel, clock.steady() + self._limits.seconds)
         sent = {**headers, "Content-Length": str(len(body))}
-        with self._opened("POST", read_target(url, self._gate), patience, sent, body) as response:
+        with self._opened("POST", read_target(url, self.gate), patience, sent, body) as response:
             patience.hurry(_LINGER)
             with (
                 suppress(FetchFailed, Canceled),
@@ -120,7 +123,7 @@ class UrlFetcher:
         body: bytes | None = None,
     ) -> Iterator[httpcore2.Response]:
         """One request, up to the head of its answer; the connection is closed in the end."""
-        backend = _GuardedBackend(self._gate, self._limits, self._look_up, patience)
+        backend = _GuardedBackend(self.gate, self._limits, self._look_up, patience)
         host = f"[{target.host}]" if ":" in target.host else target.host
         url = httpcore2.URL(
             scheme=target.scheme.encode(),
@@ -147,7 +150,9 @@ class UrlFetcher:
         ):
             yield response
 
-    def _ask(self, target: Target, sink: Sink, patience: _Patience) -> str | None:
+    def _ask(
+        self, target: Target, sink: Sink, patience: _Patience, expect: Callable[[int], None] | None
+    ) -> str | None:
         """One request. Its body goes to the sink, or the place that it redirects to comes back."""
         with self._opened("GET", target, patience) as response:
             said = {
@@ -155,7 +160,9 @@ class UrlFetcher:
             }
             if response.status in _MOVED and "location" in said:
                 return said["location"]
-            self._check(response.status, said)
+            announced = self._check(response.status, said)
+            if expect is not None and announced is not None:
+                expect(announced)
             size = 0
             for chunk in response.iter_stream():
                 size += len(chunk)
@@ -164,7 +171,8 @@ class UrlFetcher:
                 sink.write(chunk)
         return None
 
-    def _check(self, status: int, said: dict[str, str]) -> None:
+    def _check(self, status: int, said: dict[str, str]) -> int | None:
+        """How many bytes are announced, of an answer that can be used."""
         if status != 200:
             raise FetchFailed(
                 f"Its server answered with status {status}; 200 was expected.",
@@ -174,8 +182,11 @@ class UrlFetcher:
         if packed in _PACKED:
             raise FetchFailed(f"Its server sent the file in {packed} encoding, which was not asked for.")
         length = said.get("content-length", "")
-        if length.isascii() and length.isdigit() and int(length) > self._limits.bytes:
+        if not (length.isascii() and length.isdigit()):
+            return None
+        if int(length) > self._limits.bytes:
             raise _too_large(self._limits.bytes, int(length))
+        return int(length)
 
     @cached_property
     def tls(self) -> ssl.SSLContext:

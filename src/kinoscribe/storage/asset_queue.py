@@ -25,6 +25,7 @@ class AssetJob:
     """
 
     id: str
+    account: str
     owner: str
     content: str | None
     url: str | None
@@ -131,6 +132,7 @@ _HERE = assets.c.content.is_not(None)
 _AWAITED = and_(assets.c.content.is_(None), or_(assets.c.url.is_not(None), assets.c.upload_id.is_not(None)))
 _JOB = (
     assets.c.id,
+    assets.c.account,
     assets.c.owner,
     assets.c.content,
     assets.c.url,

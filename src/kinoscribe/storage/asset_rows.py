@@ -26,6 +26,7 @@ from kinoscribe.storage.asset_record import (
     no_one,
     processing_asset,
 )
+from kinoscribe.storage.asset_room import AssetLimits, AssetRoom
 from kinoscribe.storage.blobs import Blobs, Stored
 from kinoscribe.storage.contents import Contents
 from kinoscribe.storage.database import Database
@@ -47,10 +48,19 @@ __all__ = (
 class AssetRows:
     """Assets by account. What belongs to another account is as good as not there.
 
-    `decided` is called in the transaction in which an asset becomes ready or fails.
+    `decided` is called in the transaction in which an asset becomes ready or fails. What would go beyond `limits` is
+    refused; `room` tells how much may still come.
     """
 
-    def __init__(self, database: Database, blobs: Blobs, *, decided: Decided = no_one) -> None:
+    def __init__(
+        self,
+        database: Database,
+        blobs: Blobs,
+        *,
+        decided: Decided = no_one,
+        limits: AssetLimits | None = None,
+    ) -> None:
+        self.room = AssetRoom(database, limits)
         self._database = database
         self._decided = decided
         self._contents = Contents(database, blobs)
@@ -70,14 +80,16 @@ class AssetRows:
         wants_thumbnail: bool = False,
         beside: Beside | None = None,
     ) -> Asset:
-        """A new asset in `processing`, with the file `stored` or a `url` to fetch it from. Raises `StorageFull`.
+        """A new asset in `processing`, with the file `stored` or a `url` to fetch it from.
 
+        Raises `StorageFull` and `StorageQuotaExceeded`; of a `url` only when there is no room for a single byte.
         `beside` writes what belongs to it, in the same transaction.
         """
         made = processing_asset(
             account, method, filename, file_type, user_metadata, stored, url, wants_thumbnail
         )
         with self._shipping(stored) as shipped, self._database.writing() as db:
+            self.room.take(db, account, _least(made))
             self.insert(db, made, hold, beside)
             self._contents.keep(db, *shipped)
         return made
@@ -99,7 +111,7 @@ class AssetRows:
     ) -> Asset | Replay:
         """`add`, or the answer that the same request had before: then there is no second asset.
 
-        Raises `IdempotencyKeyReused` and `StorageFull`; then nothing was kept.
+        Raises `IdempotencyKeyReused` and what `add` does; then nothing was kept.
         """
         made = processing_asset(
             account, method, filename, file_type, user_metadata, stored, url, wants_thumbnail
@@ -110,6 +122,7 @@ class AssetRows:
                     replay = self._answers.look(db, account, once)
                     if replay is not None:
                         return replay
+                    self.room.take(db, account, _least(made))
                     self.insert(db, made, hold, beside)
                     self._answers.keep(db, account, once, made)
                     self._contents.keep(db, *shipped)
@@ -151,9 +164,12 @@ class AssetRows:
     def arrived(self, asset_id: str, stored: Stored, *, owner: str | None = None) -> bool:
         """Gives a processing asset its file. False when it is gone, or has got one by another process meanwhile.
 
-        The file is then not kept. With `owner` also when that one does not hold the asset any more.
+        The file is then not kept. With `owner` also when that one does not hold the asset any more. Raises
+        `StorageQuotaExceeded`, unless the file came in chunks: for those there was room from the beginning.
         """
         with self._shipping(stored) as shipped, self._database.writing() as db:
+            if self.room.is_limited:
+                self._take_fetched(db, asset_id, stored.bytes)
             without = _left(asset_id, owner).where(assets.c.content.is_(None))
             here = without.values(content=stored.sha256, size=stored.bytes)
             if db.execute(here).rowcount != 1:
@@ -237,6 +253,13 @@ class AssetRows:
         """Removes contents that no asset and no task refers to, left by a process that died; says how many."""
         return self._contents.sweep()
 
+    def _take_fetched(self, db: Connection, asset_id: str, size: int) -> None:
+        """Takes room for a file that nobody knew the size of before."""
+        fetched = select(assets.c.account).where(assets.c.id == asset_id, assets.c.upload_id.is_(None))
+        account = db.execute(fetched).scalar_one_or_none()
+        if account is not None:
+            self.room.take(db, account, size)
+
     def _shipping(self, stored: Stored | None) -> AbstractContextManager[tuple[Stored, ...]]:
         return self._contents.shipping(*(() if stored is None else (stored,)))
 
@@ -260,6 +283,11 @@ _NAMES: Collection[str] = tuple(field.name for field in fields(Asset) if field.n
 _DEPICTED = exists().where(asset_thumbnails.c.asset_id == assets.c.id).label("has_thumbnail")
 _SHOWN = (*(assets.c[name] for name in _NAMES), _DEPICTED)
 _FREE: dict[str, Any] = {"owner": None, "lease_until": None, "run_at": None}
+
+
+def _least(made: Asset) -> int:
+    """Bytes that a new asset is going to have, as far as that is known: one at least."""
+    return max(1, made.size or 0)
 
 
 def _owned(account: str, asset_id: str) -> tuple[ColumnElement[bool], ...]:

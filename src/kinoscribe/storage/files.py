@@ -6,7 +6,7 @@ import contextlib
 import errno
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +59,8 @@ class Incoming:
     def __init__(self, path: Path, *, durable: bool = True) -> None:
         self.path = path
         self._durable = durable
+        self._most: int | None = None
+        self._refuse: Callable[[int], Exception] = lambda _size: StorageFull()
         self._hash = hashlib.sha256()
         self._size = 0
         with our_errors():
@@ -69,9 +71,20 @@ class Incoming:
         """Bytes written so far."""
         return self._size
 
+    def bound(self, most: int, refuse: Callable[[int], Exception]) -> Self:
+        """Has writing stop before the file has more than `most` bytes, by raising what `refuse` makes of its size."""
+        self._most, self._refuse = most, refuse
+        return self
+
+    def expect(self, size: int) -> None:
+        """Hears how many bytes will come, before the first does. Raises what `write` would raise of so many."""
+        if self._most is not None and size > self._most:
+            raise self._refuse(size)
+
     def write(self, data: bytes | memoryview) -> None:
-        """Appends `data`. Raises `StorageFull`."""
+        """Appends `data`. Raises `StorageFull`, and where the file is bound what was said there."""
         view = memoryview(data)
+        self.expect(self._size + len(view))
         self._hash.update(view)
         self._size += len(view)
         with our_errors():

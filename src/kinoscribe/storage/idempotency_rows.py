@@ -52,6 +52,13 @@ class IdempotencyRows:
         self._drop_old = delete(keys).where(*_NAMED, keys.c.created_at <= kept)
         self._insert = insert(keys).values(created_at=database.now())
 
+    def has(self, account: str, route: str, key: str) -> bool:
+        """Whether an answer was kept for a request with this key, whatever its body was."""
+        query = select(keys.c.status).where(*_NAMED, keys.c.created_at > self._database.now(-_KEPT))
+        with self._database.asking() as db:
+            named = {"of_account": account, "of_route": route, "of_key": key}
+            return db.execute(query, named).first() is not None
+
     def find(self, account: str, once: Once[Any]) -> Replay | None:
         """The answer, if there is one: to be asked before work that costs. Raises `IdempotencyKeyReused`."""
         with self._database.asking() as db:

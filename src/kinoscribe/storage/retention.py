@@ -1,4 +1,4 @@
-"""Turns ages into rows that go: assets, tasks and receipts, a few at a time, so that nobody has to wait for it."""
+"""Turns ages and numbers into rows that go: assets, tasks and receipts, a few at a time, so that nobody has to wait."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kinoscribe.storage.blobs import Blobs
 from kinoscribe.storage.contents import Contents
 from kinoscribe.storage.database import Database
 from kinoscribe.storage.instants import Clock, moment
-from kinoscribe.storage.tables import assets, index_tasks, receipts, tasks, videos
+from kinoscribe.storage.tables import assets, deliveries, index_tasks, receipts, tasks, videos
 
 _AT_ONCE = 200
 _ENDED = ("ready", "failed")
@@ -51,6 +51,24 @@ class OldRows:
         key = receipts.c.generation_id
         return self._remove(receipts, receipts.c.created_at, seconds, (), dry=dry, key=key)
 
+    def tasks_beyond(self, most: int, *, dry: bool) -> int:
+        """Of each account the ended tasks but the last `most`. Those of which a webhook has still to be told stay."""
+        untold = exists().where(deliveries.c.task_id == tasks.c.id, deliveries.c.ended_at.is_(None))
+        return self._remove_beyond(tasks, tasks.c.completed_at, most, (~untold,), dry=dry)
+
+    def index_tasks_beyond(self, most: int, *, dry: bool) -> int:
+        """The same of tasks of indexes."""
+        untold = exists().where(
+            deliveries.c.index_task_id == index_tasks.c.id, deliveries.c.ended_at.is_(None)
+        )
+        where = (index_tasks.c.status.in_(_ENDED), ~untold)
+        return self._remove_beyond(index_tasks, index_tasks.c.updated_at, most, where, dry=dry)
+
+    def receipts_beyond(self, most: int, *, dry: bool) -> int:
+        """Of each account the receipts but the last `most`."""
+        key = receipts.c.generation_id
+        return self._remove_beyond(receipts, receipts.c.created_at, most, (), dry=dry, key=key)
+
     def unused_contents(self, *, dry: bool) -> int:
         """Contents that no asset and no task refers to."""
         return len(self._contents.unused()) if dry else self._contents.sweep()
@@ -84,3 +102,42 @@ class OldRows:
             gone += len(found)
             if len(found) < _AT_ONCE:
                 return gone
+
+    def _remove_beyond(
+        self,
+        table: Table,
+        ended: ColumnElement[Any],
+        most: int,
+        where: tuple[ColumnElement[bool], ...],
+        *,
+        dry: bool,
+        key: ColumnElement[Any] | None = None,
+    ) -> int:
+        """Removes the oldest rows of each account that has more than `most`; several may do so at once."""
+        key = table.c.id if key is None else key
+        ripe = (ended.is_not(None), *where)
+        counted = select(table.c.account, func.count()).where(*ripe).group_by(table.c.account)
+        with self._database.reading() as db:
+            over = {name: count - most for name, count in db.execute(counted) if count > most}
+        if dry:
+            return sum(over.values())
+        gone = 0
+        for account in sorted(over):
+            while some := self._oldest_gone(table, key, ended, most, (*ripe, table.c.account == account)):
+                gone += some
+        return gone
+
+    def _oldest_gone(
+        self,
+        table: Table,
+        key: ColumnElement[Any],
+        ended: ColumnElement[Any],
+        most: int,
+        where: tuple[ColumnElement[bool], ...],
+    ) -> int:
+        """Counts anew while nobody else removes any, so that no more go than are too many."""
+        with self._database.writing() as db:
+            self._database.lock(db, f"sweep {table.name}")
+            count = db.execute(select(func.count()).select_from(table).where(*where)).scalar_one()
+            oldest = select(key).where(*where).order_by(ended, key).limit(min(_AT_ONCE, max(0, count - most)))
+            return db.execute(delete(table).where(key.in_(oldest.scalar_subquery()))).rowcount

@@ -62,6 +62,8 @@ api_keys = Table(
     Column("revoked_at", Instant),
 )
 
+_HERE = text("content IS NOT NULL")
+
 assets = Table(
     "assets",
     tables,
@@ -90,6 +92,7 @@ assets = Table(
     Column("run_at", Instant),
     Index("ix_assets_account_created_at", "account", "created_at", "id"),
     Index("ix_assets_content", "content"),
+    Index("ix_assets_held", "account", "size", sqlite_where=_HERE, postgresql_where=_HERE),
     Index("ix_assets_status", "status"),
 )
 

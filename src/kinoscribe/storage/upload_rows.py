@@ -49,7 +49,7 @@ class UploadRows:
     ) -> Upload | Replay:
         """A new session of `seconds` and its asset, or the answer that the same request had before.
 
-        Raises `TooManyOpen` and `IdempotencyKeyReused`; then nothing was kept.
+        Raises `TooManyOpen`, `StorageQuotaExceeded` and `IdempotencyKeyReused`; then nothing was kept.
         """
         account = upload.account
         for left in reversed(range(TRIES)):
@@ -57,6 +57,7 @@ class UploadRows:
                 replay = None if once is None else self._answers.look(db, account, once)
                 if replay is not None:
                     return replay
+                self._assets.room.take(db, account, upload.total_size)
                 self._database.lock(db, f"uploads {account}")
                 now = moment(db, self._clock)
                 self._check_room(db, account, upload.total_size, most_open, most_bytes)

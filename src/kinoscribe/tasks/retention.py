@@ -56,12 +56,20 @@ class Retention:
             age = settings.task_days * _DAY
             yield "tasks", lambda: (rows.tasks(age, dry=dry), 0)
             yield "tasks of indexes", lambda: (rows.index_tasks(age, dry=dry), 0)
+        if (tasks_kept := settings.tasks_kept) is not None:
+            yield "tasks beyond the number kept", lambda: (rows.tasks_beyond(tasks_kept, dry=dry), 0)
+            yield (
+                "tasks of indexes beyond the number kept",
+                lambda: (rows.index_tasks_beyond(tasks_kept, dry=dry), 0),
+            )
         if settings.asset_days is not None:
             oldest = settings.asset_days * _DAY
             yield "assets", lambda: (rows.assets(oldest, dry=dry), 0)
         if settings.receipt_days is not None:
             last = settings.receipt_days * _DAY
             yield "receipts", lambda: (rows.receipts(last, dry=dry), 0)
+        if (receipts_kept := settings.receipts_kept) is not None:
+            yield "receipts beyond the number kept", lambda: (rows.receipts_beyond(receipts_kept, dry=dry), 0)
         yield "media that nothing refers to", lambda: (rows.unused_contents(dry=dry), 0)
         yield "evidence", lambda: self._evidence(settings, dry)
         if not dry:

@@ -39,6 +39,7 @@ from kinoscribe.sources.url_fetch import FetchLimits, UrlFetcher
 from kinoscribe.sources.url_guard import make_gate
 from kinoscribe.storage.api_key_rows import ApiKeyRows
 from kinoscribe.storage.asset_queue import AssetQueue
+from kinoscribe.storage.asset_room import AssetLimits
 from kinoscribe.storage.asset_rows import AssetRows
 from kinoscribe.storage.blobs import Blobs
 from kinoscribe.storage.database import Database
@@ -120,7 +121,8 @@ def running(folder: Path, **settings: Any) -> Iterator[Running]:
     database = Database(f"sqlite:///{folder / 'rows.db'}")
     database.migrate()
     blobs = Blobs(folder)
-    rows = AssetRows(database, blobs)
+    chosen = Settings(data_dir=folder, **settings)
+    rows = AssetRows(database, blobs, limits=AssetLimits(chosen.asset_bytes, chosen.asset_bytes_account))
     keys = ApiKeyRows(database, b"pepper")
     looks = Looks()
     fetcher = UrlFetcher(make_gate(["127.0.0.1"], [0]), FetchLimits(10_000_000, 10, idle=2))
@@ -135,7 +137,6 @@ def running(folder: Path, **settings: Any) -> Iterator[Running]:
     worker = AssetLoop(
         assets, intake, "worker", lease=30, attempts=3, retry=0.05, when_decided=wake.ring, looks=1
     )
-    chosen = Settings(data_dir=folder, **settings)
     tools: Any = SimpleNamespace(
         settings=chosen,
         engines=Engines(ScriptedEngine()),

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from kinoscribe.storage import retention as retention_module
 from kinoscribe.storage.asset_rows import Asset, AssetFilter, Examined
 from kinoscribe.storage.receipt_rows import ReceiptRows
 from kinoscribe.storage.retention import OldRows
-from kinoscribe.storage.tables import assets, index_tasks, indexes, receipts, tasks, videos
+from kinoscribe.storage.tables import assets, deliveries, index_tasks, indexes, receipts, tasks, videos
 
 DAY = 86_400.0
 
@@ -155,3 +156,65 @@ def test_files_that_nothing_refers_to_go(kept: Kept) -> None:
     assert kept.old.unused_contents(dry=True) == 1
     assert kept.old.unused_contents(dry=False) == 1
     assert list(kept.desk.blobs.kept()) == [asset.content]
+
+
+def test_of_ended_tasks_the_last_ones_of_each_account_are_kept(kept: Kept) -> None:
+    ended = [kept.ended(days) for days in (5, 4, 3, 2, 1)]
+    waiting = kept.desk.submit()
+    assert kept.old.tasks_beyond(2, dry=True) == 3
+    assert kept.old.tasks_beyond(2, dry=False) == 3
+    assert kept.old.tasks_beyond(2, dry=False) == 0
+    left = [task for task in (*ended, waiting.id) if kept.desk.rows.get("a", task) is not None]
+    assert left == [*ended[3:], waiting.id]
+    other = kept.desk.submit(account="b")
+    kept.desk.rows.cancel("b", other.id)
+    assert kept.old.tasks_beyond(1, dry=False) == 1
+    assert kept.desk.rows.get("b", other.id) is not None
+    assert kept.old.tasks_beyond(0, dry=False) == 2
+    assert kept.desk.rows.get("a", waiting.id) is not None
+
+
+def test_an_ended_task_of_which_a_webhook_has_still_to_be_told_is_not_counted_out(kept: Kept) -> None:
+    untold, told = kept.ended(9), kept.ended(8)
+    now = kept.desk.clock()
+    row = {
+        "id": ids.new_object_id(),
+        "event_id": "e",
+        "webhook_id": ids.new_object_id(),
+        "account": "a",
+        "task_id": untold,
+        "url": "http://x/",
+        "receiver": "x",
+        "type": "t",
+        "payload": "{}",
+        "created_at": now,
+        "attempts": 0,
+        "run_at": now,
+        "delivered": False,
+    }
+    with kept.desk.database.writing() as db:
+        db.execute(insert(deliveries).values(**row))
+    assert kept.old.tasks_beyond(0, dry=False) == 1
+    assert kept.desk.rows.get("a", told) is None
+    kept._made(deliveries, deliveries.c.id == row["id"], ended_at=now)
+    assert kept.old.tasks_beyond(0, dry=False) == 1
+    assert kept.desk.rows.get("a", untold) is None
+
+
+def test_of_receipts_the_last_ones_are_kept(kept: Kept) -> None:
+    for days in range(1, 6):
+        kept.receipt(f"r{days}", days)
+    assert kept.old.receipts_beyond(3, dry=True) == 2
+    assert kept.old.receipts_beyond(3, dry=False) == 2
+    rows = ReceiptRows(kept.desk.database)
+    assert [days for days in range(1, 6) if rows.find("a", f"r{days}") is not None] == [1, 2, 3]
+
+
+def test_two_who_sweep_at_once_remove_no_more_than_is_too_much(kept: Kept) -> None:
+    for days in range(1, 11):
+        kept.receipt(f"r{days}", days)
+    with ThreadPoolExecutor(4) as threads:
+        gone = list(threads.map(lambda _: kept.old.receipts_beyond(4, dry=False), range(4)))
+    assert sum(gone) == 6
+    rows = ReceiptRows(kept.desk.database)
+    assert sum(rows.find("a", f"r{days}") is not None for days in range(1, 11)) == 4
