@@ -1,33 +1,20 @@
 """Turns one chat request to one server into what is heard of the answer, or into why there is none."""
 
 from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
-from typing import cast
+from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
 
-import httpcore2
-import httpx2
 import structlog
-from openai import APIStatusError, Omit, OpenAI, OpenAIError, Stream
 
 from kinoscribe import __version__
 from kinoscribe.contract.shown import harmless
-from kinoscribe.engines.openai.connection import Body, client
+from kinoscribe.engines.openai.connection import Body, Broken, Pool, Unreached
 from kinoscribe.engines.openai.patience import GaveUp, Patience
 from kinoscribe.engines.openai.refusals import Refusal, read_refusal
+from kinoscribe.engines.openai.response import Response
 from kinoscribe.engines.openai.stream import Heard, ToldError, Unreadable, events, hear, is_done
 
 _AGENT = f"kinoscribe/{__version__}"
-_UNUSED_KEY = "unused"
-_BROKEN = (
-    httpcore2.NetworkError,
-    httpcore2.ProtocolError,
-    httpcore2.TimeoutException,
-    httpcore2.UnsupportedProtocol,
-    OpenAIError,
-    httpx2.InvalidURL,
-    UnicodeError,
-)
 _log = structlog.get_logger(__name__)
 
 
@@ -54,9 +41,16 @@ class ServerFailed(Exception):
 class Exchange:
     """What all requests of an engine share."""
 
-    def __init__(self, pool: httpcore2.ConnectionPool, api_key: str | None) -> None:
+    def __init__(self, pool: Pool, api_key: str | None) -> None:
         self._pool = pool
         self._key = api_key
+        own = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
+        self._headers = {
+            "Accept": "text/event-stream",
+            "Accept-Encoding": "identity",
+            "User-Agent": _AGENT,
+            **own,
+        }
 
     def say(
         self, url: str, body: Body, headers: dict[str, str], patience: Patience
@@ -65,57 +59,41 @@ class Exchange:
 
         Raises `Refused`, `ServerFailed` and `Canceled`. Closing it closes the connection.
         """
-        with self._our_errors(url), closing(self._open(url, body, headers, patience)) as response:
+        sent = {**self._headers, **headers}
+        with (
+            self._our_errors(url),
+            self._pool.ask(
+                "POST", url, patience, headers=sent, body=body, path="/chat/completions"
+            ) as response,
+        ):
+            if not response.well:
+                raise self._refused(url, response)
+            parts = response.body()
             if "json" in response.headers.get("content-type", ""):
-                yield hear(b"".join(response.iter_raw()))
+                yield hear(b"".join(parts))
                 return True
-            for event in events(response.iter_raw()):
+            for event in events(parts):
                 if is_done(event):
+                    response.finish()
                     return True
                 heard = hear(event)
-                patience.begun = patience.begun or bool(heard.text) or heard.thought
+                if heard.text or heard.thought:
+                    patience.begun = True
                 yield heard
         return False
 
-    def _open(self, url: str, body: Body, headers: dict[str, str], patience: Patience) -> httpx2.Response:
-        # Said here as well, the environment has no say in it.
-        own = {"Authorization": Omit() if self._key is None else f"Bearer {self._key}", "User-Agent": _AGENT}
-        server = OpenAI(
-            api_key=self._key or _UNUSED_KEY,
-            base_url=url,
-            max_retries=0,
-            default_headers=cast("dict[str, str]", own),
-            http_client=client(self._pool, patience),
-        )
-        sent = {
-            **headers,
-            **own,
-            "Accept": "text/event-stream",
-            "Accept-Encoding": "identity",
-            "Content-Length": str(body.size),
-        }
-        response: object = server.post(
-            "/chat/completions",
-            cast_to=httpx2.Response,
-            content=body,
-            options={"headers": sent},
-            stream=True,
-            stream_cls=Stream[object],
-        )
-        assert isinstance(response, httpx2.Response)
-        return response
+    def _refused(self, url: str, response: Response) -> "Refused":
+        words = b"".join(response.body())
+        refusal = read_refusal(response.status, words, response.headers.get("retry-after"))
+        self._tell(url, words[:1_000].decode("utf-8", "replace"), status=refusal.status)
+        return Refused(refusal)
 
     @contextmanager
     def _our_errors(self, url: str) -> Iterator[None]:
         """Turns what goes wrong into what can be told, and logs the rest."""
         try:
             yield
-        except APIStatusError as error:
-            answer = error.response
-            refusal = read_refusal(answer.status_code, answer.content, answer.headers.get("retry-after"))
-            self._tell(url, answer.content[:1_000].decode("utf-8", "replace"), status=refusal.status)
-            raise Refused(refusal) from error
-        except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
+        except Unreached as error:
             self._tell(url, str(error))
             raise ServerFailed("could not be reached", unreached=True) from error
         except GaveUp as error:
@@ -130,7 +108,7 @@ class Exchange:
         except Unreadable as error:
             self._tell(url, str(error))
             raise ServerFailed(str(error)) from error
-        except _BROKEN as error:
+        except Broken as error:
             self._tell(url, str(error))
             raise ServerFailed("broke off the connection, or did not answer in proper HTTP") from error
 

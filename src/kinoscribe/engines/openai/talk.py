@@ -4,29 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import httpcore2
-import httpx2
 import msgspec
 
 from kinoscribe.cancel import Cancel
 from kinoscribe.engines.openai.config import Waits
-from kinoscribe.engines.openai.connection import client, open_pool
+from kinoscribe.engines.openai.connection import Body, Broken, Pool, Unreached
 from kinoscribe.engines.openai.patience import GaveUp, Patience
 
 _MOST_BYTES = 2 * 1024 * 1024
 _WAITS = Waits(connect=5.0, first_token=120.0, idle=60.0, total=180.0)
 _SHORT = Waits(connect=3.0, first_token=5.0, idle=5.0, total=8.0)
-_FAULTS = (
-    httpcore2.NetworkError,
-    httpcore2.ProtocolError,
-    httpcore2.TimeoutException,
-    httpcore2.UnsupportedProtocol,
-    httpx2.HTTPError,
-    httpx2.InvalidURL,
-    OSError,
-    UnicodeError,
-    GaveUp,
-)
 
 
 class Unanswered(Exception):
@@ -58,11 +45,11 @@ class Talk:
 
     def __init__(self, url: str, api_key: str | None, cancel: Cancel) -> None:
         self.url = url.rstrip("/")
-        self._headers = {"accept-encoding": "identity", "user-agent": "kinoscribe"}
+        self._headers = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "kinoscribe"}
         if api_key:
-            self._headers["authorization"] = f"Bearer {api_key}"
+            self._headers["Authorization"] = f"Bearer {api_key}"
         self._cancel = cancel
-        self._pool = open_pool()
+        self._pool = Pool()
 
     @property
     def root(self) -> str:
@@ -81,18 +68,15 @@ class Talk:
         self._pool.close()
 
     def _send(self, method: Literal["GET", "POST"], url: str, body: bytes | None, waits: Waits) -> Told:
-        headers = dict(self._headers)
-        if body is not None:
-            headers["content-type"] = "application/json"
         patience = Patience(waits, _MOST_BYTES, self._cancel)
+        sent = None if body is None else Body(body)
         try:
-            answer = client(self._pool, patience).request(method, url, content=body, headers=headers)
-            return Told(answer.status_code, answer.content, dict(answer.headers))
-        except httpcore2.ConnectTimeout as error:
-            raise Unanswered("does not answer in time") from error
-        except httpcore2.ConnectError as error:
-            raise Unanswered("cannot be reached") from error
-        except _FAULTS as error:
+            with self._pool.ask(method, url, patience, headers=self._headers, body=sent) as answer:
+                return Told(answer.status, b"".join(answer.body()), answer.headers)
+        except Unreached as error:
+            reason = "does not answer in time" if error.late else "cannot be reached"
+            raise Unanswered(reason) from error
+        except (Broken, GaveUp) as error:
             reason = str(error) if isinstance(error, GaveUp) else "broke the connection off"
             raise Unanswered(reason) from error
 
