@@ -112,6 +112,12 @@ class Settings(BaseSettings):
     engine_context: int | None = Field(
         None, ge=1024, description="Tokens of question and answer together, where fewer than the server's."
     )
+    engine_at_once: int | None = Field(
+        None,
+        ge=1,
+        le=64,
+        description="Parts of one long video a model server is asked about at once, where not as its kind takes best.",
+    )
     engine_wait_seconds: float = Field(
         300.0,
         gt=0,
@@ -179,6 +185,13 @@ class Settings(BaseSettings):
     evidence_processes: int = Field(1, ge=1, le=64, description="Videos whose evidence is collected at once.")
     evidence_on_upload: bool = Field(
         True, description="Collect evidence as soon as an asset is ready, before anybody asks."
+    )
+    accounts: Literal["apart", "trusting"] = Field(
+        "apart",
+        description=(
+            "`apart`: an account that sends a video which another has sent before waits for its evidence as if it were "
+            "the first; `trusting`: it has it at once, and may notice."
+        ),
     )
     speech_model: Literal["base", "tiny.en"] = Field(
         "base",

@@ -1,7 +1,7 @@
 """Turns a request into an answer: `prepare` does all that may refuse it, `events` says all that follows."""
 
 from collections.abc import Generator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import datetime
 
@@ -66,7 +66,7 @@ def prepare(
             lent = tools.resolver.resolve(source, account, cancel, patient=mode == "sync")
             kind, content = source.kind, held.enter_context(lent)
         stopwatch.lap("fetch")
-        facts = content.facts or tools.facts.of(content.path, content.sha256, cancel)
+        facts = content.facts or tools.facts.of(content.path, content.sha256, cancel, account=account)
         stopwatch.lap("probe")
         admitted = admit(
             request, facts, kind, mode, 0.0 if request.images else tools.settings.shortest_seconds
@@ -116,9 +116,8 @@ def events(job: Job, tools: Tools) -> Generator[Event, None, None]:
     notes: Notes | None = None
     from_store = _asked_again(job, tools)
     try:
-        whole = yield from tools.gatherer.gather(
-            job.content.path, job.looked.content, job.looked.facts, job.cancel
-        )
+        whole, waited = yield from _gathered(job, tools)
+        from_store = from_store and not waited
         job.stopwatch.lap("evidence")
         whole = yield from _with_pictures(job, whole, tools)
         notes = within(whole, job.looked.start, job.looked.end)
@@ -138,13 +137,30 @@ def events(job: Job, tools: Tools) -> Generator[Event, None, None]:
     yield ended
 
 
+def _gathered(job: Job, tools: Tools) -> Generator[Event, None, tuple[Notes, bool]]:
+    """The evidence, and whether there was anything to wait for."""
+    gathering = tools.gatherer.gather(
+        job.content.path, job.looked.content, job.looked.facts, job.cancel, account=job.account
+    )
+    waited = False
+    with closing(gathering):
+        while True:
+            try:
+                progress = next(gathering)
+            except StopIteration as end:
+                notes: Notes = end.value
+                return notes, waited
+            waited = True
+            yield progress
+
+
 def _with_pictures(job: Job, notes: Notes, tools: Tools) -> Generator[Event, None, Notes]:
     """The notes with where the reference pictures are seen, for an engine that cannot look for them itself."""
     if not job.pictures or job.request.images or job.engine.sees_pictures:
         return notes
     samples = tuple(Sample(one.name, one.content, one.cutout) for one in job.pictures)
     found = yield from tools.search.find(
-        job.content.path, job.looked.content, job.looked.facts, samples, job.cancel
+        job.content.path, job.looked.content, job.looked.facts, samples, job.cancel, account=job.account
     )
     job.stopwatch.lap("pictures")
     return with_sightings(notes, found)

@@ -25,6 +25,7 @@ from kinoscribe.storage.delivery_rows import DeliveryRows
 from kinoscribe.storage.idempotency_rows import IdempotencyRows
 from kinoscribe.storage.index_rows import IndexRows
 from kinoscribe.storage.index_task_rows import IndexTaskRows
+from kinoscribe.storage.meeting_rows import MeetingRows
 from kinoscribe.storage.process_rows import ProcessRows
 from kinoscribe.storage.rate_rows import RateRows
 from kinoscribe.storage.receipt_rows import ReceiptRows
@@ -64,6 +65,7 @@ class Tools:
     search: PictureSearch
     engines: Engines
     cache: CacheFolder
+    meetings: MeetingRows
     frames: Frames
 
     @property

@@ -51,11 +51,11 @@ def _transcribed(call: Call, asset: Asset, include: tuple[Part, ...]) -> dict[st
         raise none
     if _SPEECH not in tools.settings.active_collectors:
         raise none
-    notes = tools.gatherer.kept(asset.content)
+    notes = tools.gatherer.kept_for(asset.account, asset.content)
     if notes is None:
         for lacking in tools.gatherer.missing():
             raise ServiceUnavailable(reason=lacking)
-        tools.gatherer.start(tools.blobs.path(asset.content), asset.content, asset.facts)
+        tools.gatherer.start(tools.blobs.path(asset.content), asset.content, asset.facts, asset.account)
         tools.wake.ring()
         return transcription_object("processing")
     report = notes.report(_SPEECH)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from kinoscribe.child import Children, ChildSpec
 from kinoscribe.evidence.gather import Gatherer
-from kinoscribe.evidence.queued import QueuedGatherer, as_it_is
+from kinoscribe.evidence.pace import Pace
+from kinoscribe.evidence.queued import TELL_EVERY, QueuedGatherer, as_it_is
 from kinoscribe.evidence.record import ENVIRONMENT, perception_config
 from kinoscribe.evidence.versions import versions
 from kinoscribe.settings import Settings
@@ -17,6 +18,7 @@ from kinoscribe.storage.blobs import Blobs
 from kinoscribe.storage.data_folder import DataFolder
 from kinoscribe.storage.database import Database
 from kinoscribe.storage.evidence_rows import EvidenceRows
+from kinoscribe.storage.meeting_rows import MeetingRows
 from kinoscribe.storage.process_rows import ProcessRows
 from kinoscribe.storage.store import is_shared, open_objects
 from kinoscribe.weights.check import Weights
@@ -31,7 +33,12 @@ def away(settings: Settings) -> Objects | None:
     return open_objects(settings) if is_shared(settings) else None
 
 
-def gatherer_here(settings: Settings, folder: DataFolder) -> Gatherer:
+def pace(settings: Settings, database: Database, *, grain: float = 0.0) -> Pace:
+    """What keeps accounts from learning of each other by how soon evidence is there."""
+    return Pace(MeetingRows(database) if settings.accounts == "apart" else None, grain=grain)
+
+
+def gatherer_here(settings: Settings, folder: DataFolder, database: Database) -> Gatherer:
     config = perception_config(
         collectors=settings.active_collectors,
         weights=settings.weights_dir,
@@ -54,6 +61,7 @@ def gatherer_here(settings: Settings, folder: DataFolder) -> Gatherer:
         lambda: _missing_weights(settings),
         most=settings.evidence_processes,
         away=away(settings),
+        pace=pace(settings, database),
     )
 
 
@@ -80,6 +88,7 @@ def queued_gatherer(
         missing,
         away=away(settings),
         lend=lend,
+        pace=pace(settings, database, grain=TELL_EVERY),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kinoscribe.analysis.tools import Tools
-from kinoscribe.app.working import asset_queue, build_retention, intake_of
+from kinoscribe.app.working import asset_queue, build_erasing, build_retention, intake_of
 from kinoscribe.storage.api_key_rows import pepper_of
 from kinoscribe.storage.store import is_shared
 from kinoscribe.tasks.sweeper import Sweeper
@@ -46,15 +46,17 @@ def build_asgi(tools: Tools) -> ASGIApp:
         limits=RateLimits(tools.rates),
     )
 
-    sweeper = Sweeper(build_retention(tools).run)
+    sweepers = (Sweeper(build_retention(tools).run), build_erasing(tools))
 
     async def start() -> None:
         """Nothing waits for the server: what an earlier one left undone is the workers'."""
         if is_shared(settings):  # what this machine has copies of, no worker may see
-            sweeper.start()
+            for sweeper in sweepers:
+                sweeper.start()
 
     async def stop() -> None:
-        await to_thread.run_sync(sweeper.stop)
+        for sweeper in sweepers:
+            await to_thread.run_sync(sweeper.stop)
         await to_thread.run_sync(first_look.close)
         await to_thread.run_sync(tools.close)
 

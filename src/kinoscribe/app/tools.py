@@ -32,12 +32,12 @@ from kinoscribe.storage.api_key_rows import ApiKeyRows, pepper_of
 from kinoscribe.storage.asset_room import AssetLimits
 from kinoscribe.storage.asset_rows import AssetRows
 from kinoscribe.storage.cache_folder import FOLDER, CacheFolder
-from kinoscribe.storage.data_folder import DataFolder
 from kinoscribe.storage.delivery_log import DeliveryLog
 from kinoscribe.storage.delivery_rows import DeliveryRows
 from kinoscribe.storage.idempotency_rows import IdempotencyRows
 from kinoscribe.storage.index_rows import IndexRows
 from kinoscribe.storage.index_task_rows import IndexTaskRows
+from kinoscribe.storage.meeting_rows import MeetingRows
 from kinoscribe.storage.opening import open_database
 from kinoscribe.storage.process_rows import ProcessRows
 from kinoscribe.storage.rate_rows import RateRows
@@ -90,9 +90,10 @@ def build_tools(settings: Settings, *, queued: bool = False) -> Tools:
     gatherer: Gathers = (
         queued_gatherer(settings, folder, database, processes, blobs)
         if queued
-        else gatherer_here(settings, folder)
+        else gatherer_here(settings, folder, database)
     )
-    blobs.when_dropped = _forgetter(gatherer, cache)
+    meetings = MeetingRows(database)
+    blobs.when_dropped = _forgetter(gatherer, cache, meetings)
     return Tools(
         settings=settings,
         folder=folder,
@@ -115,13 +116,14 @@ def build_tools(settings: Settings, *, queued: bool = False) -> Tools:
         processes=processes,
         fetcher=fetcher,
         decoders=decoders,
-        facts=KnownFacts(folder.path / "evidence", decoders),
+        facts=KnownFacts(cache, decoders),
         gatherer=gatherer,
         resolver=Resolver(assets, blobs, fetcher, asset_wait=settings.asset_wait_seconds, videos=videos),
         pictures=PictureReader(assets, blobs, _picture_fetcher(settings), decoders),
-        search=_picture_search(settings, folder),
+        search=_picture_search(settings, cache),
         engines=build_engines(settings),
         cache=cache,
+        meetings=meetings,
         frames=_frame_shelf(settings, cache),
     )
 
@@ -140,7 +142,7 @@ def _picture_fetcher(settings: Settings) -> UrlFetcher:
     return UrlFetcher(gate, FetchLimits(BASE64_IMAGE_BYTES, seconds))
 
 
-def _picture_search(settings: Settings, folder: DataFolder) -> PictureSearch:
+def _picture_search(settings: Settings, cache: CacheFolder) -> PictureSearch:
     config = SearchConfig(
         decode_memory=settings.decode_memory_bytes,
         decode_seconds=settings.decode_seconds,
@@ -153,7 +155,7 @@ def _picture_search(settings: Settings, folder: DataFolder) -> PictureSearch:
         silence=settings.decode_seconds,
         environment=ENVIRONMENT,
     )
-    return PictureSearch(folder.path / "evidence", Children(spec, most=1))
+    return PictureSearch(cache, Children(spec, most=1))
 
 
 def build_engines(settings: Settings) -> Engines:
@@ -169,13 +171,14 @@ def _embedded(settings: Settings) -> Engine:
     return EmbeddedEngine(minilm=encoder, processes=settings.composers)
 
 
-def _forgetter(gatherer: Gathers, cache: CacheFolder) -> Callable[[str], None]:
+def _forgetter(gatherer: Gathers, cache: CacheFolder, meetings: MeetingRows) -> Callable[[str], None]:
     """With a content goes all that was made of it; what cannot be removed now, the sweep finds."""
 
     def forget(content: str) -> None:
         try:
             gatherer.forget(content)
             cache.clear(content=content)
+            meetings.forget(content)
         except (ApiError, OSError) as error:
             _log.warning("content_not_forgotten", content=content[:12], reason=str(error))
 

@@ -11,12 +11,14 @@ from kinoscribe.sources.thumbnail import Thumbnails
 from kinoscribe.sources.url_fetch import FetchLimits, UrlFetcher
 from kinoscribe.sources.url_guard import make_gate
 from kinoscribe.storage.asset_queue import AssetQueue
+from kinoscribe.storage.erasure_rows import ErasureRows
 from kinoscribe.storage.evidence_rows import EvidenceRows
 from kinoscribe.storage.process_rows import Kind
 from kinoscribe.storage.task_queue import TaskQueue
 from kinoscribe.tasks.asset_loop import AssetLoop
 from kinoscribe.tasks.bells import SharedBell
 from kinoscribe.tasks.deliver import Deliverer
+from kinoscribe.tasks.erasing import EVERY, Erasing
 from kinoscribe.tasks.evidence_loop import EvidenceLoop
 from kinoscribe.tasks.presence import Presence
 from kinoscribe.tasks.retention import Retention
@@ -81,13 +83,29 @@ def build_worker(tools: Tools) -> Worker:
         slots=settings.worker_slots,
         lease=settings.lease_seconds,
         drain=settings.drain_seconds,
-        beside=(evidence, assets, deliverer, Sweeper(build_retention(tools).run), _upload_sweeper(tools)),
+        beside=(
+            evidence,
+            assets,
+            deliverer,
+            Sweeper(build_retention(tools).run),
+            build_erasing(tools),
+            _upload_sweeper(tools),
+        ),
     )
 
 
 def build_retention(tools: Tools) -> Retention:
     """What keeps all that is stored within its ages and quotas."""
-    return Retention(tools, Ageing(tools.folder.path / "evidence", away(tools.settings)))
+    evidence = tools.folder.path / "evidence"
+    return Retention(tools, Ageing(evidence, away(tools.settings), tools.meetings.forget))
+
+
+def build_erasing(tools: Tools) -> Sweeper:
+    """What removes from this machine what it keeps of accounts that were erased on another."""
+    erasing = Erasing(
+        ErasureRows(tools.database), tools.cache, tools.folder.name, cache_days=tools.settings.cache_days
+    )
+    return Sweeper(erasing.carry_out, every=EVERY)
 
 
 def _upload_sweeper(tools: Tools) -> Sweeper:

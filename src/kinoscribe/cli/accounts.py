@@ -15,6 +15,7 @@ from kinoscribe.cli.settings import read_settings
 from kinoscribe.settings import Settings
 from kinoscribe.storage.api_key_rows import DEFAULT_ACCOUNT, is_account
 from kinoscribe.storage.erasure import Erasure
+from kinoscribe.storage.erasure_rows import ErasureRows
 
 app = typer.Typer(no_args_is_help=True, help="Accounts, which keys belong to: erase all that is kept of one.")
 
@@ -46,6 +47,7 @@ def erase(
     with closing(house.build_tools(settings, queued=True)) as tools:
         erasure = Erasure(tools.database, tools.blobs, tools.tasks)
         gone = erase_all(erasure, name, settings)
+        ErasureRows(tools.database).leave(tools.cache.salt(name))
         cached = tools.cache.clear(account=name)
     gone["cached pictures and answers"] = cached.entries
     told = {kind.replace("_", " "): count for kind, count in sorted(gone.items()) if count}

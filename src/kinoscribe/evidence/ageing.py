@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +39,11 @@ class Ageing:
     what lies in the bucket goes by the time it was put there.
     """
 
-    def __init__(self, folder: Path, away: Away | None = None) -> None:
+    def __init__(
+        self, folder: Path, away: Away | None = None, when_gone: Callable[[str], None] = lambda _content: None
+    ) -> None:
+        """`when_gone` hears of every content of which there is no evidence any more, on any machine."""
+        self._when_gone = when_gone
         self._folder = folder
         self._files = NotesFolder(folder, away)
         self._away = away
@@ -53,6 +57,8 @@ class Ageing:
         if not dry:
             for content in gone:
                 self._files.forget_here(content)
+                if self._away is None:
+                    self._when_gone(content)
             if self._away is not None:
                 self._sweep_away(self._away, known.keys() - gone, needed, before)
         return Aged(len(gone), sum(known[content].bytes for content in gone))
@@ -89,6 +95,7 @@ class Ageing:
         for content, put in newest.items():
             if put < before and content not in needed and content not in here:
                 away.remove_below(f"{AWAY}/{content}")
+                self._when_gone(content)
         fresh = clock.now().timestamp() - _FRESH
         for content in here:
             files = below(self._folder, content[:2], f"{content}*")

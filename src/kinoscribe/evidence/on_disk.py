@@ -23,7 +23,7 @@ class OnDisk:
 
 
 def evidence_on_disk(folder: Path) -> OnDisk:
-    """Notes, facts and finds of reference pictures; not what is being collected right now."""
+    """Notes; not what is being collected right now."""
     sizes, newest = [], 0.0
     for file in _files(folder):
         with suppress(OSError):

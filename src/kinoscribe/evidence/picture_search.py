@@ -1,7 +1,7 @@
-"""Turns a video and reference pictures into the stretches in which they are seen, each searched for once and kept."""
+"""Turns a video and reference pictures into where they are seen, each searched for once for an account and kept."""
 
 from collections.abc import Generator
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,12 +13,12 @@ from kinoscribe.child import ChildDied, ChildFailed, Children
 from kinoscribe.contract.errors import EngineFailed, VideoFileBroken
 from kinoscribe.contract.events import Progress
 from kinoscribe.contract.video import VideoFacts
-from kinoscribe.evidence.keep import write_whole
 from kinoscribe.evidence.picture_record import VERSION, Broken, Course, Found, Search, encode, read_told
 from kinoscribe.media.pieces import Cutout
 from kinoscribe.notes import Notes, Sought
+from kinoscribe.storage.cache_folder import CacheFolder, CacheKey
 
-STAGE = "pictures"
+KIND = STAGE = "pictures"
 _log = structlog.get_logger(__name__)
 
 
@@ -32,10 +32,10 @@ class Sample:
 
 
 class PictureSearch:
-    """Searches by content hash; what was found is kept in `folder` beside the evidence."""
+    """Searches by account and content hash; how fast one is tells nobody what others have looked for."""
 
-    def __init__(self, folder: Path, children: Children) -> None:
-        self._folder = folder
+    def __init__(self, cache: CacheFolder, children: Children) -> None:
+        self._cache = cache
         self._children = children
 
     def find(
@@ -45,12 +45,16 @@ class PictureSearch:
         facts: VideoFacts,
         samples: tuple[Sample, ...],
         cancel: Cancel,
+        *,
+        account: str,
     ) -> Generator[Progress, None, tuple[Found, ...]]:
         """Yields how far the search is; returns what became of each sample, in their order.
 
         Raises `VideoFileBroken`, `EngineFailed` when the process that searches dies twice, or `Canceled`.
         """
-        known = {sample.content: self._kept(content, sample) for sample in samples}
+        known = {
+            sample.content: self._kept(self._key(account, content, sample.content)) for sample in samples
+        }
         missing = {sample.content: sample for sample in samples if known[sample.content] is None}
         if missing:
             wanted = Search(
@@ -58,7 +62,7 @@ class PictureSearch:
             )
             for found in (yield from self._search(encode(wanted), cancel)):
                 known[found.name] = found
-                self._keep(content, found)
+                self._cache.put(KIND, self._key(account, content, found.name), msgspec.json.encode(found))
         return tuple(_named(known[sample.content], sample.name) for sample in samples)
 
     def close(self) -> None:
@@ -88,18 +92,18 @@ class PictureSearch:
                 raise EngineFailed(reason=f"the search for pictures failed ({error.kind}).") from error
         raise EngineFailed(reason=f"the process that searches for pictures {reason}.")
 
-    def _place(self, content: str, picture: str) -> Path:
-        return self._folder / content[:2] / f"{content}-picture-{picture[:32]}-{VERSION}.json"
+    def _key(self, account: str, content: str, picture: str) -> CacheKey:
+        return self._cache.key(account, content, "picture", picture, VERSION)
 
-    def _kept(self, content: str, sample: Sample) -> Found | None:
-        with suppress(OSError, msgspec.MsgspecError):
-            found = self._place(content, sample.content).read_bytes()
-            return msgspec.json.decode(found, type=Found)
-        return None
-
-    def _keep(self, content: str, found: Found) -> None:
-        with suppress(OSError):
-            write_whole(self._place(content, found.name), msgspec.json.encode(found))
+    def _kept(self, key: CacheKey) -> Found | None:
+        body = self._cache.get(KIND, key)
+        if body is None:
+            return None
+        try:
+            return msgspec.json.decode(body, type=Found)
+        except msgspec.MsgspecError as error:
+            _log.warning("kept_search_unreadable", reason=str(error))
+            return None
 
 
 def with_sightings(notes: Notes, found: tuple[Found, ...]) -> Notes:

@@ -27,6 +27,8 @@ from kinoscribe.evidence.shelf import Found, Shelf
 from kinoscribe.notes import Notes
 from kinoscribe.storage.evidence_rows import EvidenceRows, EvidenceView
 
+TELL_EVERY = 1.0
+"""Workers say how far they are no more often than this."""
 _POLL = 0.1
 # A waiter that is killed says no more; what it wanted is collected this much longer.
 _WANTED = 10.0

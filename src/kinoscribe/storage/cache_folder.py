@@ -23,7 +23,7 @@ from kinoscribe.storage.listing import below
 
 FOLDER = "cache"
 """Its name in the data folder."""
-KINDS = ("answers", "captions", "frames")
+KINDS = ("answers", "captions", "facts", "frames", "pictures")
 """What is kept today; others that are found are shown and cleared as well."""
 
 _MARK = b"kinoscribe cache 1\n"
@@ -159,6 +159,11 @@ class CacheFolder:
         owner = "*" if account is None else self.salt(account)
         of = "*" if content is None else self._name("content", content)
         return self._remove(list(self._entries(kind or "*", owner, of)), kind or "all")
+
+    def clear_salt(self, salt: str, *, before: float) -> CacheUse:
+        """Removes what an account has, by the word that stands for it, unless it was used after a moment."""
+        found = self._entries("*", salt, "*") if _NAME.fullmatch(salt) else ()
+        return self._remove([entry for entry in found if entry.used < before], "all")
 
     def sweep(self, unused_for: float) -> CacheUse:
         """Removes what was not used for so many seconds, what killed processes left, and what exceeds the quota."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -39,6 +40,11 @@ class DataFolder:
                 f"Nothing can be written to the data folder {self.path}: {error.strerror}. "
                 "Choose another one with --data-dir or KINOSCRIBE_DATA_DIR."
             ) from error
+
+    @property
+    def name(self) -> str:
+        """What tells this folder from all others, wherever it is mounted."""
+        return private_file(self.path / "folder.id", secrets.token_hex(16).encode()).decode()
 
     @property
     def database_url(self) -> str:

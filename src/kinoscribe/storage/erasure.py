@@ -15,6 +15,7 @@ from kinoscribe.storage.rate_rows import account_subject, key_subject
 from kinoscribe.storage.tables import (
     api_keys,
     assets,
+    meetings,
     rate_counters,
     rate_limits,
     receipts,
@@ -68,7 +69,7 @@ class Erasure:
         """Removes the rows of an account and what only they refer to; says how many rows went, by table."""
         gone: Counter[str] = Counter()
         self._drop_uploads(account)
-        kept, asked = self._kept_by(account), self._asked_by(account)
+        kept, asked, met = self._kept_by(account), self._asked_by(account), self._met_by(account)
         subjects = self._subjects(account)
         for table in reversed(tables.sorted_tables):
             if "account" in table.c:
@@ -79,7 +80,7 @@ class Erasure:
                     delete(counted).where(counted.c.subject.in_(subjects))
                 ).rowcount
         self._contents.drop_unused(kept)
-        for content in self._nobodys(asked - kept):
+        for content in sorted({*self._nobodys((asked | met) - kept), *self._unknown(asked | met)}):
             self._blobs.when_dropped(content)
         return +gone
 
@@ -109,6 +110,30 @@ class Erasure:
         theirs = select(receipts.c.content).where(receipts.c.account == account)
         with self._database.reading() as db:
             return {content for content in db.execute(theirs).scalars() if content is not None}
+
+    def _met_by(self, account: str) -> set[str]:
+        """The contents whose evidence was made for the account."""
+        theirs = select(meetings.c.content).where(meetings.c.account == account)
+        with self._database.reading() as db:
+            return set(db.execute(theirs).scalars())
+
+    def _unknown(self, contents: set[str]) -> list[str]:
+        """Those of the contents that others may keep, but of whose evidence none has seen anything.
+
+        It goes: it would tell the first who asks that somebody was there before.
+        """
+        left = []
+        for content in sorted(contents):
+            seen = (
+                select(meetings.c.content).where(
+                    meetings.c.content == content, meetings.c.making.is_not(None)
+                ),
+                select(receipts.c.content).where(receipts.c.content == content),
+            )
+            with self._database.reading() as db:
+                if not any(db.execute(query.limit(1)).first() for query in seen):
+                    left.append(content)
+        return left
 
     def _nobodys(self, contents: set[str]) -> list[str]:
         """Those of the contents that no other account keeps or has asked about."""

@@ -19,6 +19,7 @@ from kinoscribe.contract.errors import (
 )
 from kinoscribe.evidence.gather import Gatherer
 from kinoscribe.evidence.jobs import Interrupted
+from kinoscribe.evidence.queued import TELL_EVERY
 from kinoscribe.storage.blobs import Blobs
 from kinoscribe.storage.evidence_rows import EvidenceJob, EvidenceRows
 
@@ -26,7 +27,6 @@ _POLL = 0.25
 # Without work, and without anybody who rings, the queue is looked at this often.
 _REST = 1.0
 _LONGEST_PAUSE = 5.0
-_TELL_EVERY = 1.0
 _STOP_PATIENCE = 5.0
 _OTHER_VERSIONS = (
     "The workers of this server perceive with other versions or settings than it does. Restart both."
@@ -142,7 +142,7 @@ class EvidenceLoop:
         since = clock.steady() - self._beaten
         stages = {key: dict(work.stages) for key, work in running.items()}
         news = any(stages[key] != work.told for key, work in running.items())
-        if since < self._beat_every and not (news and since >= _TELL_EVERY):
+        if since < self._beat_every and not (news and since >= TELL_EVERY):
             return self._rows.held(self._owner)
         steps = {key: self._gatherer.steps(work.job.content) for key, work in running.items()}
         held = self._rows.beat(self._owner, stages, {key: came for key, came in steps.items() if came})

@@ -157,9 +157,9 @@ def _facts(
             return tools.resolver.indexed_video(account, video_id)[1].facts
         case Base64Source():
             video = files["video"]
-            return _probed(video.path, video.sha256, tools, cancel)
+            return _probed(video.path, video.sha256, account, tools, cancel)
         case UrlSource():
-            return _glance(source, tools, tools.settings.glance_seconds)
+            return _glance(source, account, tools, tools.settings.glance_seconds)
 
 
 def _indexed(source: VideoSource | None, account: str, tools: Tools) -> Video | None:
@@ -171,18 +171,18 @@ def _indexed(source: VideoSource | None, account: str, tools: Tools) -> Video | 
     )
 
 
-def _glance(source: UrlSource, tools: Tools, seconds: float) -> VideoFacts | None:
+def _glance(source: UrlSource, account: str, tools: Tools, seconds: float) -> VideoFacts | None:
     if seconds == 0:
         return None
     try:
         with _patience(seconds) as late, tools.resolver.glance(source, late) as content:
-            return None if content is None else _probed(content.path, content.sha256, tools, late)
+            return None if content is None else _probed(content.path, content.sha256, account, tools, late)
     except Canceled:
         return None
 
 
-def _probed(path: Path, content: str, tools: Tools, cancel: Cancel) -> VideoFacts | None:
+def _probed(path: Path, content: str, account: str, tools: Tools, cancel: Cancel) -> VideoFacts | None:
     try:
-        return tools.facts.of(path, content, cancel)
+        return tools.facts.of(path, content, cancel, account=account)
     except ServiceUnavailable:
         return None  # no decoder can be started now: the worker will look

@@ -86,9 +86,11 @@ class Gatherer:
         return self.notes if self.at_hand else None
 
     def gather(
-        self, _path: Path, _content: str, _facts: VideoFacts, cancel: Cancel
+        self, _path: Path, _content: str, _facts: VideoFacts, cancel: Cancel, *, account: str
     ) -> Generator[Progress, None, Notes]:
-        yield Progress("look", 0.5)
+        assert account == "one"
+        if not self.at_hand:
+            yield Progress("look", 0.5)
         cancel.check()
         if self.error is not None:
             raise self.error
@@ -161,7 +163,7 @@ class Parts:
                 gatherer=self.gatherer,
                 receipts=self.receipts,
                 resolver=self.resolver,
-                facts=SimpleNamespace(of=lambda *_: self.facts),
+                facts=SimpleNamespace(of=lambda *_, account: self.facts),
                 processes=SimpleNamespace(live=lambda _kind: self.workers),
                 tasks=SimpleNamespace(backlog=lambda: self.backlog),
             ),

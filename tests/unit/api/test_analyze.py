@@ -170,7 +170,7 @@ def test_a_job_made_while_the_server_gives_up_is_closed(monkeypatch: pytest.Monk
     parts = Parts()
     house, app = made(parts)
 
-    def slow(*_: object) -> Any:
+    def slow(*_: object, account: str) -> Any:
         entered.set()
         go.wait(10)
         return parts.facts

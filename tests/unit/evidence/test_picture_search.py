@@ -18,6 +18,7 @@ from kinoscribe.evidence.picture_search import PictureSearch, Sample, with_sight
 from kinoscribe.media.decoders import Decoders
 from kinoscribe.media.pieces import Cutout
 from kinoscribe.notes import Notes
+from kinoscribe.storage.cache_folder import CacheFolder
 
 TARGET = "kinoscribe.evidence.picture_worker:serve"
 
@@ -49,10 +50,14 @@ def facts(video: Path) -> VideoFacts:
     return found
 
 
+def kept(folder: Path) -> CacheFolder:
+    return CacheFolder(folder / "cache", 1 << 30, b"secret")
+
+
 @pytest.fixture
 def search(tmp_path: Path) -> Iterator[PictureSearch]:
     config = encode(SearchConfig(1 << 31, 60.0, 64_000_000, str(tmp_path / "weights")))
-    made = PictureSearch(tmp_path / "kept", Children(ChildSpec(TARGET, config, silence=60.0), most=1))
+    made = PictureSearch(kept(tmp_path), Children(ChildSpec(TARGET, config, silence=60.0), most=1))
     yield made
     made.close()
 
@@ -70,7 +75,7 @@ def test_a_logo_is_found_with_its_times_and_a_decoy_is_not(
     search: PictureSearch, video: Path, facts: VideoFacts, tmp_path: Path
 ) -> None:
     samples = (sample("mark", "ring"), sample("decoy", "cross"), sample("again", "ring"))
-    told, found = ended(search.find(video, "ab" * 32, facts, samples, Cancel()))
+    told, found = ended(search.find(video, "ab" * 32, facts, samples, Cancel(), account="one"))
     assert [one.name for one in found] == ["mark", "decoy", "again"]
     (seen,) = found[0].sightings
     assert seen.name == "mark"
@@ -85,27 +90,29 @@ def test_a_logo_is_found_with_its_times_and_a_decoy_is_not(
     assert [one.name for one in notes.sought] == ["mark", "decoy"]
 
     video_is_gone = tmp_path / "nothing.mp4"
-    told, again = ended(search.find(video_is_gone, "ab" * 32, facts, samples, Cancel()))
+    told, again = ended(search.find(video_is_gone, "ab" * 32, facts, samples, Cancel(), account="one"))
     assert told == []
     assert again == found
+    with pytest.raises(VideoFileBroken):  # it was looked for by one account, and another looks for itself
+        ended(search.find(video_is_gone, "ab" * 32, facts, samples, Cancel(), account="two"))
 
 
 def test_what_cannot_be_decoded_is_said(search: PictureSearch, facts: VideoFacts, tmp_path: Path) -> None:
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"no video at all")
     with pytest.raises(VideoFileBroken):
-        ended(search.find(broken, "cd" * 32, facts, (sample("mark", "ring"),), Cancel()))
+        ended(search.find(broken, "cd" * 32, facts, (sample("mark", "ring"),), Cancel(), account="one"))
 
 
 def test_a_search_that_nobody_waits_for_ends(search: PictureSearch, video: Path, facts: VideoFacts) -> None:
     cancel = Cancel()
     cancel.throw()
     with pytest.raises(Canceled):
-        ended(search.find(video, "ef" * 32, facts, (sample("mark", "ring"),), cancel))
+        ended(search.find(video, "ef" * 32, facts, (sample("mark", "ring"),), cancel, account="one"))
 
 
 def test_a_process_that_dies_twice_is_a_failure(tmp_path: Path, video: Path, facts: VideoFacts) -> None:
-    dying = PictureSearch(tmp_path, Children(ChildSpec("os:abort", b"", start=10.0), most=1))
+    dying = PictureSearch(kept(tmp_path), Children(ChildSpec("os:abort", b"", start=10.0), most=1))
     with pytest.raises(EngineFailed, match="searches for pictures"):
-        ended(dying.find(video, "aa" * 32, facts, (sample("mark", "ring"),), Cancel()))
+        ended(dying.find(video, "aa" * 32, facts, (sample("mark", "ring"),), Cancel(), account="one"))
     dying.close()

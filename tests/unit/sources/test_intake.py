@@ -47,11 +47,11 @@ class Bench:
         self.rows = AssetRows(self.database, self.blobs)
         self.looks = Looks()
         self.queue = AssetQueue(self.database, self.rows)
-        self.told: list[tuple[Path, str, VideoFacts]] = []
+        self.told: list[tuple[Path, str, VideoFacts, str]] = []
 
     def intake(self, gate: Gate | None = None, **more: Any) -> Intake:
         fetcher = UrlFetcher(gate or make_gate(["127.0.0.1"], [0]), LIMITS)
-        when_ready = lambda path, content, facts: self.told.append((path, content, facts))  # noqa: E731
+        when_ready = lambda *told: self.told.append(told)  # noqa: E731
         return Intake(self.rows, self.blobs, fetcher, self.looks, **{"when_ready": when_ready, **more})
 
     def job(self) -> AssetJob:
@@ -94,7 +94,7 @@ def test_an_uploaded_video_becomes_ready_and_those_who_want_to_know_are_told(ben
     assert asset.technical is not None
     assert asset.technical["video_codec"] == "h264"
     assert asset.content is not None
-    assert bench.told == [(bench.blobs.path(asset.content), asset.content, FACTS)]
+    assert bench.told == [(bench.blobs.path(asset.content), asset.content, FACTS, "a")]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from kinoscribe.child import Children, ChildSpec
 from kinoscribe.evidence.facts import KnownFacts
 from kinoscribe.evidence.gather import Gatherer
 from kinoscribe.media.decoders import Decoders
+from kinoscribe.storage.cache_folder import CacheFolder
 from kinoscribe.storage.database import Database
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -32,7 +33,7 @@ def sqlite(sqlite_url: str, tmp_path: Path) -> Iterator[Workplace]:
 def test_a_file_that_kills_every_decoder_fails_with_a_sentence(sqlite: Workplace) -> None:
     with closing(Decoders()) as decoders:
         decoders._children = Children(CRASH)
-        sqlite.facts = KnownFacts(sqlite.folder / "evidence", decoders)  # type: ignore[assignment]
+        sqlite.facts = KnownFacts(CacheFolder(sqlite.folder / "cache", 1 << 30, b"s"), decoders)  # type: ignore[assignment]
         asset = sqlite.asset()
         with hostile(replies(answer(VIDEO))) as server, sqlite.working():
             bad = sqlite.ended(sqlite.submit(at(f"http://127.0.0.1:{server.port}/v.mp4")).id)

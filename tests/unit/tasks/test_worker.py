@@ -113,7 +113,7 @@ def test_tasks_canceled_or_deleted_before_their_turn_never_run(place: Workplace,
 def test_a_task_canceled_while_it_is_prepared_stops(place: Workplace) -> None:
     held = threading.Event()
 
-    def slow(_path: object, _content: str, cancel: Cancel) -> Any:
+    def slow(_path: object, _content: str, cancel: Cancel, *, account: str) -> Any:
         held.set()
         while not cancel.wait(0.02):
             continue
