@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Container
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -18,6 +19,8 @@ _LEAST_ANSWER = 256
 _MARGIN = 128
 # Pictures of a sequence are counted on a grid of so many a second, on which their times are told.
 _GRID = 10
+# What models that think before they answer want in place of the older name.
+_RENAMED = {"max_tokens": "max_completion_tokens"}
 
 
 class Dress(IntEnum):
@@ -48,9 +51,16 @@ class ChatRequest:
     schema: str
     sequence: bool
 
-    def body(self, max_tokens: int) -> tuple[bytes, bytes]:
-        """The bytes, in two parts."""
-        return self.head, b"," + msgspec.json.encode({"max_tokens": max_tokens, **self.tail})[1:]
+    def body(self, max_tokens: int, unwanted: Container[str] = ()) -> tuple[bytes, bytes]:
+        """The bytes, in two parts. `unwanted` are fields that the server does not take."""
+        tail = wanted({"max_tokens": max_tokens, **self.tail}, unwanted)
+        return self.head, b"," + msgspec.json.encode(tail)[1:]
+
+
+def wanted(fields: dict[str, Any], unwanted: Container[str]) -> dict[str, Any]:
+    """The fields of a request without those that a server does not take, or under the name that it has for them."""
+    names = {name: _RENAMED.get(name, "") if name in unwanted else name for name in fields}
+    return {names[name]: value for name, value in fields.items() if names[name]}
 
 
 def chat_request(ask: Ask, config: OpenAIConfig, dress: Dress = Dress.FULL) -> ChatRequest:

@@ -22,13 +22,15 @@ from kinoscribe.engines.openai.chat_request import Dress, chat_request
 from kinoscribe.engines.openai.config import OpenAIConfig
 from kinoscribe.engines.openai.connection import Body
 from kinoscribe.engines.openai.exchange import Exchange, Refused, ServerFailed
+from kinoscribe.engines.openai.messages import shown_frames
 from kinoscribe.engines.openai.patience import Patience
 from kinoscribe.engines.openai.refusals import Refusal
 from kinoscribe.engines.openai.servers import Course, Miss, Servers
 
 _LEAST_ANSWER = 64
 _FITS = 3
-_EXTRAS, _SEQUENCE, _OBJECTS = "extras", "sequence", "objects"
+_EXTRAS, _SEQUENCE, _OBJECTS, _PICTURES = "extras", "sequence", "objects", "pictures"
+_FIELDS = ("max_tokens", "temperature")
 _UNREACHED = "No model server can be reached at the moment. Please try again later."
 
 
@@ -51,6 +53,8 @@ class Generation:
         self._servers = servers
         self._course = Course(order, config.waits.busy)
         self._dress = Dress.FULL
+        self._sees = config.sees
+        self._unwanted: set[str] = set()
         self._fits = 0
         self._request = chat_request(ask, config)
         self._most = self._request.max_tokens
@@ -97,7 +101,7 @@ class Generation:
         """The bytes to send. They are kept by whoever sends them, and made anew should they be wanted again."""
         if not self._request.head:
             self._request = chat_request(self._ask, self._config, self._dress)
-        body = Body(*self._request.body(self._most))
+        body = Body(*self._request.body(self._most, self._unwanted))
         self._request = replace(self._request, head=b"")
         return body
 
@@ -107,6 +111,12 @@ class Generation:
             notes["request"] = "without salt and counts, which the server refuses"
         if self._dress > Dress.SCHEMA:
             notes["request"] = "without salt and counts, and not held to the schema, which the server refuses"
+        if "temperature" in self._unwanted:
+            notes["temperature"] = "the server takes none, and uses its own"
+        sent = shown_frames(self._ask, self._config)
+        if len(sent) < len(self._ask.frames) and not self._ask.stills:
+            notes["pictures"] = f"the server takes {len(sent)} of {len(self._ask.frames)}"
+            notes["shown"] = " ".join(f"{frame.time:.3f}" for frame in sent)
         return replace(finished, notes={**finished.notes, **notes})
 
     def _well(self, url: str) -> None:
@@ -117,6 +127,10 @@ class Generation:
             self._servers.learn(url, self._request.schema)
         if self._dress > Dress.OBJECT:
             self._servers.learn(url, _OBJECTS)
+        if self._sees and not self._config.sees:
+            self._servers.learn(url, _PICTURES)
+        for field in self._unwanted:
+            self._servers.learn(url, field)
 
     def _dress_for(self, url: str) -> None:
         """As much as the server is not known to refuse."""
@@ -125,13 +139,21 @@ class Generation:
             dress = Dress.SCHEMA
             if self._request.schema and self._servers.refuses(url, self._request.schema):
                 dress = Dress.BARE if self._servers.refuses(url, _OBJECTS) else Dress.OBJECT
-        self._wear(dress, sequence=not self._servers.refuses(url, _SEQUENCE))
+        self._unwanted = {field for field in _FIELDS if self._servers.refuses(url, field)}
+        sees = self._sees and not (self._blind_will_do and self._servers.refuses(url, _PICTURES))
+        self._wear(dress, sequence=not self._servers.refuses(url, _SEQUENCE), sees=sees)
 
-    def _wear(self, dress: Dress, *, sequence: bool = True) -> None:
+    @property
+    def _blind_will_do(self) -> bool:
+        """Whether the evidence alone can answer: not where the question is about pictures of the client's own."""
+        return not self._ask.images and not self._ask.stills
+
+    def _wear(self, dress: Dress, *, sequence: bool = True, sees: bool | None = None) -> None:
         sequence = sequence and self._config.sequence
-        if dress is not self._dress or sequence is not self._config.sequence:
+        sees = self._config.sees if sees is None else sees
+        if (dress, sequence, sees) != (self._dress, self._config.sequence, self._config.sees):
             self._dress = dress
-            self._config = replace(self._config, sequence=sequence)
+            self._config = replace(self._config, sequence=sequence, sees=sees)
             self._request = chat_request(self._ask, self._config, dress)
 
     def _after_refusal(self, refusal: Refusal, url: str) -> None:
@@ -141,6 +163,8 @@ class Generation:
                 self._fit_context(refusal)
             case "pictures":
                 self._fit_pictures(refusal)
+            case "request" if refusal.unwanted and refusal.unwanted not in self._unwanted:
+                self._unwanted.add(refusal.unwanted)
             case "request" if self._request.sequence:
                 self._servers.learn(url, _SEQUENCE)
                 self._wear(self._dress, sequence=False)
@@ -175,10 +199,15 @@ class Generation:
         self._most = room
 
     def _fit_pictures(self, refusal: Refusal) -> None:
-        """Where a server takes fewer pictures, it gets fewer."""
-        if not refusal.most or refusal.most >= self._config.sight.most:
+        """Where a server takes fewer pictures, it gets fewer; where it takes none, the evidence alone has to do."""
+        sent = len(shown_frames(self._ask, self._config))
+        most = sent // 2 if refusal.most is None else refusal.most
+        if not most and sent and self._blind_will_do:
+            self._wear(self._dress, sees=False)
+            return
+        if not most or most >= self._config.sight.most:
             raise EngineRefused(reason="its model server takes no pictures, or not so many.")
-        self._config = replace(self._config, most_pictures=refusal.most)
+        self._config = replace(self._config, most_pictures=most)
         self._request = chat_request(self._ask, self._config, self._dress)
 
     def _go_on(self, miss: Miss, error: ApiError | None) -> None:

@@ -119,7 +119,7 @@ def _aside(talk: Talk, kind: ProfileName, model: str) -> tuple[str, int | None]:
         case "vllm":
             return text(part(_value(talk, "/version"), "version")), None
         case "sglang":
-            told = _value(talk, "/get_server_info")
+            told = _value(talk, "/server_info") or _value(talk, "/get_server_info")  # the older name
             return text(part(told, "version")), number(part(told, "context_length"))
         case "llamacpp":
             told = _value(talk, "/props")

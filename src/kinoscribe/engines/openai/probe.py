@@ -11,9 +11,11 @@ from typing import Any
 from kinoscribe import clock
 from kinoscribe.cancel import Cancel
 from kinoscribe.engines.openai.abilities import LEAST_PICTURE, Abilities, PictureCost
+from kinoscribe.engines.openai.chat_request import wanted
 from kinoscribe.engines.openai.config import OpenAIConfig
 from kinoscribe.engines.openai.identify import Unfit, identify, loaded_context, refuse_key
 from kinoscribe.engines.openai.profiles import ProfileName
+from kinoscribe.engines.openai.refusals import read_refusal
 from kinoscribe.engines.openai.schema import response_format
 from kinoscribe.engines.openai.small_picture import data_url
 from kinoscribe.engines.openai.stream import Heard, ToldError, Unreadable, events, hear, is_done
@@ -33,6 +35,9 @@ _SMALL = (224, 224)
 # So many pictures are asked about at once: many, where a tiny one costs little.
 _MANY, _FEW = 64, 4
 _CHEAP = 32
+# What says that a server is there, and has too much to do.
+BUSY = (429, 503, 529)
+_MUTE = "It lists its models, and answers no question."
 _MOST_TOLD = re.compile(rb"[Aa]t most (\d{1,5}) image")
 
 
@@ -59,18 +64,19 @@ def meet(config: OpenAIConfig, url: str, cancel: Cancel, *, pinned: bool) -> Abi
 def examine(config: OpenAIConfig, met: Abilities, cancel: Cancel) -> Abilities:
     """What the model behind a server that was met does with pictures, schemas and streams: some ten short requests.
 
-    What cannot be told stays None, and a remark says why; `looked_at` does where the server was not well enough to be
+    What cannot be told stays None, and a remark says why; `looked_at` does where the server was too busy to be
     examined. Raises `Unfit` where nothing can be asked, and `Canceled`.
     """
     talk = Talk(met.url, config.api_key, cancel)
     found = replace(met, looked_at=clock.now())
     try:
-        first = _Model(talk, found.model).ask()
+        model = _Model(talk, found.model)
+        first = _first(model)
         _refuse(first)
-        if first.status == 429 or first.status >= 500:
+        if first.status in BUSY:
             raise Unanswered(f"answered with status {first.status}")
-        found = _pictures(config, _Model(talk, found.model), found, first)
-        found = _schema(_Model(talk, found.model), found)
+        found = _pictures(config, model, found, first)
+        found = _schema(model, found)
         if found.profile == "ollama":  # it has loaded the model by now
             found = replace(found, context_tokens=loaded_context(talk, found.model) or found.context_tokens)
     except Unanswered as error:
@@ -81,20 +87,43 @@ def examine(config: OpenAIConfig, met: Abilities, cancel: Cancel) -> Abilities:
     return found
 
 
+def listen(config: OpenAIConfig, met: Abilities, cancel: Cancel) -> str:
+    """Why no question to the model behind a server that was met is answered; empty where a short one is, or it is busy.
+
+    Raises `Canceled`.
+    """
+    talk = Talk(met.url, config.api_key, cancel)
+    try:
+        told = _Model(talk, met.model).ask(*((data_url(*_TINY),) if met.sees and config.sees else ()))
+        _refuse(told)
+        if told.well:
+            hear(told.body)
+    except Unanswered as error:
+        return f"{_MUTE} It {error}."
+    except (Unreadable, ToldError):
+        return f"{_MUTE} What it says cannot be read."
+    except Unfit as error:
+        return str(error)
+    finally:
+        talk.close()
+    return ""
+
+
 class _Model:
     """Short questions to one model."""
 
     def __init__(self, talk: Talk, name: str) -> None:
         self._talk = talk
         self._name = name
+        self._unwanted: set[str] = set()
 
     def ask(self, *pictures: str) -> Told:
         shown = [{"type": "image_url", "image_url": {"url": picture}} for picture in pictures]
-        return self._talk.chat({**self._body([*shown, _text("Say yes.")]), "max_tokens": _FEW_TOKENS})
+        return self._chat({**self._body([*shown, _text("Say yes.")]), "max_tokens": _FEW_TOKENS})
 
     def ask_for_json(self, profile: ProfileName) -> Told:
         words = "Tell me, in one sentence, what the weather is like on the Moon."
-        return self._talk.chat(
+        return self._chat(
             {
                 **self._body([_text(words)]),
                 "max_tokens": _JSON_TOKENS,
@@ -103,6 +132,15 @@ class _Model:
                 "response_format": response_format(_SCHEMA),
             }
         )
+
+    def _chat(self, body: dict[str, Any]) -> Told:
+        """The answer, in words that the server takes: it may have refused others."""
+        while True:
+            told = self._talk.chat(wanted(body, self._unwanted))
+            unwanted = None if told.well else read_refusal(told.status, told.body, None).unwanted
+            if unwanted is None or unwanted in self._unwanted:
+                return told
+            self._unwanted.add(unwanted)
 
     def _body(self, content: list[dict[str, Any]]) -> dict[str, Any]:
         messages = [{"role": "user", "content": content}]
@@ -113,11 +151,23 @@ def _text(words: str) -> dict[str, Any]:
     return {"type": "text", "text": words}
 
 
+def _first(model: _Model) -> Told:
+    """The answer to a first question. Raises `Unfit` where the server broke it off, and `Unanswered`."""
+    try:
+        return model.ask()
+    except Unanswered as error:
+        if error.late:
+            raise
+        raise Unfit(f"{_MUTE} It {error}.") from error
+
+
 def _refuse(first: Told) -> None:
     """Raises `Unfit` for an answer that every question would get."""
     refuse_key(first)
     if first.status in (404, 405) or 300 <= first.status < 400:
         raise Unfit("There is nobody to chat with at its address, or the model is not there.")
+    if first.status >= 500 and first.status not in BUSY:
+        raise Unfit(f"{_MUTE} It answers with status {first.status}.")
 
 
 def _pictures(config: OpenAIConfig, model: _Model, found: Abilities, first: Told) -> Abilities:

@@ -24,6 +24,18 @@ _PICTURES = re.compile(
     r"no (?:image|vision) support|required for image input|too many images",
     re.IGNORECASE,
 )
+# The fields of a request that some models of hosted servers do not take, by the words that say so.
+_UNWANTED = (
+    (re.compile(r"\buse ['\"`]?max_completion_tokens", re.IGNORECASE), "max_tokens"),
+    (
+        re.compile(
+            r"['\"`]temperature['\"`] (?:does not support|is not supported|is deprecated)|"
+            r"unsupported (?:parameter|value): ['\"`]?temperature",
+            re.IGNORECASE,
+        ),
+        "temperature",
+    ),
+)
 _MOST_TOKENS = re.compile(
     r"(?:context (?:length|size|window)|model length)(?: is| of| only|[: (])*(\d{2,9})|['\"]n_ctx['\"]:\s*(\d{2,9})|"
     r"\d tokens? > (\d{2,9})|max_model_len=(\d{2,9})",
@@ -41,7 +53,7 @@ _PROMPT_TOKENS = re.compile(
 class Refusal:
     """`most` is the context or the number of pictures the server takes, `prompt` the tokens of what was sent.
 
-    `retry_after` is in seconds.
+    `retry_after` is in seconds. `unwanted` is the field of a request that the server does not take.
     """
 
     kind: Kind
@@ -49,6 +61,7 @@ class Refusal:
     most: int | None = None
     prompt: int | None = None
     retry_after: float | None = None
+    unwanted: str | None = None
 
 
 def read_refusal(status: int, body: bytes, retry_after: str | None) -> Refusal:
@@ -57,7 +70,11 @@ def read_refusal(status: int, body: bytes, retry_after: str | None) -> Refusal:
         return Refusal("busy", status, retry_after=read_wait(retry_after))
     pictures = _PICTURES.search(words)
     if pictures is not None:
-        return Refusal("pictures", status, most=_number(pictures["most"]) or 0)
+        some = "too many" in pictures[0].lower()  # it takes fewer, and does not say how many
+        return Refusal("pictures", status, most=None if some else _number(pictures["most"]) or 0)
+    unwanted = next((field for told, field in _UNWANTED if told.search(words)), None)
+    if status in (400, 422) and unwanted is not None:
+        return Refusal("request", status, unwanted=unwanted)
     if status == _TOO_LARGE or _CONTEXT.search(words):
         return Refusal(
             "context", status, most=_first(_MOST_TOKENS, words), prompt=_first(_PROMPT_TOKENS, words)

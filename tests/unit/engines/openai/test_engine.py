@@ -506,6 +506,71 @@ def test_a_server_that_takes_fewer_pictures_gets_fewer() -> None:
     assert text_of(pieces) == "A dog."
     counts = [one.raw.count(b'"image_url":') for one in server.asked]
     assert counts == [4, 2]
+    assert end_of(pieces).notes["shown"] == "0.000 3.000"
+    assert end_of(pieces).notes["pictures"] == "the server takes 2 of 4"
+
+
+def test_a_server_that_does_not_say_how_many_pictures_are_too_many_gets_half() -> None:
+    plays = by_turns(fails(400, "too many images"), fails(400, "too many images"), says("A dog."))
+    pieces, server = told(plays)
+    assert text_of(pieces) == "A dog."
+    assert [one.raw.count(b'"image_url":') for one in server.asked] == [4, 2, 1]
+
+
+BLIND = "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj"
+
+
+def test_a_server_that_takes_no_pictures_answers_by_the_evidence() -> None:
+    def play(player: Player, number: int) -> None:
+        seen = b'"image_url":' in player.server.asked[-1].raw
+        (fails(500, BLIND) if seen else says("A dog."))(player, number)
+
+    with serving(play) as server, closing(engine(server.url)) as made:
+        pieces = list(made.generate(ask(), Cancel()))
+        again = list(made.generate(ask(), Cancel()))
+    assert text_of(pieces) == text_of(again) == "A dog."
+    assert [one.raw.count(b'"image_url":') for one in server.asked] == [4, 0, 0]
+    assert all(b"Good morning." in one.raw for one in server.asked)
+    assert [end_of(one).notes["shown"] for one in (pieces, again)] == ["", ""]
+
+
+def test_a_question_about_the_clients_own_pictures_is_not_answered_without_looking_at_them() -> None:
+    error, server = refused(fails(400, BLIND), ask(images=(("logo", b"\xff\xd8\xff"),)))
+    assert isinstance(error, EngineRefused)
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("message", "missing", "there"),
+    [
+        (
+            "Unsupported parameter: 'max_tokens' is not supported with this model. "
+            "Use 'max_completion_tokens' instead.",
+            "max_tokens",
+            "max_completion_tokens",
+        ),
+        (
+            "Unsupported value: 'temperature' does not support 0.2 with this model. "
+            "Only the default (1) value is supported.",
+            "temperature",
+            "max_tokens",
+        ),
+    ],
+)
+def test_a_field_that_a_hosted_model_does_not_take_is_said_otherwise_or_left_out(
+    message: str, missing: str, there: str
+) -> None:
+    def play(player: Player, number: int) -> None:
+        (fails(400, message) if missing in player.server.asked[-1].body else says("A dog."))(player, number)
+
+    with serving(play) as server, closing(engine(server.url)) as made:
+        pieces = list(made.generate(ask(), Cancel()))
+        list(made.generate(ask(), Cancel()))
+    assert text_of(pieces) == "A dog."
+    assert [missing in one.body for one in server.asked] == [True, False, False]
+    assert [there in one.body for one in server.asked[1:]] == [True, True]
+    assert all(EXTRAS & one.body.keys() for one in server.asked)
+    assert ("temperature" in end_of(pieces).notes) is (missing == "temperature")
 
 
 def whole(text: Any) -> Play:

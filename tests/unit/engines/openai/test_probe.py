@@ -56,6 +56,17 @@ def test_the_kind_of_server_and_what_it_can_are_found_out(family: str) -> None:
     assert server.problems() == []
 
 
+def test_a_hosted_model_that_wants_other_fields_is_examined_with_them() -> None:
+    newer = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
+    warm = "Unsupported value: 'temperature' does not support 0 with this model."
+    with ModelServer("generic") as server:
+        server.on(lambda chat: chat.body.temperature is not None, Script(status=400, message=warm))
+        server.on(lambda chat: chat.body.max_tokens is not None, Script(status=400, message=newer))
+        found = look(server)
+    assert (found.sees, found.constrained, found.usage_streamed) == (True, True, True)
+    assert found.remarks == ()
+
+
 def test_a_profile_that_the_operator_named_stays(server: ModelServer) -> None:
     assert look(server, pinned=True, profile="generic").profile == "generic"
 
