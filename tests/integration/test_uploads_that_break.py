@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def server(tmp_path: Path) -> Iterator[Running]:
 
 
 def begin(port: int, key: str, length: int | None) -> socket.socket:
-    connection = socket.create_connection(("127.0.0.1", port), 10)
+    connection = socket.create_connection(("127.0.0.1", port), 60)
     framing = "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}"
     lines = ["POST /v1.3/assets HTTP/1.1", "Host: x", f"x-api-key: {key}", framing]
     lines.append("Content-Type: multipart/form-data; boundary=x")
@@ -103,16 +104,16 @@ def test_a_server_killed_in_the_middle_of_an_upload_leaves_nothing_after_its_nex
     assert killed.stdout is not None
     port, key = killed.stdout.readline().split()
     with httpx2.Client(
-        base_url=f"http://127.0.0.1:{port}/v1.3/", headers={"x-api-key": key}, trust_env=False
+        base_url=f"http://127.0.0.1:{port}/v1.3/", headers={"x-api-key": key}, timeout=60, trust_env=False
     ) as client:
         whole = client.post("assets", data={"method": "direct"}, files={"file": ("v.mp4", VIDEO)}).json()
+    assert whole["status"] == "ready"
     connection = begin(int(port), key, 100_000_000)
     connection.sendall(HEAD + FILE + bytes(5_000_000))
     incoming = tmp_path / "incoming"
-    for _ in range(200):
-        if sum(path.stat().st_size for path in incoming.rglob("*")) > 3_000_000:
-            break
-        threading.Event().wait(0.02)
+    until = time.monotonic() + 60
+    while sum(path.stat().st_size for path in incoming.rglob("*")) <= 3_000_000 and time.monotonic() < until:
+        time.sleep(0.02)
     killed.send_signal(signal.SIGKILL)
     killed.communicate()
     connection.close()
