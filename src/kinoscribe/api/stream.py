@@ -6,8 +6,8 @@ so does the end of the server. A reader that takes nothing for a minute is given
 """
 
 import asyncio
-from collections.abc import Callable, Generator
-from contextlib import closing, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 
 import structlog
@@ -19,6 +19,8 @@ from kinoscribe import clock
 from kinoscribe.analysis.job import Job
 from kinoscribe.analysis.run import events
 from kinoscribe.analysis.tools import Tools
+from kinoscribe.api.alarm import Alarm
+from kinoscribe.api.handover import Handover
 from kinoscribe.cancel import Cancel, Canceled
 from kinoscribe.contract.errors import ApiError, ServerEnding
 from kinoscribe.contract.events import HEARTBEAT, Ended, Event, Progress, TextPart, ndjson
@@ -69,15 +71,15 @@ class EventStream(Response):
         self._when_over = when_over
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        queue: asyncio.Queue[_Item] = asyncio.Queue()
-        loop = asyncio.get_running_loop()
+        said: Handover[_Item] = Handover(_joined)
 
         def produce() -> None:
             over = _Over(None)
             try:
-                with closing(events(self._job, self._tools)) as said:
-                    for event in said:
-                        loop.call_soon_threadsafe(queue.put_nowait, event)
+                with closing(events(self._job, self._tools)) as telling:
+                    for event in telling:
+                        if not isinstance(event, Progress):
+                            said.put(event)
             except Canceled:
                 _log.info("analysis_canceled", generation_id=self._job.generation_id)
             except ApiError as error:
@@ -88,7 +90,7 @@ class EventStream(Response):
                 over = _Over(ApiError())
             finally:
                 self._job.close()
-                loop.call_soon_threadsafe(queue.put_nowait, over)
+                said.put(over)
                 self._when_told()
 
         work = asyncio.ensure_future(to_thread.run_sync(produce, limiter=self._limiter))
@@ -96,7 +98,7 @@ class EventStream(Response):
         whole = False
         try:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            whole = await self._write(queue, send)
+            whole = await self._write(said, send)
         except TimeoutError:
             _log.info("reader_given_up", generation_id=self._job.generation_id)
         except asyncio.CancelledError:
@@ -107,6 +109,7 @@ class EventStream(Response):
         finally:
             self._job.cancel.throw()
             watch.cancel()
+            said.close()
             await asyncio.gather(work, watch, return_exceptions=True)
             self._job.close()
             self._when_over()
@@ -114,37 +117,29 @@ class EventStream(Response):
             with suppress(TimeoutError):
                 await _send_body(send, b"", more=False)
 
-    async def _write(self, queue: asyncio.Queue[_Item], send: Send) -> bool:
-        """Whether the answer was said to its end; then only the end of the body is left to send."""
+    async def _write(self, said: Handover[_Item], send: Send) -> bool:
+        """Whether the answer was said to its end; then only the end of the body is left to send.
+
+        Raises `TimeoutError` when the client takes nothing for a minute.
+        """
         whole = False
-        waiting: _Item | None = None
         silent_until = clock.steady() + self._heartbeat
-        while True:
-            item = waiting
-            if item is None:
-                try:
-                    # Not `wait_for`: on Python 3.11 it swallows a cancellation that comes with the item.
-                    async with asyncio.timeout(max(0.0, silent_until - clock.steady())):
-                        item = await queue.get()
-                except TimeoutError:
-                    await _send_body(send, HEARTBEAT, more=True)
+        async with _patiently(send) as say:
+            while True:
+                if not await said.wait(silent_until - clock.steady()):
+                    await say(HEARTBEAT)
                     silent_until = clock.steady() + self._heartbeat
                     continue
-            waiting = None
-            match item:
-                case _Over(error=error):
-                    if error is not None and not whole:
-                        await self._say_failure(error, send)
-                    return whole
-                case Progress():
-                    continue
-                case TextPart():
-                    item, waiting = _joined(item, queue)
-            line = ndjson(item)
-            assert line is not None, "only progress is not said"
-            whole = isinstance(item, Ended)
-            await _send_body(send, line, more=True)
-            silent_until = clock.steady() + self._heartbeat
+                for item in _together(said.take()):
+                    if isinstance(item, _Over):
+                        if item.error is not None and not whole:
+                            await self._say_failure(item.error, send)
+                        return whole
+                    line = ndjson(item)
+                    assert line is not None, "only progress is not said"
+                    whole = isinstance(item, Ended)
+                    await say(line)
+                    silent_until = clock.steady() + self._heartbeat
 
     async def _say_failure(self, error: ApiError, send: Send, patience: float = _PATIENCE) -> None:
         """The last line, and no end of the body: every client sees that the answer is not whole."""
@@ -160,6 +155,23 @@ async def _send_body(send: Send, body: bytes, *, more: bool, patience: float = _
         await send({"type": "http.response.body", "body": body, "more_body": more})
 
 
+@asynccontextmanager
+async def _patiently(send: Send) -> AsyncIterator[Callable[[bytes], Awaitable[None]]]:
+    """Sends parts of the body. The block raises `TimeoutError` when the client takes one of them for too long."""
+    async with asyncio.timeout(None) as bound:
+        alarm = Alarm(lambda: bound.reschedule(0.0))
+
+        async def say(body: bytes) -> None:
+            alarm.set(_PATIENCE)
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+            alarm.stop()
+
+        try:
+            yield say
+        finally:
+            alarm.close()
+
+
 async def cancel_when_gone(receive: Receive, cancel: Cancel) -> None:
     """Throws the switch as soon as the client has closed its connection."""
     while not cancel.thrown:
@@ -172,16 +184,35 @@ async def cancel_when_gone(receive: Receive, cancel: Cancel) -> None:
             cancel.throw()
 
 
-def _joined(first: TextPart, queue: asyncio.Queue[_Item]) -> tuple[TextPart, _Item | None]:
-    """The text that waits in the queue, as one event, and the item after it."""
-    texts, length = [first.text], len(first.text)
-    while length < _MOST_JOINED and not queue.empty():
-        item = queue.get_nowait()
-        if not isinstance(item, TextPart):
-            return TextPart("".join(texts)), item
-        texts.append(item.text)
-        length += len(item.text)
-    return TextPart("".join(texts)), None
+def _joined(first: _Item, second: _Item) -> _Item | None:
+    """Two parts of the text as one, unless they are long."""
+    if not isinstance(first, TextPart) or not isinstance(second, TextPart):
+        return None
+    if len(first.text) + len(second.text) > _MOST_JOINED:
+        return None
+    return TextPart(first.text + second.text)
+
+
+def _together(items: list[_Item]) -> list[_Item]:
+    """The same, with text that has piled up in few parts."""
+    if len(items) < 2:
+        return items
+    fewer: list[_Item] = []
+    texts: list[str] = []
+    length = 0
+    for item in items:
+        text = item.text if isinstance(item, TextPart) else None
+        if texts and (text is None or length + len(text) > _MOST_JOINED):
+            fewer.append(TextPart("".join(texts)))
+            texts, length = [], 0
+        if text is None:
+            fewer.append(item)
+        else:
+            texts.append(text)
+            length += len(text)
+    if texts:
+        fewer.append(TextPart("".join(texts)))
+    return fewer
 
 
 def collect(said: Generator[Event, None, None]) -> tuple[str, Ended]:
