@@ -4,7 +4,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 p
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 VENV ?= .venv
 BIN := $(VENV)/bin
-PIP := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check
+pip_of = $(PYTHON) -m pip --python $(1)/bin/python --disable-pip-version-check
+PIP = $(call pip_of,$(VENV))
 HASHED := install --quiet --no-deps --require-hashes
 COMPILE := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 	--python-version 3.11 --fork-strategy fewest --group build
@@ -12,14 +13,17 @@ COMPILE := uv pip compile --quiet --universal --generate-hashes --no-emit-index-
 # Weights, evidence and the database of these commands stay inside the checkout.
 export KINOSCRIBE_DATA_DIR ?= $(CURDIR)/.kinoscribe
 
-# The real vLLM of the tests, for the processor; it has an environment of its own.
-SERVERS := .cache/vllm
+# The real model servers of the tests, for the processor; each has an environment of its own.
+VLLM := .cache/vllm
+LLAMA := .cache/llama
+REAL := tests/real_servers
 
 CLIP := examples/reel.mp4
 PROMPT ?= Describe this video: what is seen, what is said, and when?
 AGAIN ?= What was stolen?
 
-.PHONY: help setup setup-dev models demo serve check test conformance integration servers bench docs picture lock clean
+.PHONY: help setup setup-dev models demo serve check test conformance integration real-llamacpp servers llamacpp vllm bench docs
+.PHONY: picture lock clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -53,9 +57,14 @@ conformance: setup-dev models  ## only the tests of the wire, with the official 
 
 integration: setup-dev models servers  ## only the tests that run whole processes, files and real model servers
 	$(BIN)/pytest tests/integration
-	$(BIN)/pytest tests/real_servers -m servers
+	$(BIN)/pytest $(REAL) -m servers
 
-servers: $(SERVERS)/.installed  ## install the real model server that `make integration` tests against (3.5 GB, once)
+real-llamacpp: setup-dev models llamacpp  ## of these, only the ones that run llama.cpp's server
+	$(BIN)/pytest $(REAL) -m servers -k llamacpp
+
+servers: llamacpp vllm  ## install the real model servers that `make integration` tests against
+llamacpp: $(LLAMA)/.installed  ## only llama.cpp's server, built from source: needs a C++ compiler and some minutes, once
+vllm: $(VLLM)/.installed  ## only vLLM: 3.5 GB, once
 
 bench: setup-dev models  ## how fast, how much memory; a quarter of an hour
 	$(BIN)/python -m tests.bench.run
@@ -90,9 +99,22 @@ $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
 	@$(PIP) $(HASHED) -r requirements-dev.lock
 	@touch $@
 
-$(SERVERS)/.installed: tests/real_servers/requirements-vllm.txt
-	@echo "Installing vLLM into $(SERVERS)"
-	@$(PYTHON) -m venv $(SERVERS)
-	@$(SERVERS)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
-	@$(SERVERS)/bin/python -m pip uninstall --quiet --yes torchaudio torchcodec  # they need another build of torch
+$(LLAMA)/.installed: $(REAL)/requirements-llama.txt $(REAL)/source-llama.txt $(REAL)/build_llama.py
+	@echo "Building llama.cpp's server in $(LLAMA), which takes some minutes"
+	@rm -rf $(LLAMA)
+	@$(PYTHON) -m venv --without-pip $(LLAMA)
+	@$(call pip_of,$(LLAMA)) $(HASHED) -r $(REAL)/requirements-llama.txt
+	@$(call pip_of,$(LLAMA)) download --quiet --no-deps --no-build-isolation --no-binary llama-cpp-python \
+		--require-hashes -r $(REAL)/source-llama.txt -d $(LLAMA)/archive
+	@$(LLAMA)/bin/python $(REAL)/build_llama.py $(LLAMA)/archive/*.tar.gz $(LLAMA)
+	@rm -r $(LLAMA)/archive
+	@touch $@
+
+# Which build of torch is right, with CUDA or without, depends on the machine: it alone is installed without a hash.
+$(VLLM)/.installed: $(REAL)/requirements-vllm.txt
+	@echo "Installing vLLM into $(VLLM)"
+	@rm -rf $(VLLM)
+	@$(PYTHON) -m venv --without-pip $(VLLM)
+	@$(call pip_of,$(VLLM)) $(HASHED) -r $<
+	@$(call pip_of,$(VLLM)) install --quiet torch==2.13.0
 	@touch $@

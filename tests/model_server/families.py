@@ -236,22 +236,35 @@ def content(family: str, text: str) -> dict[str, Any]:
     return {"content": text}
 
 
-def last(family: str, usage: dict[str, Any] | None) -> dict[str, Any]:
+def first(family: str) -> dict[str, Any]:
+    """The piece that only tells who speaks."""
+    return {"role": "assistant", "content": None if family == "llamacpp" else ""}
+
+
+def end(family: str) -> dict[str, Any]:
+    """The piece that only tells that the text is over."""
+    return {} if family == "llamacpp" else content(family, "")
+
+
+def last(family: str) -> dict[str, Any]:
     """What stands beside the reason in the last piece of text."""
     match family:
         case "sglang":
             return {"matched_stop": 151_645}
-        case "llamacpp":
-            count = usage or {}
-            return {
-                "timings": {
-                    "prompt_n": count.get("prompt_tokens", 0),
-                    "predicted_n": count.get("completion_tokens", 0),
-                }
-            }
         case "vllm":
             return {"stop_reason": None}
     return {}
+
+
+def counts(family: str, usage: dict[str, Any]) -> dict[str, Any]:
+    """The counts, and what stands beside them."""
+    if family == "llamacpp":
+        timings = {
+            "prompt_n": usage.get("prompt_tokens", 0),
+            "predicted_n": usage.get("completion_tokens", 0),
+        }
+        return {"usage": usage, "timings": timings}
+    return {"usage": usage}
 
 
 def unknown_fields(family: str, chat: Chat) -> list[str]:

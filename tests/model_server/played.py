@@ -76,7 +76,7 @@ class Play:
         if self._nature.pings:
             answer.chunk(b": ping\n\n")
         if self._family in {"vllm", "llamacpp", "generic", "sglang"}:
-            answer.chunk(self._event(self._choice({"role": "assistant", "content": ""})))
+            answer.chunk(self._event(self._choice(families.first(self._family))))
         for thought in thoughts:
             answer.chunk(self._event(self._choice(families.delta(self._family, thought))))
             await answer.wait(script.between)
@@ -97,12 +97,10 @@ class Play:
         if await self._mishap(answer, sent):
             return
         usage = self._usage(len(thoughts) + sent)
-        last = self._choice(families.content(self._family, ""), reason)
-        answer.chunk(
-            self._event(last | {"choices": [last["choices"][0] | families.last(self._family, usage)]})
-        )
+        last = self._choice(families.end(self._family), reason)
+        answer.chunk(self._event(last | {"choices": [last["choices"][0] | families.last(self._family)]}))
         if usage is not None and self._chat.wants_usage:
-            answer.chunk(self._event({"choices": [], "usage": usage}))
+            answer.chunk(self._event({"choices": [], **families.counts(self._family, usage)}))
         answer.chunk(b"data: [DONE]\n\n")
         answer.end()
 
@@ -142,7 +140,7 @@ class Play:
         }
         usage = self._usage(len(thoughts) + len(tokens))
         if usage is not None:
-            body["usage"] = usage
+            body |= families.counts(self._family, usage)
         self._seen.first_at, self._seen.sent = time.perf_counter(), len(tokens)
         answer.json(200, body)
 

@@ -18,12 +18,13 @@ CACHE = HERE.parents[1] / ".cache"
 # Programs that are named by the environment, else where `make servers` puts them.
 VLLM = Path(os.environ.get("VLLM_PYTHON") or CACHE / "vllm" / "bin" / "python")
 LLAMA = Path(os.environ.get("LLAMA_SERVER") or CACHE / "llama" / "llama-server")
-LLAMA_MODELS = Path(os.environ.get("LLAMA_MODELS") or CACHE / "llama")
+LLAMA_PYTHON = Path(os.environ.get("LLAMA_PYTHON") or CACHE / "llama" / "bin" / "python")
 MODEL = "tiny-vlm"
 CONTEXT = 16_384
 PICTURES = 64
 START_SECONDS = 300.0
 _END_SECONDS = 30.0
+_ANSWERING = {"vllm": "vllm:num_requests_running{", "llamacpp": "llamacpp:requests_processing "}
 
 
 @dataclass(frozen=True)
@@ -41,20 +42,21 @@ class RealServer:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(_END_SECONDS)
 
-    def metric(self, name: str) -> float:
-        """The sum of a number that vLLM tells of itself."""
+    def answering(self) -> float:
+        """How many answers the server is busy with, as it tells itself."""
         told = httpx2.get(f"{self.url.removesuffix('/v1')}/metrics", trust_env=False, timeout=20).text
-        lines = (line for line in told.splitlines() if line.startswith(f"{name}{{"))
+        lines = [line for line in told.splitlines() if line.startswith(_ANSWERING[self.kind])]
+        assert lines, told
         return sum(float(line.rpartition(" ")[2]) for line in lines)
 
 
-def tiny_model() -> Path:
-    """The folder of the tiny model, made when it is not there yet."""
-    program = HERE / "tiny_model.py"
-    folder = CACHE / f"tiny-vlm-{hashlib.sha256(program.read_bytes()).hexdigest()[:12]}"
+def tiny_model(python: Path, program: str) -> Path:
+    """The folder of the tiny model that a program beside this file makes, made when it is not there yet."""
+    code = HERE / program
+    folder = CACHE / f"{code.stem}-{hashlib.sha256(code.read_bytes()).hexdigest()[:12]}"
     if not (folder / "done").exists():
-        assert VLLM.exists(), f"{VLLM} is not there: `make servers` installs vLLM."
-        subprocess.run([VLLM, program, folder], env=_offline(), check=True, timeout=START_SECONDS)
+        _is_there(python)
+        subprocess.run([python, code, folder], env=_offline(), check=True, timeout=START_SECONDS)
         (folder / "done").touch()
     return folder
 
@@ -64,7 +66,7 @@ def vllm(log: Path, **options: str) -> Iterator[RealServer]:
     """vLLM on the processor, with its own processes. `options` are further ones of the server."""
     port = _free_port()
     chosen = {
-        "model": str(tiny_model()),
+        "model": str(tiny_model(VLLM, "tiny_model.py")),
         "served-model-name": MODEL,
         "host": "127.0.0.1",
         "port": str(port),
@@ -90,18 +92,15 @@ def vllm(log: Path, **options: str) -> Iterator[RealServer]:
 
 
 @contextmanager
-def llama(log: Path) -> Iterator[RealServer]:
-    """llama.cpp's server with the same model as GGUF: `tiny.gguf` and `tiny-mmproj.gguf`."""
+def llama(log: Path, *, context: int = CONTEXT, eyes: bool = True) -> Iterator[RealServer]:
+    """llama.cpp's server with a model of the same kind, which answers one question at a time."""
     port = _free_port()
+    model = tiny_model(LLAMA_PYTHON, "tiny_gguf.py")
     command = [
-        *(
-            str(LLAMA),
-            "-m",
-            str(LLAMA_MODELS / "tiny.gguf"),
-            "--mmproj",
-            str(LLAMA_MODELS / "tiny-mmproj.gguf"),
-        ),
-        *("--alias", MODEL, "--host", "127.0.0.1", "--port", str(port), "-c", str(CONTEXT), "-np", "1"),
+        *(str(LLAMA), "--model", str(model / "tiny.gguf"), "--alias", MODEL),
+        *(("--mmproj", str(model / "tiny-mmproj.gguf")) if eyes else ()),
+        *("--host", "127.0.0.1", "--port", str(port), "--ctx-size", str(context), "--parallel", "1"),
+        *("--threads", "1", "--metrics", "--offline"),  # a second one would wait for the first in a loop
     ]
     with _running("llamacpp", command, _offline(), port, log) as server:
         yield server
@@ -111,7 +110,7 @@ def llama(log: Path) -> Iterator[RealServer]:
 def _running(
     kind: str, command: list[str], environment: dict[str, str], port: int, log: Path
 ) -> Iterator[RealServer]:
-    assert Path(command[0]).exists(), f"{command[0]} is not there: `make servers` installs vLLM."
+    _is_there(Path(command[0]))
     with log.open("wb") as sink:
         process = subprocess.Popen(
             command,
@@ -131,6 +130,10 @@ def _running(
         with suppress(subprocess.TimeoutExpired):
             process.wait(_END_SECONDS)
         server.kill()
+
+
+def _is_there(program: Path) -> None:
+    assert program.exists(), f"{program} is not there: `make servers` installs it."
 
 
 def _wait_until_ready(server: RealServer) -> None:

@@ -61,7 +61,7 @@ def test_an_answer_comes_in_pieces_and_is_counted(asked: OpenAIEngine) -> None:
     assert len(texts) > 1
     assert end.input_tokens is not None
     assert end.output_tokens is not None
-    assert 4 * 80 < end.input_tokens < 4 * 120 + 600
+    assert 4 * 80 < end.input_tokens < 4 * 120 + 1_000  # four pictures, and words of about a token a letter
     assert 0 < end.output_tokens <= 60
 
 
@@ -115,9 +115,7 @@ def test_a_cancelled_answer_ends_at_the_server_too(asked: OpenAIEngine, server: 
     cancel.throw()
     with pytest.raises(Canceled):
         list(said)
-    if server.kind == "vllm":
-        assert until(lambda: server.metric("vllm:num_requests_running") == 0)
-    # A server with one place answers the next question only when the place is free.
+    assert until(lambda: server.answering() == 0)
     assert answer(asked, ask())[0]
 
 
@@ -136,7 +134,6 @@ def test_many_ask_at_once(asked: OpenAIEngine) -> None:
     assert all(texts)
 
 
-@pytest.mark.parametrize("server", ["vllm"], indirect=True)
 def test_more_pictures_than_a_server_takes_are_thinned_out(asked: OpenAIEngine) -> None:
     texts, end = answer(asked, ask(frames=frames(PICTURES + 6)))
     assert texts
@@ -156,7 +153,6 @@ def test_pictures_in_one_sequence_cost_fewer_tokens(asked: OpenAIEngine, server:
     assert apart.input_tokens - together.input_tokens > 0.4 * pictures
 
 
-@pytest.mark.parametrize("server", ["vllm"], indirect=True)
 def test_a_server_that_dies_in_the_middle_of_an_answer_is_told_and_the_other_one_takes_over(
     server: RealServer, another: Callable[[], AbstractContextManager[RealServer]]
 ) -> None:
