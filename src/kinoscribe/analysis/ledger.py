@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from kinoscribe.engines.engine import Frame
 
+_TOLD = ("request", "input", "thoughts", "temperature", "pictures")
 How = Literal["asked", "resumed", "cached", "missing"]
 
 
@@ -24,6 +25,7 @@ class Ledger:
     """Counts while an analysis runs. `pictures` are the time, width and height of each picture that was shown.
 
     `asks` count what was asked of the engine, by stage; `contexts` are those that proved too long for the server.
+    `notes` are what the engine says of its server: what that refused, miscounted or left out.
     """
 
     pictures: list[tuple[float, int, int]] = field(default_factory=list)
@@ -39,10 +41,20 @@ class Ledger:
     answer_kept: bool = False
     servers: set[str] = field(default_factory=set)
     tries: int = 0
+    notes: dict[str, str] = field(default_factory=dict)
+    _latest: int = 0
 
     def show(self, frames: tuple[Frame, ...]) -> None:
         """Counts pictures that an engine gets to see."""
         self.pictures += [(frame.time, frame.width, frame.height) for frame in frames]
+        self._latest = len(frames)
+
+    def look_anew(self) -> None:
+        """Forgets what was looked at: all of it was too much for the server, and is looked at again."""
+        self.windows.clear()
+        self.close.clear()
+        self.pictures.clear()
+        self.dropped = self.picture_tokens = self.strips_kept = self._latest = 0
 
     def ask(self, stage: str, input_tokens: int, output_tokens: int) -> None:
         """Counts one ask and its tokens."""
@@ -55,6 +67,17 @@ class Ledger:
         if "server" in notes:
             self.servers.add(notes["server"])
         self.tries += max(0, int(notes["tries"]) - 1) if notes.get("tries", "").isdecimal() else 0
+        self.notes |= {word: told for word, told in notes.items() if word in _TOLD}
+        if "shown" in notes:
+            self._show_only(frozenset(notes["shown"].split()))
+
+    def _show_only(self, times: frozenset[str]) -> None:
+        """Of the latest pictures no others went out."""
+        before = len(self.pictures)
+        first = before - self._latest
+        self.pictures[first:] = [one for one in self.pictures[first:] if f"{one[0]:.3f}" in times]
+        self._latest = len(self.pictures) - first
+        self.picture_tokens = round(self.picture_tokens * len(self.pictures) / max(1, before))
 
     def add(self, other: "Ledger") -> None:
         """Adds what another one holds: that of a part of the same analysis."""
@@ -72,6 +95,7 @@ class Ledger:
         self.answer_kept = self.answer_kept or other.answer_kept
         self.servers |= other.servers
         self.tries += other.tries
+        self.notes |= other.notes
 
     def missing(self) -> tuple[tuple[float, float], ...]:
         """The stretches that nobody could look at."""
@@ -121,4 +145,5 @@ class Ledger:
             "contexts_too_long": list(self.contexts),
             "servers": sorted(self.servers),
             "tried_again": self.tries,
+            "notes": dict(sorted(self.notes.items())),
         }

@@ -175,7 +175,7 @@ def shrinking(
             if job.spent.output_tokens or len(job.ledger.contexts) > _HALVINGS:
                 raise
             _log.warning("context_too_long", generation_id=job.generation_id, reason=error.message)
-            job.ledger.windows.clear()
+            job.ledger.look_anew()
             scene = replace(scene, context=scene.context // 2)
 
 

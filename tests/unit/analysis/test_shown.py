@@ -208,6 +208,25 @@ def test_a_context_smaller_than_believed_is_halved_until_it_fits(seconds: float)
     body = cinema.parts.receipts.bodies["an-id"]["looked_at"]
     assert body["contexts_too_long"] == [32_768, 16_384, 8_192][: len(body["contexts_too_long"])]
     assert len(body["contexts_too_long"]) >= 2
+    asked = sum(one["frames"] for one in body["windows"] if one["how"] == "asked")
+    assert body["frames"]["used"] == asked + len(last(cinema).frames)  # none of what was too much
+    assert body["frames"]["tokens"] == A_PICTURE * body["frames"]["used"]
+
+
+@pytest.mark.parametrize("sent", [0, 3])
+def test_the_receipt_counts_the_pictures_that_went_out_and_says_what_the_server_did(sent: int) -> None:
+    def fewer(ask: Ask) -> Any:
+        shown = " ".join(f"{frame.time:.3f}" for frame in ask.frames[:sent])
+        said = {"shown": shown, "pictures": "few", "input": "miscounted", "server": "2", "tries": "3"}
+        return Finished(notes=said)
+
+    cinema = Cinema(sees(fewer), 60.0)
+    answered(cinema, cinema.job(SUMMARY))
+    body = cinema.parts.receipts.bodies["an-id"]["looked_at"]
+    assert body["frames"]["times"] == [frame.time for frame in last(cinema).frames[:sent]]
+    assert (body["frames"]["used"], body["frames"]["tokens"]) == (sent, A_PICTURE * sent)
+    assert body["notes"] == {"input": "miscounted", "pictures": "few"}
+    assert (body["servers"], body["tried_again"]) == (["2"], 2)
 
 
 def test_windows_cut_for_a_context_that_was_too_long_are_forgotten() -> None:
