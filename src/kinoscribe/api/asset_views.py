@@ -9,6 +9,7 @@ from kinoscribe.api.indexes import small
 from kinoscribe.contract.errors import ResourceNotExist, ServiceUnavailable
 from kinoscribe.contract.sources import check_asset_id
 from kinoscribe.contract.transcription import Part, read_include, transcription_object
+from kinoscribe.contract.video import VideoFacts, sound_facts
 from kinoscribe.ids import is_object_id
 from kinoscribe.storage.asset_rows import Asset
 
@@ -46,8 +47,8 @@ def _transcribed(call: Call, asset: Asset, include: tuple[Part, ...]) -> dict[st
     tools, none = call.house.tools, ResourceNotExist(id=asset.id, collection="transcriptions")
     if asset.status == "processing":
         return transcription_object("pending")
-    heard = asset.facts is not None and asset.facts.has_audio
-    if asset.content is None or asset.facts is None or not heard:
+    facts = _heard(asset)
+    if asset.content is None or facts is None:
         raise none
     if _SPEECH not in tools.settings.active_collectors:
         raise none
@@ -55,7 +56,7 @@ def _transcribed(call: Call, asset: Asset, include: tuple[Part, ...]) -> dict[st
     if notes is None:
         for lacking in tools.gatherer.missing():
             raise ServiceUnavailable(reason=lacking)
-        tools.gatherer.start(tools.blobs.path(asset.content), asset.content, asset.facts, asset.account)
+        tools.gatherer.start(tools.blobs.path(asset.content), asset.content, facts, asset.account)
         tools.wake.ring()
         return transcription_object("processing")
     report = notes.report(_SPEECH)
@@ -64,3 +65,10 @@ def _transcribed(call: Call, asset: Asset, include: tuple[Part, ...]) -> dict[st
     if report.state == "failed":
         return transcription_object("failed", error=report.reason)
     return transcription_object("ready", notes.speech, include)
+
+
+def _heard(asset: Asset) -> VideoFacts | None:
+    """The facts by which a sound, or a video with one, is listened to."""
+    if asset.kind == "audio" and asset.duration is not None:
+        return sound_facts(asset.file_type, asset.duration, asset.size or 0)
+    return asset.facts if asset.facts is not None and asset.facts.has_audio else None

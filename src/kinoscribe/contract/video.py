@@ -58,6 +58,31 @@ class VideoFacts:
     def has_audio(self) -> bool:
         return self.audio_codec is not None
 
+    @property
+    def has_pictures(self) -> bool:
+        return self.video_streams > 0
+
+
+def sound_facts(mime_type: str, duration: float, size: int) -> VideoFacts:
+    """What is known of a file of sound alone, of so many seconds and bytes: there is nothing to be seen in it."""
+    return VideoFacts(
+        start=0.0,
+        end=duration,
+        width=0,
+        height=0,
+        fps=None,
+        rotation=0,
+        container="",
+        mime_type=mime_type,
+        video_codec="",
+        audio_codec="",
+        audio_sample_rate=None,
+        audio_channels=None,
+        video_streams=0,
+        audio_streams=1,
+        bytes=size,
+    )
+
 
 @dataclass(frozen=True, slots=True)
 class Window:

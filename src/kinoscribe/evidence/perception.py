@@ -39,6 +39,8 @@ _THUMB_QUEUE = 200
 _SOUND_QUEUE = 60
 _PICTURE_QUEUE = 4
 _MARKERS = 3
+_HEARD = frozenset({"speech"})
+_SEEN = frozenset({"shots", "looks", "screen_text", "visual_tags"})
 _STAGES = {"shots": "look", "looks": "look"}
 # Whoever has asked this process to stop ends it long before.
 _PATIENCE = 600.0
@@ -101,8 +103,10 @@ class Collecting:
         self._wanted = wanted
         self._wants = frozenset(perception.config.collectors)
         self._part = perception.config.part_seconds
-        silent = () if wanted.facts.has_audio else ("speech",)
-        self._since = read_milestone(wanted.milestone, self._wants.difference(silent))
+        self._off = frozenset(() if wanted.facts.has_audio else _HEARD)
+        if not wanted.facts.has_pictures:
+            self._off |= _SEEN
+        self._since = read_milestone(wanted.milestone, self._wants - self._off)
         since = self._since
         self._read: media.Read | None = None
         self._pictures = list(since.pictures) if since else []
@@ -113,10 +117,7 @@ class Collecting:
         self._lines: dict[str, Line[Any, Any]] = {}
         self._add("shots", finding_shots, _THUMB_QUEUE)
         self._add("looks", keeping_looks, _THUMB_QUEUE)
-        if not silent:
-            self._add(
-                "speech", lambda known: listening(perception.ear, self._vocabulary, known), _SOUND_QUEUE
-            )
+        self._add("speech", lambda known: listening(perception.ear, self._vocabulary, known), _SOUND_QUEUE)
         self._add(
             "screen_text", lambda known: reading(perception.reader, self._vocabulary, known), _PICTURE_QUEUE
         )
@@ -131,11 +132,12 @@ class Collecting:
     def plan(self) -> media.ReadPlan:
         """What one pass over the video has to bring."""
         return media.ReadPlan(
-            thumbs=bool(self._wants & {"shots", "looks"}),
+            thumbs=bool(self._lines.keys() & {"shots", "looks"}),
             pictures=bool(self._lines.keys() & {"screen_text", "visual_tags"}),
             sound="speech" in self._lines,
             border_every=self._part,
             resume=self._since.decoding if self._since else None,
+            alone=not self._wanted.facts.has_pictures,
         )
 
     def take(self, piece: media.Piece) -> bool:
@@ -223,7 +225,7 @@ class Collecting:
         )
 
     def _add(self, name: str, make: Callable[[bytes | None], Work], size: int) -> None:
-        if name in self._wants:
+        if name in self._wants - self._off:
             known = self._since.lines[name] if self._since else None
             memory, worked = (known.memory, known.seconds) if known else (None, 0.0)
             ended = self._vocabulary.close if name == "screen_text" else None
@@ -267,5 +269,6 @@ class Collecting:
         if line is not None:
             return line.report(items)
         if name in self._wants:
-            return CollectorReport(name, VERSIONS[name], "nothing", reason="There is no sound.")
+            reason = "There is no sound." if name in _HEARD else "There are no pictures."
+            return CollectorReport(name, VERSIONS[name], "nothing", reason=reason)
         return CollectorReport(name, VERSIONS[name], "off")

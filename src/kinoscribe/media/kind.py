@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import av
 from av.error import FFmpegError
+from av.packet import Packet
 
 from kinoscribe.media.pictures import picture_facts
-from kinoscribe.media.pieces import FileKind
+from kinoscribe.media.pieces import FileKind, SoundFacts
 from kinoscribe.media.probe import probe
 from kinoscribe.media.signature import Signature, signature
-from kinoscribe.media.video_file import OneFile, Unreadable, open_container, open_file
+from kinoscribe.media.video_file import OneFile, Soundless, Unreadable, open_file, open_sound, packets
 
 _SOUND_IN = {
     "video/mp4": "audio/mp4",
@@ -56,31 +58,42 @@ def _no_video(path: Path, max_pixels: int, most_pixels: int, reason: str) -> Fil
                 return _picture(path, Signature("image", claim.mime_type), most_pixels)
             if claim.demuxer is None:
                 return FileKind("other", claim.mime_type, reason=reason)
-            length = _sound_length(file, claim.demuxer, max_pixels)
+            sound = _sound(file, max_pixels)
+    except Soundless:
+        return FileKind("other", claim.mime_type, reason=reason)
     except Unreadable:
         return FileKind("other", "application/octet-stream", reason=reason)
-    if length is None:
+    if sound is None:
         return FileKind("other", claim.mime_type, reason=reason)
-    return FileKind("audio", _SOUND_IN.get(claim.mime_type, claim.mime_type), duration=length)
+    return FileKind("audio", _SOUND_IN.get(claim.mime_type, claim.mime_type), sound=sound)
 
 
-def _sound_length(file: OneFile, demuxer: str, max_pixels: int) -> float | None:
-    """Seconds of sound by its packets, once a first one has been decoded; `None` when there is none."""
-    with open_container(file, demuxer, max_pixels) as container:
-        track = next((s for s in container.streams.audio if s.codec_context is not None), None)
-        if track is None or not track.time_base:
-            return None
+def _sound(file: OneFile, max_pixels: int) -> SoundFacts | None:
+    """The sound by its packets, once a first one has been decoded; `None` when there is none."""
+    with open_sound(file, max_pixels) as sound:
+        track, base = sound.sound, float(sound.sound.time_base or 0)
         heard, first, last = False, None, 0
-        try:
-            for packet in container.demux(track):
-                heard = heard or bool(packet.decode())
-                if packet.pts is not None:
-                    first = packet.pts if first is None else min(first, packet.pts)
-                    last = max(last, packet.pts + (packet.duration or 0))
-        except av.error.MemoryError as error:
-            raise MemoryError(str(error)) from error
-        except FFmpegError:
-            pass
+        for packet in packets(sound):
+            heard = heard or _decodes(packet)
+            if packet.size and packet.pts is not None:
+                first = packet.pts if first is None else min(first, packet.pts)
+                last = max(last, packet.pts + (packet.duration or 0))
         if not heard or first is None:
             return None
-        return round(float((last - first) * track.time_base), 3)
+        return SoundFacts(
+            duration=round((last - first) * base, 3),
+            container=sound.container.format.name.partition(",")[0],
+            codec=track.codec_context.codec.canonical_name,
+            sample_rate=track.codec_context.sample_rate,
+            channels=track.codec_context.channels,
+            streams=len(sound.container.streams.audio),
+        )
+
+
+def _decodes(packet: Packet[Any]) -> bool:
+    try:
+        return bool(packet.decode())
+    except av.error.MemoryError as error:
+        raise MemoryError(str(error)) from error
+    except FFmpegError:
+        return False

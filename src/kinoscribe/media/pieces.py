@@ -23,8 +23,19 @@ class PictureFacts(msgspec.Struct, frozen=True, tag="picture_facts"):
     mime_type: str
 
 
+class SoundFacts(msgspec.Struct, frozen=True, tag="sound_facts"):
+    """A file of sound alone: `duration` in seconds, by its packets."""
+
+    duration: float
+    container: str
+    codec: str
+    sample_rate: int
+    channels: int
+    streams: int
+
+
 class FileKind(msgspec.Struct, frozen=True, tag="file_kind"):
-    """What a file is by its content. `facts` for a video, `picture` for an image, `duration` for a sound.
+    """What a file is by its content. `facts` for a video, `picture` for an image, `sound` for a sound.
 
     `reason` says in a sentence why a file that looks like media could not be taken for it.
     """
@@ -33,7 +44,7 @@ class FileKind(msgspec.Struct, frozen=True, tag="file_kind"):
     mime_type: str
     facts: VideoFacts | None = None
     picture: PictureFacts | None = None
-    duration: float | None = None
+    sound: SoundFacts | None = None
     reason: str | None = None
 
 
@@ -46,7 +57,8 @@ class ReadPlan(msgspec.Struct, frozen=True):
     longer side of a picture. With `min_gap` no smaller than `max_gap` pictures come evenly, whatever they show.
 
     With `border_every` a `Border` comes about every so many seconds of the video. A pass with its `state` as
-    `resume`, the rest of the plan being the same, brings what came after it.
+    `resume`, the rest of the plan being the same, brings what came after it. `alone` is for a file without pictures,
+    of which only the sound is wanted.
     """
 
     pictures: bool = True
@@ -61,6 +73,7 @@ class ReadPlan(msgspec.Struct, frozen=True):
     length: float | None = None
     border_every: float | None = None
     resume: bytes | None = None
+    alone: bool = False
 
 
 class Thumb(msgspec.Struct, frozen=True, tag="thumb"):

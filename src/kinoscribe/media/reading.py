@@ -17,6 +17,7 @@ from av.video.frame import VideoFrame
 from kinoscribe.media.audio import Listener, clip
 from kinoscribe.media.frames import Painter, luma, shape_of
 from kinoscribe.media.freeze import freeze, thaw
+from kinoscribe.media.listening import listen
 from kinoscribe.media.pieces import Border, Piece, Read, ReadPlan
 from kinoscribe.media.sampling import Chooser, Metronome, pace
 from kinoscribe.media.timeline import JUMPS
@@ -33,6 +34,9 @@ _LEAD = 2.0
 
 def read(path: Path, plan: ReadPlan, max_pixels: int) -> Iterator[Piece]:
     """Decodes the file once, front to back; the last piece is a `Read`. Raises `Unreadable`."""
+    if plan.alone:
+        yield from listen(path, plan, max_pixels)
+        return
     with open_video(path, max_pixels, sound=plan.sound) as video:
         yield from _Pass(video, plan).pieces()
 

@@ -47,6 +47,10 @@ class Unreadable(Exception):
         self.reason = reason
 
 
+class Soundless(Unreadable):
+    """The file can be read, and there is no sound in it that could be decoded."""
+
+
 @dataclass(frozen=True, slots=True)
 class VideoFile:
     """An open video: its picture track, its sound track if any, and the one clock both run on."""
@@ -58,9 +62,28 @@ class VideoFile:
     timeline: Timeline
     bytes: int
 
+    @property
+    def tracks(self) -> tuple[Stream, ...]:
+        """The tracks that are read."""
+        return (self.picture,) if self.sound is None else (self.picture, self.sound)
+
     def anew(self) -> VideoFile:
         """The same open file after a place in it was sought: its clock knows nothing of what was read before."""
         return replace(self, timeline=Timeline(joined=self.container.format.name in _JOINED))
+
+
+@dataclass(frozen=True, slots=True)
+class SoundFile:
+    """An open file of which only the sound is read: whatever else is in it, such as a cover, is left out."""
+
+    container: InputContainer
+    sound: AudioStream
+    timeline: Timeline
+
+    @property
+    def tracks(self) -> tuple[Stream, ...]:
+        """The track that is read."""
+        return (self.sound,)
 
 
 @contextmanager
@@ -79,6 +102,20 @@ def open_video(path: Path, max_pixels: int, *, sound: bool = True) -> Iterator[V
             _ignore_others(container, picture, heard)
             timeline = Timeline(joined=container.format.name in _JOINED)
             yield VideoFile(container, claim, picture, heard, timeline, file.length)
+
+
+@contextmanager
+def open_sound(file: OneFile, max_pixels: int) -> Iterator[SoundFile]:
+    """Chooses the sound of an open file. Raises `Unreadable`, and `Soundless` when there is none to be found."""
+    claim = signature(file.head)
+    if claim.demuxer is None:
+        raise Unreadable(_no_video(file, claim))
+    with open_container(file, claim.demuxer, max_pixels) as container:
+        sound = _sound_track(container)
+        if sound is None or not sound.time_base:
+            raise Soundless("The file holds no sound.")
+        _ignore_others(container, sound)
+        yield SoundFile(container, sound, Timeline(joined=container.format.name in _JOINED))
 
 
 @contextmanager
@@ -118,14 +155,13 @@ def pixel_cap(max_pixels: int) -> dict[str, str]:
     return {"max_pixels": str(2 * max_pixels)}
 
 
-def packets(video: VideoFile) -> Generator[Packet[Any], None, bool]:
+def packets(video: VideoFile | SoundFile) -> Generator[Packet[Any], None, bool]:
     """Demuxes the chosen tracks, with times moved onto the file's one clock; ends with the empty flush packets.
 
     Returns whether the file broke off: what came before is good.
     """
-    tracks = [s for s in (video.picture, video.sound) if s is not None]
-    bases = {s.index: float(s.time_base) for s in tracks if s.time_base}
-    source = video.container.demux(tracks)
+    bases = {s.index: float(s.time_base) for s in video.tracks if s.time_base}
+    source = video.container.demux(video.tracks)
     try:
         for packet in source:
             base = bases.get(packet.stream.index)

@@ -11,7 +11,7 @@ import structlog
 
 from kinoscribe.cancel import Cancel, Canceled
 from kinoscribe.contract.errors import ApiError
-from kinoscribe.contract.video import VideoFacts
+from kinoscribe.contract.video import VideoFacts, sound_facts
 from kinoscribe.media.pieces import FileKind
 from kinoscribe.sources.technical import examined
 from kinoscribe.sources.url_fetch import FetchFailed, UrlFetcher
@@ -48,7 +48,7 @@ class Intake:
 
     `assemble` gives the file of an upload for as long as its block lasts. `depict` makes the JPEG of a thumbnail, or
     None where there is nothing to show. `when_ready` is called with the path, the content hash, the facts and the
-    account of every video that became ready.
+    account of every video and sound that became ready.
     """
 
     def __init__(
@@ -103,8 +103,11 @@ class Intake:
 
     def _ready(self, job: AssetJob, content: str, found: FileKind, verdict: Examined) -> Asset | None:
         asset = self.assets.ready(job.id, verdict, owner=job.owner)
-        if asset is not None and found.facts is not None:
-            self._tell(content, found.facts, asset.account)
+        facts = found.facts
+        if found.sound is not None:
+            facts = sound_facts(found.mime_type, found.sound.duration, asset.size or 0 if asset else 0)
+        if asset is not None and facts is not None:
+            self._tell(content, facts, asset.account)
         return asset
 
     def _bring(self, job: AssetJob, cancel: Cancel) -> str | None:

@@ -19,8 +19,19 @@ def examined(found: FileKind, size: int) -> Examined | str:
             seen = found.picture
             sides = {} if seen is None else {"image_width": seen.width, "image_height": seen.height}
             return Examined("image", found.mime_type, None, plain | sides)
-        case "audio" if found.duration is not None:
-            sound = {"audio_duration_seconds": seconds_number(found.duration), "has_audio": True}
-            return Examined("audio", found.mime_type, found.duration, plain | sound)
+        case "audio" if found.sound is not None:
+            sound = found.sound
+            length = seconds_number(sound.duration)
+            heard = {
+                "file_container_format": sound.container,
+                "audio_codec": sound.codec,
+                "audio_sample_rate": sound.sample_rate,
+                "audio_channels": sound.channels,
+                "audio_duration_seconds": length,
+                "has_audio": True,
+                "total_video_streams": 0,
+                "total_audio_streams": sound.streams,
+            }
+            return Examined("audio", found.mime_type, sound.duration, plain | heard)
         case _:
             return found.reason or _NOT_MEDIA

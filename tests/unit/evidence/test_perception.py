@@ -1,6 +1,8 @@
 """One pass over a video feeds all collectors; one that fails costs only its own notes."""
 
 import threading
+import time
+import wave
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,13 +12,15 @@ import numpy as np
 import pytest
 from tests.media_truth import BLUE, RED, Track, beep, cards, make_video
 
+from kinoscribe.contract.video import sound_facts
 from kinoscribe.evidence.perception import Perception
-from kinoscribe.evidence.record import Collected, PerceptionConfig, Unreadable, Wanted
+from kinoscribe.evidence.record import Collected, PerceptionConfig, Reached, Unreadable, Wanted
 from kinoscribe.evidence.screen_text import Line
 from kinoscribe.evidence.speech import Heard
 from kinoscribe.evidence.visual_tags import Seen
 from kinoscribe.evidence.worker import perceive
 from kinoscribe.media.decoders import Decoders
+from kinoscribe.media.pieces import Border
 from kinoscribe.notes import Box, Notes, Word
 
 ALL = ("shots", "looks", "speech", "screen_text", "visual_tags")
@@ -184,3 +188,69 @@ def test_work_that_nobody_waits_for_stops(wanted: Wanted, decoders: Decoders) ->
     next(pieces)
     pieces.close()
     assert not [t.name for t in threading.enumerate() if t.name in ALL]
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Wanted:
+    """Seven seconds without pictures; a tone from 1 to 2 and from 5 to 6."""
+    path = tmp_path_factory.mktemp("sounds") / "tones.wav"
+    tones = beep((1.0, 2.0), (5.0, 6.0), seconds=7.0, rate=16_000)[0]
+    with wave.open(str(path), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(16_000)
+        out.writeframes((tones * 32_000).astype("<i2").tobytes())
+    return Wanted(str(path), "d" * 64, sound_facts("audio/wav", 7.0, path.stat().st_size))
+
+
+@pytest.mark.usefixtures("models")
+def test_of_a_file_without_pictures_the_speech_is_heard_and_nothing_else_is_looked_for(
+    sound: Wanted, decoders: Decoders
+) -> None:
+    *told, last = perceive(sound, perception(ALL), decoders)
+    assert isinstance(last, Collected)
+    notes = last.notes
+    assert [round(sentence.start, 1) for sentence in notes.speech] == [1.0]
+    assert (notes.start, notes.end, notes.has_sound, notes.language) == (0.0, 7.0, True, "en")
+    assert (notes.shots, notes.looks, notes.screen_text, notes.tags, notes.pictures_read) == ((),) * 5
+    states = {report.name: (report.state, report.reason) for report in notes.reports}
+    unseen = ("nothing", "There are no pictures.")
+    assert states == {name: ("done", None) if name == "speech" else unseen for name in ALL}
+    assert {stage.stage for stage in told} == {"speech"}
+
+
+@pytest.mark.usefixtures("models")
+def test_hearing_goes_on_at_a_milestone(sound: Wanted, decoders: Decoders) -> None:
+    config = msgspec.structs.replace(perception(ALL).config, part_seconds=2.0)
+    *_, whole = perceive(sound, Perception(config), decoders)
+    assert isinstance(whole, Collected)
+    again = msgspec.structs.replace(sound, milestone=_milestone(sound, Perception(config), decoders))
+    *_, last = perceive(again, Perception(config), decoders)
+    assert isinstance(last, Collected)
+    assert last.notes.speech == whole.notes.speech
+
+
+def _milestone(wanted: Wanted, perception: Perception, decoders: Decoders) -> bytes:
+    """The first one, when everybody has come to it."""
+    until = time.monotonic() + 60
+    with perception.of(wanted) as collecting:
+        pieces = decoders.read(Path(wanted.path), collecting.plan)
+        for piece in pieces:
+            while not collecting.take(piece):
+                continue
+            while isinstance(piece, Border) and time.monotonic() < until:
+                for told in collecting.news():
+                    if isinstance(told, Reached):
+                        pieces.close()
+                        return told.milestone
+                time.sleep(0.01)
+    raise AssertionError("there is none")
+
+
+def test_without_a_collector_that_hears_there_is_nothing_to_be_found_in_a_sound(
+    sound: Wanted, decoders: Decoders
+) -> None:
+    *_, last = perceive(sound, perception(("shots", "looks")), decoders)
+    assert isinstance(last, Collected)
+    assert last.notes.speech == ()
+    assert {report.state for report in last.notes.reports} == {"nothing", "off"}

@@ -54,7 +54,12 @@ def test_a_video_brings_its_facts(tmp_path: Path) -> None:
 def test_sound_alone_is_audio(name: str, codec: str, mime_type: str, tmp_path: Path) -> None:
     audio = found(sound_file(tmp_path / name, codec, "adts" if name == "a.aac" else None))
     assert (audio.kind, audio.mime_type) == ("audio", mime_type)
-    assert audio.duration == pytest.approx(2.0, abs=0.1)
+    assert audio.sound is not None
+    assert audio.sound.duration == pytest.approx(2.0, abs=0.1)
+    # Opus is always told in its own rate; all others as they were made.
+    assert (audio.sound.sample_rate, audio.sound.channels, audio.sound.streams) == (48_000, 1, 1)
+    assert audio.sound.codec == {"libopus": "opus", "libmp3lame": "mp3"}.get(codec, codec)
+    assert audio.facts is None
 
 
 def test_a_gif_is_a_video_or_an_image_by_whether_it_moves(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from tests.unit.sources.hostile import answer, hostile, says
 
 from kinoscribe.cancel import Cancel, Canceled
 from kinoscribe.contract.errors import ApiError, ServiceUnavailable, VideoFileBroken
-from kinoscribe.contract.video import VideoFacts
-from kinoscribe.media.pieces import FileKind, PictureFacts
+from kinoscribe.contract.video import VideoFacts, sound_facts
+from kinoscribe.media.pieces import FileKind, PictureFacts, SoundFacts
 from kinoscribe.sources.intake import Intake, Unusable
 from kinoscribe.sources.url_fetch import FetchLimits, UrlFetcher
 from kinoscribe.sources.url_guard import Gate, make_gate
@@ -20,6 +20,7 @@ from kinoscribe.storage.database import Database
 
 FACTS = VideoFacts(0.0, 8.0, 640, 360, 25.0, 0, "mov,mp4", "video/mp4", "h264", "aac", 44100, 2, 1, 1, 4)
 VIDEO = FileKind("video", "video/mp4", facts=FACTS)
+SOUND = SoundFacts(3.5, "mp3", "mp3", 44_100, 2, 1)
 LIMITS = FetchLimits(bytes=1_000_000, seconds=5, idle=2)
 
 
@@ -101,7 +102,7 @@ def test_an_uploaded_video_becomes_ready_and_those_who_want_to_know_are_told(ben
     ("found", "kind", "duration"),
     [
         (FileKind("image", "image/png", picture=PictureFacts(4, 3, "image/png")), "image", None),
-        (FileKind("audio", "audio/mpeg", duration=3.5), "audio", 3.5),
+        (FileKind("audio", "audio/mpeg", sound=SOUND), "audio", 3.5),
     ],
 )
 def test_a_picture_and_a_sound_become_ready_as_what_they_are(
@@ -115,7 +116,25 @@ def test_a_picture_and_a_sound_become_ready_as_what_they_are(
         found.mime_type,
         duration,
     )
-    assert bench.told == []
+    assert asset.facts is None, "only a video has these"
+    heard = [sound_facts(found.mime_type, 3.5, 4)] if kind == "audio" else []
+    assert [facts for _, _, facts, _ in bench.told] == heard, "there is something to be heard"
+
+
+def test_a_sound_tells_what_it_is_made_of(bench: Bench) -> None:
+    bench.looks.found = FileKind("audio", "audio/mpeg", sound=SOUND)
+    assert decided(bench, bench.upload()).technical == {
+        "file_size_bytes": 4,
+        "file_mime_type": "audio/mpeg",
+        "file_container_format": "mp3",
+        "audio_codec": "mp3",
+        "audio_sample_rate": 44_100,
+        "audio_channels": 2,
+        "audio_duration_seconds": 3.5,
+        "has_audio": True,
+        "total_video_streams": 0,
+        "total_audio_streams": 1,
+    }
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from kinoscribe.cancel import Cancel
 from kinoscribe.contract.errors import ServiceUnavailable, VideoFileBroken
 from kinoscribe.contract.video import VideoFacts
 from kinoscribe.media.decoders import PictureRefused
-from kinoscribe.media.pieces import FileKind, Picture, PictureFacts, Still, Stills, StillsPlan
+from kinoscribe.media.pieces import FileKind, Picture, PictureFacts, SoundFacts, Still, Stills, StillsPlan
 from kinoscribe.sources.thumbnail import LONGEST_SIDE, Thumbnails
 
 FACTS = VideoFacts(100.0, 110.0, 640, 360, 25.0, 0, "mpegts", "video/mp2t", "h264", None, None, None, 1, 0, 4)
@@ -53,7 +53,7 @@ def test_a_picture_stands_for_itself() -> None:
 
 
 def test_what_shows_nothing_has_no_thumbnail() -> None:
-    sound = FileKind("audio", "audio/mp4", duration=3.0)
+    sound = FileKind("audio", "audio/mp4", sound=SoundFacts(3.0, "mov", "aac", 44_100, 2, 1))
     assert Thumbnails(Pictures(b"x")).of(PATH, sound, Cancel()) is None
     assert Thumbnails(Pictures()).of(PATH, VIDEO, Cancel()) is None
     broken = Thumbnails(Pictures(error=VideoFileBroken(reason="x")))
