@@ -25,6 +25,7 @@ PICTURES = 64
 START_SECONDS = 300.0
 _END_SECONDS = 30.0
 _ANSWERING = {"vllm": "vllm:num_requests_running{", "llamacpp": "llamacpp:requests_processing "}
+_SPOKEN = {"vllm": "vllm:generation_tokens_total{", "llamacpp": "llamacpp:tokens_predicted_total "}
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,15 @@ class RealServer:
 
     def answering(self) -> float:
         """How many answers the server is busy with, as it tells itself."""
+        return self._metric(_ANSWERING[self.kind])
+
+    def spoken(self) -> float:
+        """How many tokens it has answered since it was started."""
+        return self._metric(_SPOKEN[self.kind])
+
+    def _metric(self, name: str) -> float:
         told = httpx2.get(f"{self.url.removesuffix('/v1')}/metrics", trust_env=False, timeout=20).text
-        lines = [line for line in told.splitlines() if line.startswith(_ANSWERING[self.kind])]
+        lines = [line for line in told.splitlines() if line.startswith(name)]
         assert lines, told
         return sum(float(line.rpartition(" ")[2]) for line in lines)
 

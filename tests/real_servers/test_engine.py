@@ -21,6 +21,7 @@ from kinoscribe.output.json_text import find_json
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
 
 PATIENCE = 60.0
+LONG_ANSWER = 14_000
 SCHEMA = {
     "type": "object",
     "properties": {
@@ -109,13 +110,14 @@ def test_a_picture_that_is_none_is_refused_as_such(asked: OpenAIEngine) -> None:
 
 
 def test_a_cancelled_answer_ends_at_the_server_too(asked: OpenAIEngine, server: RealServer) -> None:
-    cancel = Cancel()
-    said = asked.generate(ask("Tell everything.", max_tokens=3_000), cancel)
+    cancel, before = Cancel(), server.spoken()
+    said = asked.generate(ask("Tell everything.", max_tokens=LONG_ANSWER), cancel)
     assert isinstance(next(said), Text)
     cancel.throw()
     with pytest.raises(Canceled):
         list(said)
     assert until(lambda: server.answering() == 0)
+    assert server.spoken() - before < LONG_ANSWER * 0.8
     assert answer(asked, ask())[0]
 
 
@@ -157,7 +159,7 @@ def test_a_server_that_dies_in_the_middle_of_an_answer_is_told_and_the_other_one
     server: RealServer, another: Callable[[], AbstractContextManager[RealServer]]
 ) -> None:
     with another() as mortal, closing(engine(mortal)) as lone, closing(engine(mortal, server)) as both:
-        said = lone.generate(ask("Tell everything.", max_tokens=3_000), Cancel())
+        said = lone.generate(ask("Tell everything.", max_tokens=LONG_ANSWER), Cancel())
         assert isinstance(next(said), Text)
         mortal.kill()
         with pytest.raises(EngineFailed):
