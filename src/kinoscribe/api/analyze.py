@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from kinoscribe.analysis.job import Job
 from kinoscribe.analysis.run import events, prepare
-from kinoscribe.api.door import BASE_PATH, Call
+from kinoscribe.api.door import BASE_PATH, Call, error_response
 from kinoscribe.api.places import Place
 from kinoscribe.api.request_body import read_json_body
 from kinoscribe.api.stream import EventStream, cancel_when_gone, collect
@@ -91,6 +91,10 @@ async def _answer(call: Call, asked: list[AnalyzeRequest], place: Place) -> Resp
                 try:
                     with closing(job):
                         text, ended = collect(events(job, house.tools))
+                except ApiError as error:  # what was looked at until then stands in the receipt
+                    failed = error_response(call.request.url.path, error)
+                    failed.headers.update(headers)
+                    return failed
                 finally:
                     _charge(call, job)
                 return JSONResponse(answer_body(job.generation_id, text, ended), headers=headers)

@@ -122,6 +122,17 @@ def test_an_operator_may_accept_more_words_in_schemas(dialect: str, status: int)
     assert ask(app, "POST", "/v1.3/analyze", asked).status == status
 
 
+def test_a_failure_names_its_receipt_once_the_answer_had_begun() -> None:
+    parts = Parts(Engine(failing))
+    _, app = made(parts)
+    answer = ask(app, "POST", "/v1.3/analyze", body(stream=False))
+    assert (answer.status, answer.json()["code"]) == (500, "internal_server_error")
+    name = answer.headers["x-receipt"].rpartition("/")[2]
+    assert "no power" in parts.receipts.bodies[name]["error"]["message"]
+    refused = Parts(resolver=pretended.Resolver(error=ResourceNotExist(id="a", collection="assets")))
+    assert "x-receipt" not in ask(made(refused)[1], "POST", "/v1.3/analyze", body(stream=False)).headers
+
+
 def test_a_failure_says_what_was_used_until_then() -> None:
     _, app = made(Parts(Engine(failing)))
     end = json.loads(ask(app, "POST", "/v1.3/analyze", body(stream=True)).body.splitlines()[-1])
