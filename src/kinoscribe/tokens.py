@@ -22,7 +22,10 @@ def cut_to_tokens(text: str, most: int) -> tuple[str, int]:
     encoded = _tokenizer().encode(text, add_special_tokens=False)
     if len(encoded.ids) <= most:
         return text, len(encoded.ids)
-    return text[: encoded.offsets[most - 1][1]], most
+    offsets = encoded.offsets
+    while most and offsets[most][0] < offsets[most - 1][1]:  # some characters are several tokens
+        most -= 1
+    return text[: offsets[most - 1][1]] if most else "", most
 
 
 @cache

@@ -100,16 +100,20 @@ def _say(job: Job, ask: Ask, most: int, *, before: int) -> Generator[Event, None
 
 
 def _say_text(job: Job, ask: Ask, meter: Meter) -> Generator[Event, None, Finished]:
-    with closing(pieces(job, ask)) as said:
-        for piece in said:
-            if isinstance(piece, Finished):
-                return piece
-            part = meter.take(piece.text)
-            job.spent.output_tokens = meter.tokens
-            if part:
-                yield TextPart(part)
-            if meter.full:
-                return Finished("length")
+    job.spent.counting = lambda: meter.tokens
+    try:
+        with closing(pieces(job, ask)) as said:
+            for piece in said:
+                if isinstance(piece, Finished):
+                    return piece
+                part = meter.take(piece.text)
+                if part:
+                    yield TextPart(part)
+                if meter.full:
+                    return Finished("length")
+    finally:
+        job.spent.output_tokens = meter.tokens
+        job.spent.counting = None
     raise broke_off()
 
 

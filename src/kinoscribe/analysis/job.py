@@ -1,6 +1,6 @@
 """A request that nothing can refuse any more, with all that its answer needs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Protocol, Self
@@ -40,13 +40,19 @@ class KeptHere:
 
 @dataclass(slots=True)
 class Spent:
-    """Tokens used so far. They stay used when the answer breaks off."""
+    """Tokens used so far. They stay used when the answer breaks off.
+
+    `counting` counts those of the answer while it is said: whoever wants to know them meanwhile asks it.
+    """
 
     input_tokens: int
     output_tokens: int = 0
+    counting: Callable[[], int] | None = None
 
     def usage(self) -> Usage:
-        return Usage(output_tokens=self.output_tokens, input_tokens=self.input_tokens)
+        counting = self.counting
+        said = self.output_tokens if counting is None else counting()
+        return Usage(output_tokens=said, input_tokens=self.input_tokens)
 
 
 @dataclass(frozen=True, slots=True)
