@@ -50,6 +50,8 @@ class Ended:
 
 Event = Started | Progress | TextPart | Ended
 
+_encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
+
 
 def ndjson(event: Event) -> bytes | None:
     """The line of an event, ASCII only and ended by a line feed; None for what is not said on the wire."""
@@ -68,7 +70,7 @@ def ndjson(event: Event) -> bytes | None:
             }
         case Progress():
             return None
-    return json.dumps(said, ensure_ascii=True, separators=(",", ":")).encode("ascii") + b"\n"
+    return _encode(said).encode("ascii") + b"\n"
 
 
 def answer_body(generation_id: str, text: str, ended: Ended) -> dict[str, Any]:
@@ -96,6 +98,8 @@ def _trouble(ended: Ended) -> dict[str, Any]:
 
 def _whole(text: str) -> str:
     """Half a surrogate pair stands for no character, and no client could read it."""
+    if text.isascii():
+        return text
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
