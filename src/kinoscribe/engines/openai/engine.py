@@ -31,6 +31,10 @@ class Known(Protocol):
         """A server failed an ask."""
         ...
 
+    def answered(self) -> None:
+        """A server answered an ask."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -78,6 +82,7 @@ class OpenAIEngine:
         try:
             order = self._servers.order(ask.content, self._known.unwell)
             yield from Generation(ask, cancel, self.config, self._exchange, self._servers, order).run()
+            self._known.answered()
         except (EngineFailed, ServiceUnavailable) as error:
             if not isinstance(error, ContextTooLong):
                 self._known.failed()
@@ -102,6 +107,9 @@ class _Believed:
 
     def failed(self) -> None:
         """Nothing is asked, so nothing is asked again."""
+
+    def answered(self) -> None:
+        """Nobody doubted it."""
 
     def close(self) -> None:
         """Nothing is held."""

@@ -94,19 +94,17 @@ def listen(config: OpenAIConfig, met: Abilities, cancel: Cancel) -> str:
     """
     talk = Talk(met.url, config.api_key, cancel)
     try:
-        told = _Model(talk, met.model).ask(*((data_url(*_TINY),) if met.sees and config.sees else ()))
+        told = _Model(talk, met.model).ask(
+            *((data_url(*_TINY),) if met.sees and config.sees else ()), stream=True
+        )
         _refuse(told)
-        if told.well:
-            hear(told.body)
     except Unanswered as error:
         return f"{_MUTE} It {error}."
-    except (Unreadable, ToldError):
-        return f"{_MUTE} What it says cannot be read."
     except Unfit as error:
         return str(error)
     finally:
         talk.close()
-    return ""
+    return f"{_MUTE} What it says cannot be read." if told.well and not _heard(told) else ""
 
 
 class _Model:
@@ -117,9 +115,11 @@ class _Model:
         self._name = name
         self._unwanted: set[str] = set()
 
-    def ask(self, *pictures: str) -> Told:
+    def ask(self, *pictures: str, stream: bool = False) -> Told:
         shown = [{"type": "image_url", "image_url": {"url": picture}} for picture in pictures]
-        return self._chat({**self._body([*shown, _text("Say yes.")]), "max_tokens": _FEW_TOKENS})
+        streamed = {"stream": True} if stream else {}
+        body = self._body([*shown, _text("Say yes.")])
+        return self._chat({**body, "max_tokens": _FEW_TOKENS, **streamed})
 
     def ask_for_json(self, profile: ProfileName) -> Told:
         words = "Tell me, in one sentence, what the weather is like on the Moon."

@@ -1,6 +1,7 @@
 """Keeps what is known of the model servers behind one engine: asked in the background, never waited for at length."""
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from queue import SimpleQueue
 
@@ -12,13 +13,14 @@ from kinoscribe.engines.engine import EngineState
 from kinoscribe.engines.openai.abilities import Abilities, fitted
 from kinoscribe.engines.openai.config import OpenAIConfig
 from kinoscribe.engines.openai.identify import Unfit
-from kinoscribe.engines.openai.probe import examine, meet
+from kinoscribe.engines.openai.probe import examine, listen, meet
 from kinoscribe.engines.openai.talk import Unanswered
 
 _log = structlog.get_logger(__name__)
 
 # Seconds: what was found is believed for so long; a server that is away is looked for so often, one that could not be
-# examined so often; looks that failures call for are so far apart; a first question waits so long.
+# examined so often, which is also the longest that one without answers is left alone; looks that failures call for
+# are so far apart; a first question waits so long.
 KEPT = 3600.0
 AGAIN = 10.0
 ANEW = 60.0
@@ -49,7 +51,11 @@ class Prober:
         self._met = threading.Event()
         self._found: Abilities | None = None
         self._servers: tuple[Server, ...] = ()
+        self._able: tuple[Abilities, ...] = ()
         self._unfit: dict[str, str] = {}
+        self._doubted = False
+        self._listened = -AGAIN
+        self._silences = 0
         self._due = 0.0
         self._ended = 0.0
         self._looking = False
@@ -89,15 +95,28 @@ class Prober:
         return EngineState(ready=True, about=about)
 
     def failed(self) -> None:
-        """A server failed an ask: look soon whether it is there."""
+        """A server failed an ask: look soon whether it is there, and whether it answers anything."""
         with self._lock:
+            self._doubted = True
             self._due = min(self._due, self._ended + SOON)
         self._start_if_due()
+
+    def answered(self) -> None:
+        """A server answered an ask: where none was thought to be well, look soon which one it is."""
+        self._doubted = False
+        if self._servers and len(self.unwell) == len(self._servers):
+            with self._lock:
+                self._due = min(self._due, self._ended + SOON)
+            self._start_if_due()
 
     def look(self, cancel: Cancel) -> Abilities | None:
         """Looks now and in full, and waits for it. None where no server can be used. Raises `Canceled`."""
         met = self._meet(cancel)
-        return None if met is None else self._examine(met, cancel)
+        if met is None:
+            return None
+        found = self._examine(met, cancel)
+        self._listen([one for one in self._able if one.url != met.url], cancel)
+        return found
 
     def close(self) -> None:
         """A look that is under way ends soon."""
@@ -113,19 +132,17 @@ class Prober:
     def _look_aside(self) -> None:
         wait = AGAIN
         try:
-            known = self._found
-            before = self._servers
-            found = self._meet(self._cancel)
-            for number, server in enumerate(self._servers, 1):
-                if server.fault and server not in before:
-                    _log.warning(
-                        "model_server_away", engine=self._given.name, number=number, fault=server.fault
-                    )
-            if found is not None and not _is_known(found, known):
-                found = self._examine(found, self._cancel)
+            known, before = self._found, self._servers
+            met = found = self._meet(self._cancel)
+            self._tell_faults(before)
+            doubted = self._doubted and clock.steady() >= self._listened + AGAIN
+            unheard = [one for one in self._able if doubted or self._unfit.get(one.url)]
+            if met is not None and not _is_known(met, known):
+                found = self._examine(met, self._cancel)
                 self._tell(found)
-            if found is not None and not self.unwell:
-                wait = KEPT if found.looked_at is not None else ANEW
+                unheard = [one for one in unheard if one.url != met.url]
+            self._listen(unheard, self._cancel)
+            wait = self._wait(found)
         except Canceled:
             return
         finally:
@@ -134,6 +151,41 @@ class Prober:
                 self._ended = clock.steady()
                 self._due = self._ended + wait
 
+    def _wait(self, found: Abilities | None) -> float:
+        """Seconds until the next look; twice as many each time that a server is there and answers nothing."""
+        silent = any(self._unfit.values())
+        self._silences = self._silences + 1 if silent else 0
+        if silent:
+            return min(ANEW, AGAIN * 2.0 ** min(self._silences - 1, 10))
+        if found is None or self.unwell or self._doubted:
+            return AGAIN
+        return KEPT if found.looked_at is not None else ANEW
+
+    def _listen(self, able: Sequence[Abilities], cancel: Cancel) -> None:
+        """Asks servers that were met one short question each. Raises `Canceled`."""
+        if not able:
+            return
+        self._doubted = False
+        before, sees = self._servers, None if self._found is None else self._found.sees
+        for one in able:
+            self._judge(one.url, listen(self._given, replace(one, sees=sees), cancel))
+        self._listened = clock.steady()
+        self._tell_faults(before)
+
+    def _judge(self, url: str, fault: str) -> None:
+        """Keeps why nobody can use a server that was met; empty where it can be used."""
+        self._unfit[url] = fault
+        self._servers = tuple(Server(url, fault) if server.url == url else server for server in self._servers)
+
+    def _tell_faults(self, before: tuple[Server, ...]) -> None:
+        """Logs what has changed: servers that are away or say nothing, and those that are back."""
+        well = {server.url for server in before if not server.fault}
+        for number, server in enumerate(self._servers, 1):
+            if server.fault and server not in before:
+                _log.warning("model_server_away", engine=self._given.name, number=number, fault=server.fault)
+            elif not server.fault and before and server.url not in well:
+                _log.info("model_server_back", engine=self._given.name, number=number)
+
     def _examine(self, met: Abilities, cancel: Cancel) -> Abilities | None:
         """What a server that was met can; None where it cannot be used after all. Raises `Canceled`."""
         found, fault = None, ""
@@ -141,10 +193,7 @@ class Prober:
             self._found = found = examine(self._given, met, cancel)
         except Unfit as error:
             fault = str(error)
-        self._unfit[met.url] = fault
-        self._servers = tuple(
-            Server(server.url, fault) if server.url == met.url else server for server in self._servers
-        )
+        self._judge(met.url, fault)
         return found
 
     def _tell(self, found: Abilities | None) -> None:
@@ -194,6 +243,8 @@ class Prober:
             one if isinstance(one, Server) else Server(one.url, self._unfit.get(one.url, "")) for one in met
         )
         able = [one for one in met if isinstance(one, Abilities)]
+        able.sort(key=lambda one: bool(self._unfit.get(one.url)))
+        self._able = tuple(able)
         if not able:
             return None
         contexts = [one.context_tokens for one in able if one.context_tokens is not None]

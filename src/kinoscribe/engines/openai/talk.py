@@ -17,7 +17,11 @@ _SHORT = Waits(connect=3.0, first_token=5.0, idle=5.0, total=8.0)
 
 
 class Unanswered(Exception):
-    """No answer came; the message says why, as the end of a sentence."""
+    """No answer came; the message says why, as the end of a sentence. `late`: one might have come later."""
+
+    def __init__(self, reason: str, *, late: bool = False) -> None:
+        super().__init__(reason)
+        self.late = late
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +81,8 @@ class Talk:
             reason = "does not answer in time" if error.late else "cannot be reached"
             raise Unanswered(reason) from error
         except (Broken, GaveUp) as error:
-            reason = str(error) if isinstance(error, GaveUp) else "broke the connection off"
-            raise Unanswered(reason) from error
+            late = isinstance(error, GaveUp)
+            raise Unanswered(str(error) if late else "broke the connection off", late=late) from error
 
 
 def number(value: Any, most: int = 100_000_000) -> int | None:

@@ -139,8 +139,8 @@ def test_a_server_of_the_list_that_comes_back_is_found_while_the_others_are_well
         assert until(lambda: prober.state().ready and not prober.unwell)
 
 
-@pytest.mark.parametrize("status", [503, 500, 429])
-def test_a_server_that_was_not_well_is_examined_again(
+@pytest.mark.parametrize("status", [503, 429])
+def test_a_server_that_was_busy_is_examined_again(
     server: ModelServer, keep: Keep, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
     monkeypatch.setattr(module, "ANEW", 0.05)
@@ -150,6 +150,115 @@ def test_a_server_that_was_not_well_is_examined_again(
     assert prober.state().about["looked_at"] is None
     server.otherwise = Script()
     assert until(lambda: bool(prober.state().about.get("sees_pictures")))
+
+
+@pytest.mark.parametrize(
+    ("broken", "told"),
+    [
+        (Script(status=500), "answers no question. It answers with status 500."),
+        (Script(status=502, body=b"<html>Bad gateway</html>"), "status 502"),
+    ],
+)
+def test_a_server_that_lists_its_models_and_fails_every_question_is_not_ready(
+    server: ModelServer, keep: Keep, monkeypatch: pytest.MonkeyPatch, broken: Script, told: str
+) -> None:
+    monkeypatch.setattr(module, "AGAIN", 0.05)
+    server.otherwise = broken
+    prober = keep(Prober(config(server)))
+    assert until(lambda: not prober.state().ready)
+    assert told in prober.state().reason
+    server.otherwise = Script()
+    assert until(lambda: prober.state().ready and bool(prober.state().about.get("sees_pictures")))
+
+
+def examined(prober: Prober) -> bool:
+    return until(lambda: bool(prober.state().about.get("looked_at")))
+
+
+@pytest.mark.parametrize(
+    ("broken", "told"),
+    [
+        (Script(status=500), "It answers with status 500."),
+        (Script(status=401), "another API key"),
+        (Script(cut=0), "It broke the connection off."),
+        (Script(fail=0), "cannot be read"),
+        (Script(broken=("json", 0)), "cannot be read"),
+    ],
+)
+def test_one_that_begins_to_fail_every_question_is_passed_by_until_it_answers_again(
+    server: ModelServer, keep: Keep, monkeypatch: pytest.MonkeyPatch, broken: Script, told: str
+) -> None:
+    monkeypatch.setattr(module, "SOON", 0.0)
+    monkeypatch.setattr(module, "AGAIN", 0.05)
+    prober = keep(Prober(config(server)))
+    assert examined(prober)
+    server.otherwise = broken
+    prober.failed()
+    assert until(lambda: not prober.state().ready)
+    assert told in prober.state().reason
+    assert prober.unwell == {server.url}
+    server.otherwise = Script()
+    assert until(lambda: prober.state().ready)
+    assert prober.state().about["sees_pictures"], "what was found before still holds"
+
+
+def test_one_question_that_failed_is_no_reason_to_pass_a_server_by(
+    server: ModelServer, keep: Keep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SOON", 0.0)
+    prober = keep(Prober(config(server)))
+    assert examined(prober)
+    monkeypatch.setattr(module, "AGAIN", 0.0)
+    before = len(server.chats())
+    prober.failed()
+    assert until(lambda: len(server.chats()) > before)
+    assert until(lambda: not prober._looking)
+    assert prober.state().ready
+    monkeypatch.setattr(module, "AGAIN", 3600.0)
+    after, lists = len(server.chats()), len(server.seen)
+    for _ in range(5):
+        prober.failed()
+        assert until(lambda: not prober._looking)
+    assert len(server.seen) > lists
+    assert len(server.chats()) == after, "a server is not asked a question for each that failed"
+
+
+def test_who_stays_silent_is_asked_less_and_less_often(server: ModelServer, keep: Keep) -> None:
+    prober = keep(Prober(config(server)))
+    assert examined(prober)
+    prober._judge(server.url, "It says nothing.")
+    found = prober.found
+    assert [prober._wait(found) for _ in range(5)] == [10.0, 20.0, 40.0, 60.0, 60.0]
+    prober._judge(server.url, "")
+    assert prober._wait(found) == module.KEPT
+
+
+def test_an_answer_that_came_after_all_makes_it_look_again_at_once(
+    server: ModelServer, keep: Keep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SOON", 0.0)
+    monkeypatch.setattr(module, "AGAIN", 3600.0)
+    monkeypatch.setattr(module, "ANEW", 3600.0)
+    server.otherwise = Script(status=500)
+    prober = keep(Prober(config(server)))
+    assert until(lambda: not prober.state().ready)
+    assert until(lambda: not prober._looking)
+    server.otherwise = Script()
+    assert not prober.state().ready
+    prober.answered()
+    assert until(lambda: prober.state().ready)
+
+
+def test_of_two_servers_the_one_that_answers_is_examined(
+    server: ModelServer, keep: Keep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "AGAIN", 0.05)
+    with ModelServer("vllm", Nature(context=9000)) as mute:
+        mute.otherwise = Script(status=500)
+        prober = keep(Prober(config(mute, server)))
+        assert until(lambda: bool(prober.state().about.get("sees_pictures")))
+        assert prober.state().ready
+        assert prober.unwell == {mute.url}
 
 
 def test_the_shortest_context_of_the_list_holds_for_all(server: ModelServer, keep: Keep) -> None:
