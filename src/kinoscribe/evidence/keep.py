@@ -223,6 +223,13 @@ class NotesFolder:
                 with suppress(OSError):
                     if file.stat().st_mtime < before:
                         file.unlink()
+        for file in below(self._folder, "*", "*.making"):
+            with suppress(OSError):
+                alone = not any(
+                    file.with_suffix(kind).exists() for kind in (".json", ".flawed", ".milestone")
+                )
+                if alone and file.stat().st_mtime < before:
+                    file.unlink()
 
 
 def _away(key: str, kind: str) -> str:

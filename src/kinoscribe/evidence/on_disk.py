@@ -39,6 +39,7 @@ def clear_evidence(folder: Path) -> OnDisk:
     for file in _files(folder):
         with suppress(OSError):
             file.unlink()
+            file.with_suffix(".making").unlink(missing_ok=True)
     return was
 
 

@@ -86,6 +86,8 @@ class Retention:
             most=settings.evidence_bytes,
             dry=dry,
         )
+        if not dry:
+            self._tools.meetings.sweep(settings.evidence_days * _DAY)
         return aged.videos, aged.bytes
 
     def _cache(self, settings: Settings) -> tuple[int, int]:

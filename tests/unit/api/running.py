@@ -79,7 +79,7 @@ class Looks:
                 return FileKind("video", "video/mp4", facts=FACTS)
         return FileKind("other", "text/plain", reason="It is a text.")
 
-    def of(self, path: Path, _content: str, cancel: Cancel) -> VideoFacts:
+    def of(self, path: Path, _content: str, cancel: Cancel, *, account: str = "") -> VideoFacts:
         kind = self.kind(path, cancel)
         if kind.facts is None:
             raise VideoFileBroken(reason=str(kind.reason))

@@ -235,6 +235,20 @@ def test_stages_are_kept_from_one_worker_to_the_next(rows: EvidenceRows) -> None
     assert view.stages == {"look": 0.5, "speech": 0.25}
 
 
+def test_how_a_job_came_where_it_is_is_kept_beside_how_far_it_is(rows: EvidenceRows) -> None:
+    want(rows)
+    keys(rows)
+    seen = rows.look("k")
+    assert seen is not None
+    assert seen.steps == ()
+    steps = ((0.5, "look", 0.1), (7.25, "look", 0.5))
+    rows.beat("w", {"k": {"look": 0.5}}, {"k": steps})
+    rows.beat("w", {"k": {"look": 0.6}})
+    seen = rows.look("k")
+    assert seen is not None
+    assert (seen.stages, seen.steps) == ({"look": 0.6}, steps)
+
+
 def test_facts_of_every_kind_come_back(rows: EvidenceRows) -> None:
     facts = replace(
         FACTS, fps=29.97, audio_codec=None, audio_sample_rate=None, audio_channels=None, warnings=()

@@ -71,7 +71,8 @@ class Facts:
         self.error: Exception | None = None
         self.asked = 0
 
-    def of(self, path: Path, _content: str, cancel: Cancel) -> VideoFacts:
+    def of(self, path: Path, _content: str, cancel: Cancel, *, account: str) -> VideoFacts:
+        assert account == ACCOUNT
         self.asked += 1
         cancel.check()
         if self.error is not None:
