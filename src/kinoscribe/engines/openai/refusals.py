@@ -18,10 +18,13 @@ _CONTEXT = re.compile(
     r"(?:prompt|input) is too long|too many (?:input )?tokens|longer than the (?:model|maximum)",
     re.IGNORECASE,
 )
+# Ollama lists all that a model lacks, one below the other.
 _PICTURES = re.compile(
-    r"at most (?P<most>\d{1,6}) images?|images?(?: input)? (?:is|are) not supported|not a multimodal|"
-    r"(?:does not|doesn't|not) support (?:image|vision|multimodal)|image_url['\"`]? is (?:only|not) |"
-    r"no (?:image|vision) support|required for image input|too many images",
+    r"at most (?P<most>\d{1,6}) images?|(?P<one>only supports a single image)|"
+    r"(?:images?(?: input)?|vision) (?:is|are) not supported|not a multimodal|"
+    r"(?:does not|doesn't|not) support (?:(?:completion|thinking|tools|insert)[n\s]+){0,3}"
+    r"(?:image|vision|multimodal)|image_url['\"`]? is (?:only|not) |"
+    r"no (?:image|vision) support|no endpoints found that support image|required for image input|too many images",
     re.IGNORECASE,
 )
 # The fields of a request that some models of hosted servers do not take, by the words that say so.
@@ -70,6 +73,8 @@ def read_refusal(status: int, body: bytes, retry_after: str | None) -> Refusal:
         return Refusal("busy", status, retry_after=read_wait(retry_after))
     pictures = _PICTURES.search(words)
     if pictures is not None:
+        if pictures["one"]:
+            return Refusal("pictures", status, most=1)
         some = "too many" in pictures[0].lower()  # it takes fewer, and does not say how many
         return Refusal("pictures", status, most=None if some else _number(pictures["most"]) or 0)
     unwanted = next((field for told, field in _UNWANTED if told.search(words)), None)

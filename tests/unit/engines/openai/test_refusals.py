@@ -54,6 +54,11 @@ def test_a_prompt_that_is_too_long_is_known_by_its_words(
         ("this model does not support image input", 0),
         ("Images are not supported by this model", 0),
         ("this model is missing data required for image input", 0),
+        ("registry.ollama.ai/library/tiny:latest does not support vision", 0),
+        (r"registry.ollama.ai/library/tiny:latest does not support thinking\nvision", 0),
+        ("vision is not supported", 0),
+        ("No endpoints found that support image input", 0),
+        ("vision model only supports a single image per message", 1),
         ("Invalid content type. image_url is only supported by certain models.", 0),
     ],
 )
