@@ -95,6 +95,7 @@ def fitted(config: OpenAIConfig, found: Abilities, *, pinned: bool) -> OpenAICon
     return replace(
         config,
         model=config.model or found.model,
+        weights=found.weights,
         profile=config.profile if pinned else found.profile,
         context_tokens=context,
         most_pictures=_least(config.most_pictures, found.most_pictures),

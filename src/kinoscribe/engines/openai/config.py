@@ -1,5 +1,7 @@
 """What an operator says of the model servers behind one engine."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import ceil
@@ -30,7 +32,8 @@ class OpenAIConfig:
     `context_tokens`, `most_pictures` and `at_once` of None are the profile's. A picture takes `tokens_a_picture`, or
     without it a token for every square of `picture_square` pixels. `thinks`: the model begins with thoughts that
     nothing opens and `</think>` ends. `numbered`: each picture has its time painted in. `sequence`: pictures go as
-    one JPEG sequence, where the profile can. `extra` goes into every request as it is.
+    one JPEG sequence, where the profile can. `extra` goes into every request as it is. `weights` is what the server
+    says that it has loaded under the model's name.
     """
 
     urls: tuple[str, ...]
@@ -49,12 +52,22 @@ class OpenAIConfig:
     thinks: bool = False
     at_once: int | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    weights: str = ""
     waits: Waits = field(default_factory=Waits)
     max_bytes: int = 256 * 1024 * 1024
 
     @property
     def row(self) -> Profile:
         return PROFILES[self.profile]
+
+    @property
+    def ways(self) -> str:
+        """A short word for what answers depend on beside the model's name and the words; empty for nothing special."""
+        told = [self.weights.rpartition("/")[2], self.sequence, self.thinks, dict(self.extra)]
+        if not any(told):
+            return ""
+        whole = json.dumps(told, sort_keys=True, default=str)
+        return hashlib.sha256(whole.encode("utf-8", "replace")).hexdigest()[:8]
 
     @property
     def context(self) -> int:

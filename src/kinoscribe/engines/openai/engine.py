@@ -44,8 +44,6 @@ class OpenAIEngine:
     Without `known` the configuration is taken at its word, and the servers are taken to be there.
     """
 
-    version = VERSION
-
     def __init__(self, config: OpenAIConfig, known: Known | None = None) -> None:
         self.name = config.name
         self._known = known or _Believed(config)
@@ -60,6 +58,11 @@ class OpenAIEngine:
     @property
     def model(self) -> str:
         return self.config.model
+
+    @property
+    def version(self) -> str:
+        """Of the words that ask, and of all else that answers depend on: what is kept was made by the same."""
+        return "-".join(filter(None, (VERSION, self.config.ways)))
 
     @property
     def context_tokens(self) -> int:

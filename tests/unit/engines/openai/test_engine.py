@@ -25,6 +25,7 @@ from kinoscribe.engines.openai.config import OpenAIConfig, Waits
 from kinoscribe.engines.openai.engine import OpenAIEngine
 from kinoscribe.engines.openai.exchange import without_password
 from kinoscribe.engines.openai.servers import Servers
+from kinoscribe.engines.openai.wording import VERSION
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -255,6 +256,26 @@ def test_a_server_that_fails_is_looked_at_anew_also_when_another_one_answers() -
         with closing(OpenAIEngine(known.config, known)) as made:
             assert text_of(list(made.generate(ask(), Cancel()))) == "A dog."
         assert known.failures == 1
+
+
+def test_an_engine_whose_answers_come_about_otherwise_has_another_version() -> None:
+    ways: list[dict[str, Any]] = [
+        {},
+        {"weights": "org/a"},
+        {"weights": "org/b"},
+        {"thinks": True},
+        {"sequence": True},
+        {"extra": {"top_k": 20}},
+        {"extra": {"chat_template_kwargs": {"enable_thinking": False}}},
+    ]
+    versions = []
+    for changes in ways:
+        with closing(engine("http://127.0.0.1:9/v1", **changes)) as made:
+            versions.append(made.version)
+    assert len(set(versions)) == len(ways)
+    assert versions[0] == VERSION
+    with closing(engine("http://127.0.0.1:9/v1", weights="a")) as made:  # the same, from a folder
+        assert made.version == versions[1]
 
 
 @dataclass
