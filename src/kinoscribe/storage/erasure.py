@@ -72,7 +72,7 @@ class Erasure:
         kept, asked, met = self._kept_by(account), self._asked_by(account), self._met_by(account)
         subjects = self._subjects(account)
         for table in reversed(tables.sorted_tables):
-            if "account" in table.c:
+            if "account" in table.c and table is not meetings:
                 gone[table.name] += self._empty(table.name, account)
         with self._database.writing() as db:
             for counted in (rate_counters, rate_limits):
@@ -80,8 +80,9 @@ class Erasure:
                     delete(counted).where(counted.c.subject.in_(subjects))
                 ).rowcount
         self._contents.drop_unused(kept)
-        for content in sorted({*self._nobodys((asked | met) - kept), *self._unknown(asked | met)}):
+        for content in self._unknown(asked | met, account):
             self._blobs.when_dropped(content)
+        gone[meetings.name] += self._empty(meetings.name, account)  # last: they tell what else has to go
         return +gone
 
     def _cancel(self, account: str, task_id: str) -> None:
@@ -117,8 +118,8 @@ class Erasure:
         with self._database.reading() as db:
             return set(db.execute(theirs).scalars())
 
-    def _unknown(self, contents: set[str]) -> list[str]:
-        """Those of the contents that others may keep, but of whose evidence none has seen anything.
+    def _unknown(self, contents: set[str], account: str) -> list[str]:
+        """Those of the contents of whose evidence no other account has seen anything, though it may keep the video.
 
         It goes: it would tell the first who asks that somebody was there before.
         """
@@ -126,25 +127,14 @@ class Erasure:
         for content in sorted(contents):
             seen = (
                 select(meetings.c.content).where(
-                    meetings.c.content == content, meetings.c.making.is_not(None)
+                    meetings.c.content == content,
+                    meetings.c.account != account,
+                    meetings.c.making.is_not(None),
                 ),
                 select(receipts.c.content).where(receipts.c.content == content),
             )
             with self._database.reading() as db:
                 if not any(db.execute(query.limit(1)).first() for query in seen):
-                    left.append(content)
-        return left
-
-    def _nobodys(self, contents: set[str]) -> list[str]:
-        """Those of the contents that no other account keeps or has asked about."""
-        left = []
-        for content in sorted(contents):
-            used = (
-                select(column).where(column == content).limit(1)
-                for column in (assets.c.content, task_files.c.content, receipts.c.content)
-            )
-            with self._database.reading() as db:
-                if not any(db.execute(query).first() for query in used):
                     left.append(content)
         return left
 

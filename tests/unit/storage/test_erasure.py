@@ -10,6 +10,7 @@ from kinoscribe.contract.rate_limits import read_limit
 from kinoscribe.storage import erasure as erasure_module
 from kinoscribe.storage.api_key_rows import ApiKeyRows
 from kinoscribe.storage.erasure import Erasure
+from kinoscribe.storage.meeting_rows import MeetingRows
 from kinoscribe.storage.rate_rows import RateRows, account_subject, key_subject
 from kinoscribe.storage.receipt_rows import ReceiptRows
 from kinoscribe.storage.tables import indexes, tables, uploads
@@ -123,6 +124,19 @@ def test_what_was_made_of_its_videos_is_forgotten_unless_others_have_them(house:
     assert _hash("gone asked about") in house.forgotten
     assert _hash("both asked about") not in house.forgotten
     assert len(set(house.forgotten)) == 5
+
+
+def test_evidence_that_others_have_not_seen_goes_and_what_they_have_seen_stays(house: House) -> None:
+    meetings = MeetingRows(house.desk.database)
+    house.asset("stays", b"of both")
+    for data in (b"of both", b"seen by both", b"only sent"):
+        meetings.meet("gone", f"key {data!r}", _hash(data.decode()), "m")
+    meetings.meet("stays", "key", _hash("seen by both"), "m")
+    meetings.ask("stays", "key", _hash("of both"))
+    house.erasure.end("gone")
+    assert house.erasure.erase("gone")["meetings"] == 3
+    assert sorted(house.forgotten) == sorted([_hash("of both"), _hash("only sent")])
+    assert house.erasure.erase("gone") == {}
 
 
 def test_an_account_of_which_nothing_is_kept_is_none(house: House) -> None:
