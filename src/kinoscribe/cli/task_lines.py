@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from math import floor
 from typing import Any
 
 from kinoscribe.cli.stages import stage_words
@@ -19,9 +20,16 @@ def bar(task: Task) -> str:
         return f"{task.error_code or ''}"
     if task.owner is None:
         return "waits" if task.attempt == 0 else "waits for its next attempt"
-    done = min(max(task.done or 0.0, 0.0), 1.0)
+    done = shown_share(task)
     full = round(done * _WIDTH)
     return f"{'━' * full}{'╌' * (_WIDTH - full)} {done:4.0%} {stage_text(task.stage)}".rstrip()
+
+
+def shown_share(task: Task) -> float:
+    """How much of a task is done, in whole hundredths; all of it only when it has ended."""
+    if task.ended:
+        return 1.0
+    return floor(min(max(task.done or 0.0, 0.0), 0.99) * 100 + 1e-9) / 100
 
 
 def stage_text(stage: str | None) -> str:

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from kinoscribe.cli.task_lines import bar, stage_text
+from kinoscribe.cli.task_lines import bar, shown_share, stage_text
 from kinoscribe.storage.task_rows import Task
 
 _LOOK = 0.5
@@ -66,7 +66,7 @@ class _Bars:
         if task.id not in self._tasks:
             self._tasks[task.id] = self._bars.add_task("", total=None, id=task.id)
         words = f"{task.status}: {stage_text(task.stage)}" if task.owner is not None else task.status
-        over = 1.0 if task.ended else task.done or 0.0
+        over = shown_share(task)
         total = None if task.owner is None and not task.ended else 1.0
         self._bars.update(self._tasks[task.id], description=words, total=total, completed=over)
 
@@ -79,7 +79,8 @@ class _Lines:
         self._said: dict[str, tuple[object, ...]] = {}
 
     def show(self, task: Task) -> None:
-        state = (task.status, task.stage if task.owner else None, task.attempt, task.owner is None)
+        tenth = int(shown_share(task) * 10 + 1e-9)
+        state = (task.status, task.stage if task.owner else None, task.attempt, task.owner is None, tenth)
         if self._said.get(task.id) == state:
             return
         self._said[task.id] = state

@@ -9,6 +9,7 @@ from math import ceil
 import structlog
 
 from kinoscribe import clock
+from kinoscribe.analysis.expected import expected
 from kinoscribe.analysis.job import Job
 from kinoscribe.analysis.run import events, prepare
 from kinoscribe.analysis.tools import Tools
@@ -161,6 +162,7 @@ def _outcome(task: Task, tools: Tools, queue: TaskQueue, cancel: Cancel, tell: T
             raise Canceled
         if task.duration is None:  # else it was counted when the task was taken in
             _charge(task, tools, seconds=ceil(job.looked.end - job.looked.start))
+        course.expect(expected(job))
         return _answer(job, tools, course, tell)
 
 
