@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,6 +23,7 @@ from tests.unit.evidence.played import (
     until,
 )
 
+from kinoscribe import clock
 from kinoscribe.cancel import Cancel, Canceled
 from kinoscribe.child import ChildDied, Children
 from kinoscribe.contract.errors import (
@@ -37,12 +38,14 @@ from kinoscribe.contract.errors import (
 from kinoscribe.contract.events import Progress
 from kinoscribe.evidence import keep
 from kinoscribe.evidence.gather import Gatherer
-from kinoscribe.evidence.queued import QueuedGatherer
+from kinoscribe.evidence.pace import Pace
+from kinoscribe.evidence.queued import TELL_EVERY, QueuedGatherer
 from kinoscribe.evidence.record import Collected, Piece, Stage, Unreadable, Wanted
 from kinoscribe.notes import Notes
 from kinoscribe.storage.blobs import Blobs
 from kinoscribe.storage.database import Database
 from kinoscribe.storage.evidence_rows import EvidenceJob, EvidenceRows
+from kinoscribe.storage.meeting_rows import MeetingRows
 from kinoscribe.tasks import evidence_loop
 from kinoscribe.tasks.evidence_loop import EvidenceLoop
 
@@ -500,3 +503,67 @@ def test_workers_that_do_not_see_the_file_are_not_waited_for_for_ever(
     outcome = Asker(place.server(), video).result()
     assert isinstance(outcome, ServiceUnavailable)
     assert "the same path" in outcome.message
+
+
+def test_a_second_account_waits_for_what_a_worker_made_for_the_first(
+    place: Place, video: Path, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Time passes where the worker works and where the second waits, and nowhere else."""
+    at = [0.0]
+    monkeypatch.setattr(clock, "steady", lambda: at[0])
+
+    class Hand(Cancel):
+        def wait(self, seconds: float) -> bool:
+            at[0] += seconds
+            return False
+
+    def play(wanted: Wanted, _cancel: Cancel, _number: int) -> Iterator[Piece]:
+        at[0] += 12.5
+        yield Stage("look", 0.5)
+        at[0] += 17.5
+        yield Collected(notes(wanted.content))
+
+    worker = place.worker(play)
+    pace = Pace(MeetingRows(database), grain=TELL_EVERY)
+    server = place.server(pace=pace)
+    assert finished(server.gather(video, CONTENT, FACTS, Cancel(), account="one"))[1] == notes()
+    again = place.server(pace=pace)
+    began = at[0]
+    heard: list[tuple[Progress, float]] = []
+
+    def hears(asking: Generator[Progress, None, Notes]) -> Generator[Progress, None, Notes]:
+        while True:
+            try:
+                progress = next(asking)
+            except StopIteration as end:
+                return cast("Notes", end.value)
+            heard.append((progress, at[0] - began))
+            yield progress
+
+    assert finished(hears(again.gather(video, CONTENT, FACTS, Hand(), account="two")))[1] == notes()
+    assert at[0] - began == pytest.approx(30.0, abs=0.02)
+    ((progress, moment),) = heard
+    assert progress == Progress("look", 0.5)
+    assert 13.0 <= moment < 13.5, "it is heard of at whole seconds, as it is from a worker"
+    assert finished(again.gather(video, CONTENT, FACTS, Cancel(), account="two")) == ([], notes())
+    assert again.kept_for("one", CONTENT) == notes()
+    assert again.kept_for("three", CONTENT) is None
+    assert len(worker.children.asked) == 1
+
+
+def test_how_a_making_goes_is_told_to_servers_while_it_goes(
+    place: Place, video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evidence_loop, "TELL_EVERY", 0.0)
+    gate = Gate()
+    place.worker(gate)
+    asker = Asker(place.server(), video)
+    assert gate.reached.wait(20)
+
+    def steps() -> list[tuple[str, float]]:
+        view = place.rows.look(KEY)
+        return [] if view is None else [(stage, done) for _, stage, done in view.steps]
+
+    assert until(lambda: steps() == [("look", 0.1)])
+    gate.go.set()
+    assert asker.result() == notes()
