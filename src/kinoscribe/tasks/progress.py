@@ -11,7 +11,7 @@ _PROBE = (0.05, 0.1)
 # Evidence is what takes the time, where nothing else is expected.
 _EVIDENCE_ENDS = 0.8
 _LEAST = 0.02
-_NEARLY = 0.99
+_NEARLY = 0.9999
 
 
 class Course:
