@@ -6,7 +6,7 @@ from starlette.responses import JSONResponse, Response
 
 from kinoscribe.api.door import Call
 from kinoscribe.api.indexes import small
-from kinoscribe.contract.errors import ResourceNotExist, ServiceUnavailable
+from kinoscribe.contract.errors import ResourceNotExist, ServiceUnavailable, StorageFull
 from kinoscribe.contract.sources import check_asset_id
 from kinoscribe.contract.transcription import Part, read_include, transcription_object
 from kinoscribe.contract.video import VideoFacts, sound_facts
@@ -14,6 +14,7 @@ from kinoscribe.ids import is_object_id
 from kinoscribe.storage.asset_rows import Asset
 
 _SPEECH = "speech"
+_LOST = "The file is no longer kept."
 
 
 async def transcription(call: Call) -> Response:
@@ -54,9 +55,17 @@ def _transcribed(call: Call, asset: Asset, include: tuple[Part, ...]) -> dict[st
         raise none
     notes = tools.gatherer.kept_for(asset.account, asset.content)
     if notes is None:
+        failure = tools.gatherer.failure(asset.account, asset.content)
+        if isinstance(failure, ServiceUnavailable | StorageFull):
+            raise failure
+        if failure is not None:
+            return transcription_object("failed", error=failure.message)
         for lacking in tools.gatherer.missing():
             raise ServiceUnavailable(reason=lacking)
-        tools.gatherer.start(tools.blobs.path(asset.content), asset.content, facts, asset.account)
+        path = tools.blobs.path(asset.content)
+        if not tools.blobs.there(str(path), asset.content):
+            return transcription_object("failed", error=_LOST)
+        tools.gatherer.start(path, asset.content, facts, asset.account)
         tools.wake.ring()
         return transcription_object("processing")
     report = notes.report(_SPEECH)

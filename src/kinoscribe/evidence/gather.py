@@ -1,5 +1,6 @@
 """Turns a video into its notes: kept ones at once, else collected by one job that all who ask share."""
 
+import math
 import threading
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,7 @@ from pathlib import Path
 import structlog
 from filelock import FileLock, Timeout
 
+from kinoscribe import clock
 from kinoscribe.cancel import Cancel, Canceled
 from kinoscribe.child import Children
 from kinoscribe.contract.errors import ApiError, ServerEnding, ServiceUnavailable, VideoFileBroken
@@ -21,9 +23,10 @@ from kinoscribe.evidence.pace import Pace, Waiter
 from kinoscribe.evidence.shelf import Found, Shelf
 from kinoscribe.evidence.turns import Turns
 from kinoscribe.notes import Notes
-from kinoscribe.storage.evidence_rows import Steps
+from kinoscribe.storage.evidence_rows import FAILURE_KEPT, Steps
 
 _POLL = 0.2
+_REMEMBERED = 1000  # failures
 _log = structlog.get_logger(__name__)
 
 Waits = Callable[[], bool]
@@ -57,6 +60,7 @@ class Gatherer:
         self._threads: set[threading.Thread] = set()
         self._background = ThreadPoolExecutor(1, "evidence-early")
         self._closing = Cancel()
+        self._failures: dict[str, tuple[float, ApiError]] = {}
 
     def missing(self) -> list[str]:
         """What has to be fetched before anything can be collected, in sentences."""
@@ -78,6 +82,12 @@ class Gatherer:
             return None
         waiter = self._pace.waiter(account, self.key(content), content, self._closing)
         return found.notes if waiter.may_have(found.making) else None
+
+    def failure(self, account: str, content: str) -> ApiError | None:
+        """Why there are no notes, when their making failed a short while ago while nobody waited for it."""
+        with self._lock:
+            when, error = self._failures.get(self.key(content), (-math.inf, ApiError()))
+        return error if clock.steady() - when < FAILURE_KEPT else None
 
     def steps(self, content: str) -> Steps:
         """How the making of a content's notes went so far; nothing when there is none under way."""
@@ -146,6 +156,7 @@ class Gatherer:
             return
         self._pace.ask_early(account, self.key(content), content)
         with self._lock:
+            self._failures.pop(self.key(content), None)
             if not self._closing.thrown:
                 self._background.submit(self._early, path, content, facts)
 
@@ -172,6 +183,10 @@ class Gatherer:
         except (ServerEnding, Canceled):
             return
         except ApiError as error:
+            with self._lock:
+                if len(self._failures) >= _REMEMBERED:
+                    self._failures.clear()
+                self._failures[self.key(content)] = clock.steady(), error
             _log.warning("evidence_failed", content=content[:12], reason=error.message)
 
     def _share(

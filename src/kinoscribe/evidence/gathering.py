@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from kinoscribe.cancel import Cancel
+from kinoscribe.contract.errors import ApiError
 from kinoscribe.contract.events import Progress
 from kinoscribe.contract.video import VideoFacts
 from kinoscribe.notes import Notes
@@ -23,6 +24,10 @@ class Gathers(Protocol):
 
     def kept_for(self, account: str, content: str) -> Notes | None:
         """The same, as far as this account may know of them. Raises `DatabaseUnavailable`."""
+        ...
+
+    def failure(self, account: str, content: str) -> ApiError | None:
+        """Why there are no notes, when their making failed a short while ago. Raises `DatabaseUnavailable`."""
         ...
 
     def gather(

@@ -114,6 +114,11 @@ class Waiter:
         self._mark(making)
         return True
 
+    def may_hear(self, steps: Steps) -> bool:
+        """Whether the account may hear that there are no notes, after a making that went so."""
+        self._steps = steps
+        return self.may_have(None)
+
     def news(self, stages: Mapping[str, float], steps: Steps) -> Iterator[Progress]:
         """What of a making under way this account may hear now, and has not heard yet."""
         self._steps = steps

@@ -93,6 +93,18 @@ class QueuedGatherer:
         waiter = self._pace.waiter(account, self._shelf.key(content), content, self._closing)
         return found.notes if waiter.may_have(found.making) else None
 
+    def failure(self, account: str, content: str) -> ApiError | None:
+        """Why there are no notes, when the last making of them failed a short while ago. Raises `DatabaseUnavailable`.
+
+        An account that did not have them made hears of it no sooner than it would have of its own.
+        """
+        key = self._shelf.key(content)
+        view = self._rows.look(key)
+        if view is None or view.error is None or view.wanted <= 0:
+            return None
+        waiter = self._pace.waiter(account, key, content, self._closing)
+        return _error(*view.error) if waiter.may_hear(view.steps) else None
+
     def gather(
         self, path: Path, content: str, facts: VideoFacts, cancel: Cancel, *, account: str | None = None
     ) -> Generator[Progress, None, Notes]:
@@ -145,7 +157,10 @@ class QueuedGatherer:
         self._shelf.forget(content)
 
     def start(self, path: Path, content: str, facts: VideoFacts, account: str | None = None) -> None:
-        """Has the notes collected when the workers have nothing else to do. Once asked for, that survives restarts."""
+        """Has the notes collected when the workers have nothing else to do. Once asked for, that survives restarts.
+
+        What failed a short while ago is not begun anew.
+        """
         if self._closing.thrown or self.missing():
             return
         key = self._shelf.key(content)
@@ -153,7 +168,9 @@ class QueuedGatherer:
         if self.kept(content) is not None:
             return
         try:
-            self._rows.want(key, content=content, path=str(path), facts=facts, pinned=True)
+            view = self._rows.look(key)
+            if view is None or view.error is None or view.wanted <= 0:
+                self._rows.want(key, content=content, path=str(path), facts=facts, pinned=True)
         except ApiError as error:
             _log.warning("evidence_not_asked_for", content=content[:12], reason=error.message)
 

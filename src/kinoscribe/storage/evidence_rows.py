@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, case, delete, not_, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from kinoscribe.contract.errors import ApiError, EngineFailed
+from kinoscribe.contract.errors import ApiError, EngineFailed, ServiceUnavailable, StorageFull
 from kinoscribe.contract.video import VideoFacts
 from kinoscribe.storage.database import Database
 from kinoscribe.storage.tables import evidence_jobs as jobs
@@ -22,6 +22,10 @@ Steps = tuple[tuple[float, str, float], ...]
 """Seconds of work, stage, share done; in the order in which they happened."""
 
 _LEASES_AHEAD = 4
+# How long a failure is told to those who ask how a job stands, before it is begun anew for them; one that may be
+# over soon not for so long. Who waits for the job begins it anew at once.
+FAILURE_KEPT = 300.0
+_PASSING_KEPT = 5.0
 _DIED = "the process that perceives the video ended each time before it was done."
 
 
@@ -88,7 +92,7 @@ class EvidenceRows:
             given, failed = asked.excluded, jobs.c.error_code.is_not(None)
             later = given.wanted_until > jobs.c.wanted_until
             joined = {
-                "wanted_until": case((later, given.wanted_until), else_=jobs.c.wanted_until),
+                "wanted_until": case((or_(failed, later), given.wanted_until), else_=jobs.c.wanted_until),
                 "pinned": or_(jobs.c.pinned, given.pinned),
                 "path": case((or_(failed, given.pinned), given.path), else_=jobs.c.path),
                 "attempt": case((failed, 0), else_=jobs.c.attempt),
@@ -110,7 +114,9 @@ class EvidenceRows:
         """Says that one of those who waited has left: unless another renews it, it is wanted for `seconds` only."""
         until = self._now(seconds)
         with self._database.writing() as db:
-            here = update(jobs).where(jobs.c.key == key, jobs.c.wanted_until > until)
+            here = update(jobs).where(
+                jobs.c.key == key, jobs.c.wanted_until > until, jobs.c.error_code.is_(None)
+            )
             db.execute(here.values(wanted_until=until))
 
     def look(self, key: str) -> EvidenceView | None:
@@ -185,9 +191,9 @@ class EvidenceRows:
             db.execute(update(jobs).where(*_owned(key, owner)).values(**_BACK))
 
     def failed(self, key: str, owner: str, error: ApiError) -> None:
-        """Keeps the error for those who wait; it is forgotten when none of them is left."""
+        """Keeps the error for those who wait, and a while longer for those who look now and then."""
         with self._database.writing() as db:
-            db.execute(update(jobs).where(*_owned(key, owner)).values(**_failure(error)))
+            db.execute(update(jobs).where(*_owned(key, owner)).values(**self._failure(error)))
 
     def put_back(self, key: str, owner: str) -> None:
         """Another may go on with it; the attempt does not count."""
@@ -221,8 +227,15 @@ class EvidenceRows:
 
     def _reap(self, db: Connection) -> None:
         too_often = update(jobs).where(self._expired(), jobs.c.attempt >= self._attempts)
-        db.execute(too_often.values(**_failure(EngineFailed(reason=_DIED))))
+        db.execute(too_often.values(**self._failure(EngineFailed(reason=_DIED))))
         db.execute(update(jobs).where(self._expired()).values(owner=None, lease_until=None))
+
+    def _failure(self, error: ApiError) -> dict[str, Any]:
+        kept = FAILURE_KEPT if not isinstance(error, ServiceUnavailable | StorageFull) else _PASSING_KEPT
+        until = self._now(kept)
+        later = case((until > jobs.c.wanted_until, until), else_=jobs.c.wanted_until)
+        told = {"error_code": error.code, "error_message": error.message, "wanted_until": later}
+        return {"owner": None, "lease_until": None, "pinned": False, **told}
 
     def _wanted(self, db: Connection, owner: str) -> dict[str, bool]:
         wanted = or_(self._waited(), jobs.c.pinned)
@@ -235,11 +248,6 @@ _BACK: dict[str, Any] = {"owner": None, "lease_until": None, "attempt": jobs.c.a
 
 def _owned(key: str, owner: str) -> tuple[ColumnElement[bool], ...]:
     return jobs.c.key == key, jobs.c.owner == owner
-
-
-def _failure(error: ApiError) -> dict[str, Any]:
-    told = {"error_code": error.code, "error_message": error.message}
-    return {"owner": None, "lease_until": None, "pinned": False, **told}
 
 
 def _job(row: Any) -> EvidenceJob:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from kinoscribe.contract.errors import StorageFull, VideoFileBroken
+from kinoscribe.contract.errors import ApiError, ServiceUnavailable, StorageFull, VideoFileBroken
 from kinoscribe.contract.video import VideoFacts
 from kinoscribe.storage.database import Database
-from kinoscribe.storage.evidence_rows import EvidenceRows
+from kinoscribe.storage.evidence_rows import FAILURE_KEPT, EvidenceRows
 
 FACTS = VideoFacts(
     0.0, 8.0, 640, 360, None, 0, "mov,mp4", "video/mp4", "h264", "aac", 44100, 2, 1, 1, 4, ("Odd.",)
@@ -206,8 +206,39 @@ def test_a_failure_is_told_until_nobody_waits_and_asking_again_begins_anew(
     (job,) = rows.claim("w", 1, early=False)
     assert job.path == "/b"
     rows.failed("k", "w", error)
+    rows.leave("k", 2)
+    time.pass_(FAILURE_KEPT - 1)
+    keys(rows)
+    view = rows.look("k")
+    assert view is not None
+    assert (view.error, view.wanted) == (("video_file_broken", error.message), 1)
+    time.pass_(1)
+    keys(rows)
+    assert rows.look("k") is None
+
+
+@pytest.mark.parametrize("error", [StorageFull(), ServiceUnavailable(reason="Not now.")])
+def test_a_failure_that_may_be_over_soon_is_forgotten_soon(
+    rows: EvidenceRows, time: Clock, error: ApiError
+) -> None:
+    want(rows, pinned=True)
+    keys(rows)
+    rows.failed("k", "w", error)
+    assert rows.look("k") is not None
     time.pass_(11)
     keys(rows)
+    assert rows.look("k") is None
+
+
+def test_who_asks_anew_after_a_failure_is_waited_for_no_longer_than_it_said(
+    rows: EvidenceRows, time: Clock
+) -> None:
+    want(rows)
+    keys(rows)
+    rows.failed("k", "w", VideoFileBroken(reason="It is a poem."))
+    want(rows)
+    time.pass_(11)
+    assert keys(rows) == []
     assert rows.look("k") is None
 
 
