@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from kinoscribe.cli.exits import REFUSED, Exit
+from kinoscribe.cli.looked_at import looked_at_lines
 from kinoscribe.cli.opened import opened
 from kinoscribe.cli.options import DataDir
 from kinoscribe.storage.api_key_rows import DEFAULT_ACCOUNT
@@ -60,6 +61,8 @@ def receipt_lines(body: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "warning", warning
     if body["evidence"] is not None:
         yield from _evidence(body["evidence"])
+    if body.get("looked_at") is not None:
+        yield from looked_at_lines(body["looked_at"])
     tokens = body["tokens"]
     yield "tokens", f"{tokens['input_tokens']} in, {tokens['output_tokens']} out"
     yield "seconds", ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in body["seconds"].items())

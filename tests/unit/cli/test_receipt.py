@@ -72,6 +72,12 @@ def test_a_receipt_reads_as_what_happened() -> None:
     ]
 
 
+def test_a_receipt_tells_what_a_model_was_shown() -> None:
+    shown = {**BODY, "looked_at": {"frames": {"used": 2, "sizes": ["448x252"], "times": [1.0, 4.0]}}}
+    assert dict(receipt_lines(shown))["looked at"] == "2 pictures of 448x252 from 0:01 to 0:04"
+    assert "looked at" not in dict(receipt_lines(BODY))
+
+
 def test_a_receipt_of_a_failure_says_what_failed() -> None:
     failed = {**BODY, "evidence": None, "error": {"code": "internal_server_error", "message": "It broke."}}
     assert dict(receipt_lines(failed))["failed"] == "internal_server_error: It broke."
