@@ -129,7 +129,7 @@ class Intake:
         return stored.sha256 if self.assets.arrived(job.id, stored, owner=job.owner) else None
 
     def _look(self, content: str, job: AssetJob, cancel: Cancel) -> tuple[FileKind, Examined]:
-        with self.blobs.borrow(content) as path:
+        with self.blobs.borrow(content, cancel) as path:
             found = self._looks.kind(path, cancel)
             verdict = examined(found, path.stat().st_size)
             if isinstance(verdict, str):

@@ -74,9 +74,9 @@ class PictureReader:
                     yield incoming.finish()
                 case AssetSource(asset_id=asset_id):
                     content = self._of_asset(asset_id, at, account)
-                    yield self._kept(content, at, held)
+                    yield self._kept(content, at, held, cancel)
                 case KeptFile(content=content):
-                    yield self._kept(content, at, held)
+                    yield self._kept(content, at, held, cancel)
 
     def check_asset(self, asset_id: str, at: str, account: str) -> None:
         """Raises when the asset is not there, has failed, or is known to be no image."""
@@ -97,9 +97,9 @@ class PictureReader:
             raise AssetNotReady(p=at, reason="The status of the asset is processing; it has to be ready.")
         return asset.content
 
-    def _kept(self, content: str, at: str, held: ExitStack) -> Stored:
+    def _kept(self, content: str, at: str, held: ExitStack, cancel: Cancel) -> Stored:
         try:
-            path: Path = held.enter_context(self._blobs.borrow(content))
+            path: Path = held.enter_context(self._blobs.borrow(content, cancel))
         except FileNotFoundError as error:
             raise ParameterInvalid(p=at, reason="The image is no longer kept.") from error
         return Stored(path, content, path.stat().st_size)

@@ -120,13 +120,13 @@ class Resolver:
             case AssetSource(asset_id=asset_id):
                 asset = self._ready_video(account, asset_id, cancel, self._asset_wait if patient else 0.0)
                 with ExitStack() as loan:
-                    yield self._lent(asset, loan)
+                    yield self._lent(asset, loan, cancel)
             case KeptFile(content=content):
                 with ExitStack() as loan:
-                    yield self._lent_file(content, loan)
+                    yield self._lent_file(content, loan, cancel)
             case VideoIdSource(video_id=video_id):
                 with ExitStack() as loan:
-                    yield self._lent(self.indexed_video(account, video_id)[1], loan)
+                    yield self._lent(self.indexed_video(account, video_id)[1], loan, cancel)
             case LocalFile(path=path):
                 yield _local(path, cancel)
 
@@ -184,19 +184,19 @@ class Resolver:
             cancel.wait(_LOOK_AGAIN)
             cancel.check()
 
-    def _lent(self, asset: Asset, loan: ExitStack) -> Content:
+    def _lent(self, asset: Asset, loan: ExitStack, cancel: Cancel) -> Content:
         """The asset's file, which stays readable to the end of the loan even when the asset is deleted meanwhile."""
         assert asset.content is not None, "a ready asset has a content"
         try:
-            path = loan.enter_context(self._blobs.borrow(asset.content))
+            path = loan.enter_context(self._blobs.borrow(asset.content, cancel))
         except FileNotFoundError as error:
             raise ResourceNotExist(id=asset.id, collection="assets") from error
         return Content(path, asset.content, asset.size or 0, asset.id, True, asset.facts)
 
-    def _lent_file(self, content: str, loan: ExitStack) -> Content:
+    def _lent_file(self, content: str, loan: ExitStack, cancel: Cancel) -> Content:
         """The kept file, which stays readable to the end of the loan even when its task is deleted meanwhile."""
         try:
-            path = loan.enter_context(self._blobs.borrow(content))
+            path = loan.enter_context(self._blobs.borrow(content, cancel))
         except FileNotFoundError as error:
             reason = "The video that came with the request is no longer kept."
             raise ParameterInvalid(p="video.base64_string", reason=reason) from error

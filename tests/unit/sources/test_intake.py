@@ -276,6 +276,23 @@ def test_work_that_is_broken_off_decides_nothing(bench: Bench) -> None:
     assert bench.intake().process(job, Cancel()) is not None
 
 
+def test_bringing_a_file_from_far_away_can_be_broken_off(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def far_away(_content: str, switch: Cancel | None = None) -> Iterator[Path]:
+        assert switch is cancel
+        cancel.throw()
+        switch.check()
+        yield Path()
+
+    asset, cancel = bench.upload(), Cancel()
+    monkeypatch.setattr(bench.blobs, "borrow", far_away)
+    with pytest.raises(Canceled):
+        bench.intake().process(bench.job(), cancel)
+    assert bench.rows.get("a", asset.id) == asset
+
+
 def test_an_upload_is_put_together_and_looked_into(bench: Bench) -> None:
     asset = bench.rows.add("a", method="multipart", filename="v", file_type="video/mp4")
     assert bench.queue.claim("w", arrivals=1, looks=1) == (), "its chunks are still coming"

@@ -3,6 +3,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -206,6 +207,24 @@ def test_an_asset_deleted_during_a_request_stays_readable_to_its_end(place: Plac
         check_data(content)
     assert place.left() == []
     assert isinstance(place.refusal(AssetSource(asset.id)), ResourceNotExist)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_who_leaves_does_not_wait_until_a_file_has_come_from_far_away(
+    place: Place, monkeypatch: pytest.MonkeyPatch, kept: bool
+) -> None:
+    @contextmanager
+    def far_away(_content: str, switch: Cancel | None = None) -> Iterator[Path]:
+        assert switch is cancel
+        cancel.throw()
+        switch.check()
+        yield place.folder
+
+    asset, cancel = place.asset(), Cancel()
+    source = KeptFile(DIGEST) if kept else AssetSource(asset.id)
+    monkeypatch.setattr(place.blobs, "borrow", far_away)
+    with pytest.raises(Canceled), place.resolver.resolve(source, "a", cancel):
+        pass
 
 
 def test_an_unknown_asset_and_one_of_another_account_answer_alike(place: Place) -> None:
