@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import and_, insert, or_, select, update
+from sqlalchemy import and_, bindparam, insert, or_, select, update
 
 from kinoscribe import clock, ids
 from kinoscribe.contract.errors import DatabaseUnavailable, StorageFull
@@ -81,11 +81,11 @@ class ApiKeyRows:
         if self._preset is not None and hmac.compare_digest(digest, self._preset):
             return Account(DEFAULT_ACCOUNT)
         with self._database.reading() as db:
-            row = db.execute(select(*_SHOWN).where(api_keys.c.digest == digest)).one_or_none()
+            rows, _ = self._database.run(db, _VALID, {"digest": digest})
         now = clock.now()
-        if row is None:
+        if not rows:
             return None
-        found = ApiKey(**row._mapping)
+        found = ApiKey(**dict(zip(_NAMES, rows[0], strict=True)))
         if not found.valid(now):
             return None
         if found.last_used_at is None or now - found.last_used_at >= _COARSE:
@@ -153,3 +153,6 @@ class ApiKeyRows:
 
 
 _SHOWN = tuple(column for column in api_keys.c if column.name != "digest")
+_NAMES = tuple(column.name for column in _SHOWN)
+# Asked for with every call.
+_VALID = select(*_SHOWN).where(api_keys.c.digest == bindparam("digest"))

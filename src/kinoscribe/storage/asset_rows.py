@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, delete, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from kinoscribe.contract.errors import AssetInUse
@@ -131,8 +131,8 @@ class AssetRows:
 
     def get(self, account: str, asset_id: str) -> Asset | None:
         with self._database.reading() as db:
-            row = db.execute(select(*_SHOWN).where(*_owned(account, asset_id))).one_or_none()
-        return None if row is None else _asset(row)
+            rows, _ = self._database.run(db, _ONE, {"account": account, "asset_id": asset_id})
+        return _made_of(dict(zip(_ROW, rows[0], strict=True))) if rows else None
 
     def page(
         self, account: str, wanted: AssetFilter, *, page: int, limit: int
@@ -282,6 +282,9 @@ class AssetRows:
 _NAMES: Collection[str] = tuple(field.name for field in fields(Asset) if field.name in assets.c)
 _DEPICTED = exists().where(asset_thumbnails.c.asset_id == assets.c.id).label("has_thumbnail")
 _SHOWN = (*(assets.c[name] for name in _NAMES), _DEPICTED)
+_ROW = (*_NAMES, "has_thumbnail")
+# Asked for with every question about a video.
+_ONE = select(*_SHOWN).where(assets.c.id == bindparam("asset_id"), assets.c.account == bindparam("account"))
 _FREE: dict[str, Any] = {"owner": None, "lease_until": None, "run_at": None}
 
 
@@ -301,7 +304,10 @@ def _left(asset_id: str, owner: str | None = None) -> Any:
 
 
 def _asset(row: Row[Any]) -> Asset:
-    values = dict(row._mapping)
+    return _made_of(dict(row._mapping))
+
+
+def _made_of(values: dict[str, Any]) -> Asset:
     values["facts"] = _facts(values["facts"])
     return Asset(**values)
 

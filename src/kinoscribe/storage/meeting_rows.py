@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, case, delete, exists, func, literal, select, update
+from sqlalchemy import Select, String, and_, bindparam, case, delete, exists, func, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from kinoscribe.storage.database import Database
@@ -35,24 +35,30 @@ class MeetingRows:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._now = database.now
+        self._one = self._look()
 
     def find(self, account: str, key: str) -> Meeting:
         """One look: the row of the account, and whether there are others'."""
+        with self._database.asking() as db:
+            rows, _ = self._database.run(db, self._one, {"account": account, "key": key})
+        ((making, kept, early_at, now, others),) = rows
+        if kept is None:
+            return Meeting(others=bool(others))
+        waited = float(kept)
+        if early_at is not None:
+            waited = max(waited, (now - early_at).total_seconds())
+        return Meeting(True, making, waited, bool(others))
+
+    def _look(self) -> Select[Any]:
+        """Asked with every question about a video: made once."""
+        key, account = bindparam("key", type_=String), bindparam("account", type_=String)
         own = select(meetings.c.making, meetings.c.waited, meetings.c.early_at, self._now().label("now"))
         own = own.where(meetings.c.key == key, meetings.c.account == account)
         theirs = select(meetings.c.account).where(meetings.c.key == key, meetings.c.account != account)
         mine = own.subquery()
-        whole = select(mine, exists(theirs).label("others")).select_from(
+        return select(mine, exists(theirs).label("others")).select_from(
             select(literal(1).label("one")).subquery().outerjoin(mine, literal(value=True))
         )
-        with self._database.asking() as db:
-            row = db.execute(whole).one()
-        if row.waited is None:
-            return Meeting(others=bool(row.others))
-        waited = float(row.waited)
-        if row.early_at is not None:
-            waited = max(waited, (row.now - row.early_at).total_seconds())
-        return Meeting(True, row.making, waited, bool(row.others))
 
     def ask(self, account: str, key: str, content: str, *, early: bool = False, anew: bool = False) -> None:
         """The account asks for the notes: from now on somebody else is not the first.

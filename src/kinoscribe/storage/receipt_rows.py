@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select
 
 from kinoscribe import clock
 from kinoscribe.storage.database import Database
 from kinoscribe.storage.tables import receipts
+
+_KEEP = insert(receipts)
+_KNOWN = (
+    select(receipts.c.generation_id)
+    .where(receipts.c.account == bindparam("account"), receipts.c.content == bindparam("content"))
+    .limit(1)
+)
 
 
 class ReceiptRows:
@@ -23,13 +30,13 @@ class ReceiptRows:
         """Keeps the receipt of an answer about `content`. Raises `StorageFull`."""
         row = {"generation_id": generation_id, "account": account, "body": body, "content": content}
         with self._database.writing() as db:
-            db.execute(insert(receipts).values(**row, created_at=clock.now()))
+            self._database.run(db, _KEEP, {**row, "created_at": clock.now()})
 
     def knows(self, account: str, content: str) -> bool:
         """Whether this account has had an answer about a content before."""
-        theirs = (receipts.c.account == account, receipts.c.content == content)
         with self._database.asking() as db:
-            return db.execute(select(receipts.c.generation_id).where(*theirs).limit(1)).first() is not None
+            rows, _ = self._database.run(db, _KNOWN, {"account": account, "content": content})
+        return bool(rows)
 
     def find(self, account: str, generation_id: str) -> dict[str, Any] | None:
         query = select(receipts.c.body).where(
