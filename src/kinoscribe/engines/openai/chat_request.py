@@ -4,13 +4,13 @@ import hashlib
 import json
 from collections.abc import Container
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any
 
 import msgspec
 
 from kinoscribe.engines.engine import Ask, Frame
 from kinoscribe.engines.openai.config import OpenAIConfig
+from kinoscribe.engines.openai.dress import Dress
 from kinoscribe.engines.openai.messages import is_sequence, messages, shown_frames
 from kinoscribe.engines.openai.schema import response_format, wanted_schema
 from kinoscribe.tokens import count_tokens
@@ -21,18 +21,6 @@ _MARGIN = 128
 _GRID = 10
 # What models that think before they answer want in place of the older name.
 _RENAMED = {"max_tokens": "max_completion_tokens"}
-
-
-class Dress(IntEnum):
-    """How much goes out beside what every server knows.
-
-    All that the profile has; of that only the schema; only that JSON is wanted; nothing.
-    """
-
-    FULL = 0
-    SCHEMA = 1
-    OBJECT = 2
-    BARE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +54,12 @@ def wanted(fields: dict[str, Any], unwanted: Container[str]) -> dict[str, Any]:
 def chat_request(ask: Ask, config: OpenAIConfig, dress: Dress = Dress.FULL) -> ChatRequest:
     profile = config.row
     schema = wanted_schema(ask)
-    said = messages(ask, config, schema, named=dress is Dress.FULL)
+    said = messages(ask, config, schema, named=dress.extras)
     extras: dict[str, Any] = {}
-    if schema is not None and dress < Dress.BARE:
-        loose = dress is Dress.OBJECT
+    if schema is not None and dress.shape:
+        loose = dress.shape == "object"
         extras["response_format"] = {"type": "json_object"} if loose else response_format(schema)
-    if dress is Dress.FULL:
+    if dress.extras:
         if profile.usage:
             extras["stream_options"] = {"include_usage": True}
         if profile.cache_salt and ask.salt:

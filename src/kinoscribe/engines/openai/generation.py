@@ -18,9 +18,10 @@ from kinoscribe.contract.errors import (
 )
 from kinoscribe.engines.engine import Ask, Finished, Piece
 from kinoscribe.engines.openai.answer import HeldBack, pieces
-from kinoscribe.engines.openai.chat_request import Dress, chat_request
+from kinoscribe.engines.openai.chat_request import chat_request
 from kinoscribe.engines.openai.config import OpenAIConfig
 from kinoscribe.engines.openai.connection import Body
+from kinoscribe.engines.openai.dress import Dress
 from kinoscribe.engines.openai.exchange import Exchange, Refused, ServerFailed
 from kinoscribe.engines.openai.messages import shown_frames
 from kinoscribe.engines.openai.patience import Patience
@@ -29,7 +30,7 @@ from kinoscribe.engines.openai.servers import Course, Miss, Servers
 
 _LEAST_ANSWER = 64
 _FITS = 3
-_EXTRAS, _SEQUENCE, _OBJECTS, _PICTURES = "extras", "sequence", "objects", "pictures"
+_SEQUENCE, _OBJECTS, _PICTURES = "sequence", "objects", "pictures"
 _FIELDS = ("max_tokens", "temperature")
 _UNREACHED = "No model server can be reached at the moment. Please try again later."
 
@@ -107,10 +108,11 @@ class Generation:
 
     def _noted(self, finished: Finished, url: str) -> Finished:
         notes = {"server": str(self._servers.number(url)), "tries": str(self._course.tries)}
-        if self._dress is Dress.SCHEMA:
-            notes["request"] = "without salt and counts, which the server refuses"
-        if self._dress > Dress.SCHEMA:
-            notes["request"] = "without salt and counts, and not held to the schema, which the server refuses"
+        less = [] if self._dress.extras else ["without salt and counts"]
+        if self._request.schema and self._dress.shape != "schema":
+            less.append("not held to the schema")
+        if less:
+            notes["request"] = f"{', and '.join(less)}, which the server refuses"
         if "temperature" in self._unwanted:
             notes["temperature"] = "the server takes none, and uses its own"
         sent = shown_frames(self._ask, self._config)
@@ -121,12 +123,11 @@ class Generation:
 
     def _well(self, url: str) -> None:
         self._servers.answered(url)
-        if self._dress > Dress.FULL:
-            self._servers.learn(url, _EXTRAS)
-        if self._dress > Dress.SCHEMA:
+        self._servers.learn_extras(url, taken=self._dress.extras)
+        if self._request.schema and self._dress.shape != "schema":
             self._servers.learn(url, self._request.schema)
-        if self._dress > Dress.OBJECT:
-            self._servers.learn(url, _OBJECTS)
+            if not self._dress.shape:
+                self._servers.learn(url, _OBJECTS)
         if self._sees and not self._config.sees:
             self._servers.learn(url, _PICTURES)
         for field in self._unwanted:
@@ -134,11 +135,11 @@ class Generation:
 
     def _dress_for(self, url: str) -> None:
         """As much as the server is not known to refuse."""
-        dress = Dress.FULL
-        if self._servers.refuses(url, _EXTRAS):
-            dress = Dress.SCHEMA
-            if self._request.schema and self._servers.refuses(url, self._request.schema):
-                dress = Dress.BARE if self._servers.refuses(url, _OBJECTS) else Dress.OBJECT
+        dress = Dress.first(
+            extras=self._servers.takes_extras(url),
+            schema=not self._request.schema or not self._servers.refuses(url, self._request.schema),
+            objects=not self._servers.refuses(url, _OBJECTS),
+        )
         self._unwanted = {field for field in _FIELDS if self._servers.refuses(url, field)}
         sees = self._sees and not (self._blind_will_do and self._servers.refuses(url, _PICTURES))
         self._wear(dress, sequence=not self._servers.refuses(url, _SEQUENCE), sees=sees)
@@ -168,13 +169,8 @@ class Generation:
             case "request" if self._request.sequence:
                 self._servers.learn(url, _SEQUENCE)
                 self._wear(self._dress, sequence=False)
-            case "request" if self._dress is Dress.FULL:
-                self._wear(Dress.SCHEMA)
-            case "request" if self._dress < Dress.BARE and self._request.schema:
-                known = self._dress is Dress.SCHEMA and self._servers.refuses(url, _OBJECTS)
-                self._wear(Dress.BARE if known else Dress(self._dress + 1))
             case "request":
-                raise EngineRefused(reason="its model server does not take the request.")
+                self._wear_less(url)
             case "busy":
                 self._go_on(Miss(url, True, refusal.retry_after), None)
             case "broken":
@@ -189,6 +185,16 @@ class Generation:
             case "model":
                 error = EngineRefused(reason="its model server does not know the model, or not the address.")
                 self._go_on(Miss(url, False), error)
+
+    def _wear_less(self, url: str) -> None:
+        dress = self._dress.less(
+            extras=self._servers.takes_extras(url),
+            objects=not self._servers.refuses(url, _OBJECTS),
+            shaped=bool(self._request.schema),
+        )
+        if dress is None:
+            raise EngineRefused(reason="its model server does not take the request.")
+        self._wear(dress)
 
     def _fit_context(self, refusal: Refusal) -> None:
         """Where only the room for the answer is too large, it is made smaller."""

@@ -27,6 +27,7 @@ class Servers:
         self._told = told
         self._away: dict[str, tuple[float, float]] = {}
         self._learnt: dict[tuple[str, str], float] = {}
+        self._extras: dict[str, tuple[bool, float]] = {}
 
     def order(self, content: str, unwell: Container[str] = ()) -> tuple[str, ...]:
         """All servers; `unwell` are those of which is known that they cannot answer, however they did before."""
@@ -58,6 +59,14 @@ class Servers:
         if len(self._learnt) >= _MOST_LEARNT:
             self._learnt.clear()
         self._learnt[url, what] = clock.steady() + _LEARNT_SECONDS
+
+    def takes_extras(self, url: str) -> bool | None:
+        """Whether a server was well with the extras of its profile, or without them only; None where not known."""
+        taken, until = self._extras.get(url, (None, 0.0))
+        return taken if until > clock.steady() else None
+
+    def learn_extras(self, url: str, *, taken: bool) -> None:
+        self._extras[url] = (taken, clock.steady() + _LEARNT_SECONDS)
 
 
 def _rank(content: str, url: str) -> bytes:

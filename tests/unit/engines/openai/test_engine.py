@@ -444,6 +444,24 @@ def test_a_server_that_does_not_take_a_schema_is_asked_for_any_json_or_without(
     assert [form(one).removeprefix("json_") for one in server.asked] == sent
 
 
+def test_a_schema_that_is_refused_costs_neither_this_account_nor_others_their_salt() -> None:
+    def play(player: Player, number: int) -> None:
+        if "json_schema" in str(player.server.asked[-1].body.get("response_format")):
+            fails(400, "failed to parse grammar")(player, number)
+        else:
+            says('{"title":"x"}')(player, number)
+
+    with serving(play) as server, closing(engine(server.url)) as made:
+        held = list(made.generate(ask(json_schema=SCHEMA), Cancel()))
+        list(made.generate(ask(json_schema=SCHEMA), Cancel()))
+        list(made.generate(ask(), Cancel()))
+        forms = [str(one.body.get("response_format", {}).get("type")) for one in server.asked]
+        salted = [one.body.keys() >= EXTRAS for one in server.asked]
+    assert end_of(held).notes["request"] == "not held to the schema, which the server refuses"
+    assert forms == ["json_schema", "json_schema", "json_object", "json_object", "None"]
+    assert salted == [True, False, True, True, True]
+
+
 def test_nothing_of_the_environment_goes_out(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("API_KEY", "ORG_ID", "PROJECT_ID", "ADMIN_KEY"):
         monkeypatch.setenv(f"OPENAI_{name}", "from-the-environment")

@@ -13,8 +13,9 @@ from tests.unit.engines.openai.asks import ask, config, frames, jpeg
 
 from kinoscribe.contract.json_schema import read_schema
 from kinoscribe.engines.engine import Ask, SegmentField, SegmentWish
-from kinoscribe.engines.openai.chat_request import Dress, chat_request
+from kinoscribe.engines.openai.chat_request import chat_request
 from kinoscribe.engines.openai.config import OpenAIConfig
+from kinoscribe.engines.openai.dress import Dress
 from kinoscribe.engines.openai.messages import spread
 from kinoscribe.engines.openai.profiles import PROFILE_NAMES, ProfileName
 
