@@ -119,11 +119,12 @@ class ObjectBlobs(Blobs):
             size, key = word.removeprefix(_LENT).split(":", 1)
             with self._fetched(content, (Piece(key, int(size), content),), cancel) as path:
                 yield path
-        elif Path(word).exists():
-            yield Path(word)
-        else:
+        elif self._cache.has_place(Path(word)) or not Path(word).exists():
+            # A place in the cache may go to another file at any time, so the file gets a name of its own.
             with self.borrow(content, cancel) as path:
                 yield path
+        else:
+            yield Path(word)
 
     def there(self, word: str, content: str) -> bool:
         if word.startswith(_LENT):

@@ -39,6 +39,10 @@ class ObjectCache:
         """Where the file lies if it is here."""
         return self._files / content
 
+    def has_place(self, path: Path) -> bool:
+        """Whether `path` is one of those that files have here."""
+        return path.parent == self._files
+
     @contextmanager
     def borrow(self, content: str, size: int, fill: Fill, cancel: Cancel) -> Iterator[Path]:
         """A file that holds a content of `size` bytes for the whole block.

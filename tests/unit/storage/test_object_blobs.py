@@ -1,4 +1,5 @@
 import hashlib
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from datetime import timedelta
@@ -317,3 +318,64 @@ def test_the_same_file_by_parts_and_whole_is_stored_once(
         assert here.rows.arrived(asset.id, made)
     here.blobs.parts.drop(UPLOAD)
     assert len(bucket.names()) == 1
+
+
+def test_a_file_of_the_cache_that_is_reached_by_its_place_stays_though_its_place_is_taken(
+    bucket: Bucket, machine: Callable[..., Shelf]
+) -> None:
+    """As evidence is collected of assets: the worker is told where the cache has the file."""
+    here = machine(bucket.objects(), quota=10)
+    here.add(b"wanted")
+    content = hashlib.sha256(b"wanted").hexdigest()
+    word = str(here.blobs.path(content))
+    assert Path(word).exists()
+    with here.blobs.reach(word, content, Cancel()) as path:
+        here.add(b"something")
+        assert not Path(word).exists(), "the cache holds no more than it may"
+        assert path.read_bytes() == b"wanted"
+    assert not path.exists()
+    assert here.files("incoming") == [], "the file was given back"
+    with here.blobs.reach(word, content, Cancel()) as path:
+        assert path.read_bytes() == b"wanted", "it was brought again"
+    assert here.files("incoming") == []
+    assert sum(file.stat().st_size for file in (here.folder / "media-cache" / "files").iterdir()) <= 10
+
+
+def test_being_reached_counts_as_use(bucket: Bucket, machine: Callable[..., Shelf]) -> None:
+    here = machine(bucket.objects(), quota=9)
+    first, second = b"1st", b"2nd"
+    for data in (first, second):
+        here.add(data)
+    names = [hashlib.sha256(data).hexdigest() for data in (first, second)]
+    for at, name in enumerate(names):
+        os.utime(here.blobs.path(name), (1000 + at, 1000 + at))
+    with here.blobs.reach(str(here.blobs.path(names[0])), names[0], Cancel()):
+        pass
+    here.add(b"3rd")
+    here.add(b"4th")
+    assert here.blobs.path(names[0]).exists()
+    assert not here.blobs.path(names[1]).exists()
+
+
+def test_the_place_in_the_cache_of_another_machine_is_as_good(
+    bucket: Bucket, machine: Callable[..., Shelf]
+) -> None:
+    here, there = machine(bucket.objects()), machine(bucket.objects(), "there")
+    here.add(b"data")
+    content = hashlib.sha256(b"data").hexdigest()
+    here.blobs.path(content).unlink()
+    with there.blobs.reach(str(here.blobs.path(content)), content, Cancel()) as path:
+        assert path.read_bytes() == b"data"
+        assert path.is_relative_to(there.folder)
+    assert there.files("incoming") == []
+
+
+def test_a_file_that_is_gone_everywhere_is_not_found(bucket: Bucket, machine: Callable[..., Shelf]) -> None:
+    here = machine(bucket.objects())
+    asset = here.add(b"data")
+    content = hashlib.sha256(b"data").hexdigest()
+    word = str(here.blobs.path(content))
+    here.rows.remove("one", asset)
+    with pytest.raises(FileNotFoundError), here.blobs.reach(word, content, Cancel()):
+        pass
+    assert not here.blobs.there(word, content)
