@@ -1,12 +1,13 @@
 """One making for all, and for each account the time of it: seconds pass on a clock that the tests move by hand."""
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from tests.unit.evidence.played import CONTENT, FACTS, KEY, Pretended, finished, notes
+from tests.unit.evidence.played import CONTENT, FACTS, KEY, Pretended, notes, until
 
 from kinoscribe import clock
 from kinoscribe.cancel import Cancel, Canceled
@@ -207,26 +208,42 @@ def test_evidence_that_is_made_once_more_is_waited_for_once_more(house: House) -
 
 
 def test_who_joins_a_making_under_way_hears_of_it_from_its_beginning(house: House) -> None:
-    """The job is the first account's; the second begins to count when it asks, in the middle."""
+    """The second asks when half of the work of the first is done, and begins to count at that moment."""
+    heard: list[tuple[float, Progress]] = []
+    ended: list[tuple[float, Notes]] = []
+
+    def second() -> None:
+        began = house.time.at
+        asking = house.gatherer.gather(house.video, CONTENT, FACTS, Hand(house.time), account="two")
+        while True:
+            try:
+                progress = next(asking)
+            except StopIteration as end:
+                ended.append((house.time.at - began, end.value))
+                return
+            heard.append((house.time.at - began, progress))
+
+    joining = threading.Thread(target=second)
 
     def made(_wanted: Wanted, _cancel: Cancel, _number: int) -> Iterator[Piece]:
         yield Stage("look", 0.1)
         house.time.at += 30.0
         yield Stage("look", 0.5)
-        asking = house.gatherer.gather(house.video, CONTENT, FACTS, Hand(house.time), account="two")
-        joined.append((house.time.at, asking))
+        joining.start()
+        assert until(lambda: len(heard) > 0, 30)
         house.time.at += 30.0
-        yield Stage("look", 1.0)
         yield Collected(notes())
 
-    joined: list[Any] = []
     house.gatherer = house.make(play=made)
-    assert house.ask("one")[0] == LENGTH
-    began = house.time.at
-    told, found = finished(joined[0][1])
+    assert house.ask("one", Cancel())[2] == notes()
+    joining.join(30)
+    assert [progress for _, progress in heard] == [Progress("look", 0.1), Progress("look", 0.5)]
+    assert heard[0][0] == 0.0
+    assert 30.0 <= heard[1][0] < 30.5
+    ((seconds, found),) = ended
     assert found == notes()
-    assert told[0] == Progress("look", 0.1)
-    assert house.time.at - began == pytest.approx(LENGTH, abs=0.02)
+    assert seconds == pytest.approx(LENGTH, abs=0.02)
+    assert len(house.children.asked) == 1
 
 
 def test_a_failure_is_told_no_sooner_than_it_came(house: House) -> None:
