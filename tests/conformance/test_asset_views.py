@@ -25,6 +25,7 @@ def test_a_thumbnail_is_made_where_it_is_asked_for(wire: httpx2.Client, name: st
     url = asset.thumbnail.representative_url
     got = httpx2.get(url, trust_env=False, timeout=30)
     assert (got.status_code, got.headers["content-type"]) == (200, "image/jpeg")
+    assert got.headers.get_list("x-content-type-options") == ["nosniff"]
     assert got.content.startswith(b"\xff\xd8\xff")
     assert got.content.endswith(b"\xff\xd9")
     listed = wire.get("assets", params={"asset_ids": asset.id}).json()["data"][0]

@@ -39,7 +39,7 @@ async def thumbnail(call: Call) -> Response:
         jpeg = await small(call, lambda: rows.thumbnail(asset_id))
     if jpeg is None:
         raise ResourceNotExist(id=asset_id, collection="thumbnails")
-    headers = {"Cache-Control": "private, max-age=86400", "X-Content-Type-Options": "nosniff"}
+    headers = {"Cache-Control": "private, max-age=86400"}
     return Response(jpeg, media_type="image/jpeg", headers=headers)
 
 
