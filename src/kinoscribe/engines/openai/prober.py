@@ -50,6 +50,7 @@ class Prober:
         self._lock = threading.Lock()
         self._met = threading.Event()
         self._found: Abilities | None = None
+        self._fitted: tuple[Abilities | None, OpenAIConfig] = (None, config)
         self._servers: tuple[Server, ...] = ()
         self._able: tuple[Abilities, ...] = ()
         self._unfit: dict[str, str] = {}
@@ -64,8 +65,12 @@ class Prober:
     def config(self) -> OpenAIConfig:
         """The operator's configuration with what was found so far. Starts a look where it is time for one."""
         self._start_if_due()
-        found = self._found
-        return self._given if found is None else fitted(self._given, found, pinned=self._pinned)
+        found, (known, config) = self._found, self._fitted
+        if found is not known:
+            assert found is not None, "what was found is never forgotten"
+            config = fitted(self._given, found, pinned=self._pinned)
+            self._fitted = found, config
+        return config
 
     @property
     def found(self) -> Abilities | None:
