@@ -20,6 +20,9 @@ _MOST_LOOKING = 65_536
 # About a hundred tokens a picture, and more of them, served models better than larger ones at the same cost.
 _PICTURE_TOKENS = 128
 _SIDES = (1024, 768, 640, 512, 448, 384, 320, 256)
+# Of windows that a small context makes short, more and smaller pictures tell more: what is written in them is read from
+# the evidence.
+_SMALL_CONTEXTS = ((6_144, 256), (12_288, 320))
 # A window is looked at in one go as long as it gets a picture in so many seconds.
 _SECONDS_A_PICTURE = 2.0
 _LEAST_WINDOW = 20.0
@@ -73,6 +76,14 @@ def picture_tokens(sight: Sight, facts: VideoFacts) -> int:
         if side <= min(sight.max_side, longest)
     ] or [_cost(sight.tokens, wide, high)]
     return next((cost for cost in costs if cost <= _PICTURE_TOKENS), costs[-1])
+
+
+def window_side(context: int, sight: Sight) -> int:
+    """The longest side in pixels of the pictures of a window, one of many that a context of so many tokens makes."""
+    side = next((side for most, side in _SMALL_CONTEXTS if context < most), sight.max_side)
+    smaller = min(side, sight.max_side)
+    saves = sight.tokens(smaller, smaller) < sight.tokens(sight.max_side, sight.max_side)
+    return smaller if saves else sight.max_side
 
 
 def _cost(tokens: Callable[[int, int], int], width: float, height: float) -> int:

@@ -133,7 +133,7 @@ def _caption(scene: Scene, window: Window) -> Caption:
     job = scene.job
     prompt = happenings.describing(window.start, window.end)
     budget = share_out(scene.context, count_tokens(prompt), ANSWER, window.end - window.start)
-    view = scene.look(window.start, window.end, budget)
+    view = scene.look_in_full(window.start, window.end, budget)
     ask = scene.ask(
         prompt,
         view,

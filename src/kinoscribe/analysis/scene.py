@@ -7,7 +7,7 @@ from typing import Any, Self, TypeVar
 
 import structlog
 
-from kinoscribe.analysis.budget import Budget, fitting, padded
+from kinoscribe.analysis.budget import Budget, fitting, padded, window_side
 from kinoscribe.analysis.job import Job
 from kinoscribe.analysis.pictures import images_for, stills_of
 from kinoscribe.analysis.said import in_full
@@ -46,6 +46,10 @@ class Scene:
     notes: Notes
     sight: Sight
     context: int
+
+    def for_windows(self) -> Self:
+        """The same for the windows of a video that is too long for one look: their pictures suit the context."""
+        return replace(self, sight=replace(self.sight, max_side=window_side(self.context, self.sight)))
 
     def part(self, cancel: Cancel) -> Self:
         """The same for what is looked at beside other parts; its job has books of its own."""
@@ -97,6 +101,14 @@ class Scene:
         if self.sight.most <= 0:
             return self.words(start, end, budget.frames + budget.evidence)
         return joined(self.frames(start, end, budget.frames, most), self.words(start, end, budget.evidence))
+
+    def look_in_full(self, start: float, end: float, budget: Budget) -> View:
+        """The same, and what the words leave of their share is for pictures."""
+        if self.sight.most <= 0:
+            return self.look(start, end, budget)
+        words = self.words(start, end, budget.evidence)
+        left = max(0, budget.evidence - words.tokens)
+        return joined(self.frames(start, end, budget.frames + left), words)
 
     def ask(self, prompt: str, view: View, start: float, end: float, **more: Any) -> Ask:
         """The question as it goes to the engine. `more` takes the place of what the request says."""

@@ -86,15 +86,16 @@ def cut(scene: Scene) -> tuple[Window, ...]:
 
 def _long(scene: Scene, budget: Budget) -> Generator[Event, None, View]:
     question = scene.job.request.prompt_text
-    cuts = cut(scene)
+    windowed = scene.for_windows()
+    cuts = cut(windowed)
     texts = [told_of(scene.notes, window) for window in cuts]
     most = _most_closely(scene, budget, cuts)
     close = [] if scene.job.request.json_schema is not None else pointed_at(question, cuts, texts, most)
-    if close and not known(scene, cuts):
+    if close and not known(windowed, cuts):
         start, end = scene.job.looked.start, scene.job.looked.end
         words = scene.words(start, end, budget.evidence)
     else:
-        made = yield from captions(scene, cuts, _MAP_SHARE)
+        made = yield from captions(windowed, cuts, _MAP_SHARE)
         found = yield from account(scene, made, _MAP_SHARE, _JOIN_SHARE)
         scene.job.stopwatch.lap("joining")
         longest = min(record_tokens(scene.context), fitting((budget.frames + budget.evidence) // 2))

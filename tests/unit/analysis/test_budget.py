@@ -1,5 +1,7 @@
 """Pictures, evidence, words and answer always fit the context together, however small it is."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.analysis.pretended import FACTS
@@ -13,6 +15,7 @@ from kinoscribe.analysis.budget import (
     picture_tokens,
     room,
     share_out,
+    window_side,
 )
 from kinoscribe.engines.engine import Sight
 
@@ -87,3 +90,20 @@ def test_without_pictures_a_look_is_as_long_as_its_evidence_fits() -> None:
     blind = Sight(0, 448, lambda width, height: 100)
     assert longest_look(Budget(8_000, 2_000, 1_000), blind, FACTS, 4.0) == 2_000.0
     assert longest_look(Budget(8_000, 2_000, 1_000), blind, FACTS, 0.0) == 80_000.0
+
+
+PATCHES = Sight(1_000, 768, lambda width, height: -(-width // 28) * -(-height // 28) + 12)
+
+
+def test_windows_of_a_small_context_get_smaller_pictures_where_that_saves_tokens() -> None:
+    assert [window_side(context, PATCHES) for context in (4_096, 8_192, 32_768)] == [256, 320, 768]
+    same = Sight(100, 768, lambda width, height: 576)
+    assert window_side(4_096, same) == 768
+    tiny = Sight(100, 128, PATCHES.tokens)
+    assert window_side(4_096, tiny) == 128
+
+
+def test_smaller_pictures_make_longer_windows() -> None:
+    budget = share_out(4_096, 110, 1_200, 300.0)
+    small = replace(PATCHES, max_side=window_side(4_096, PATCHES))
+    assert longest_look(budget, small, FACTS, 0.0) > 1.5 * longest_look(budget, PATCHES, FACTS, 0.0)

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.unit.analysis.pretended_sight import SIGHT, Cinema, events_of, sees
+from tests.unit.analysis.pretended_sight import A_PICTURE, SIGHT, Cinema, events_of, sees
 
+from kinoscribe.analysis.budget import padded
 from kinoscribe.analysis.captions import Caption, captions, known
 from kinoscribe.analysis.job import Job, KeptHere
 from kinoscribe.analysis.scene import Scene, scene_of
@@ -17,6 +18,7 @@ from kinoscribe.cancel import Cancel, Canceled
 from kinoscribe.contract.errors import ApiError, ContextTooLong, EngineFailed, VideoFileBroken
 from kinoscribe.contract.events import Progress
 from kinoscribe.engines.engine import Ask, Finished, Piece
+from kinoscribe.tokens import count_tokens
 
 CUTS = [Window(n * 100.0, (n + 1) * 100.0) for n in range(5)]
 
@@ -356,3 +358,15 @@ def test_an_error_that_is_kept_for_the_end_holds_no_pictures() -> None:
     described(scene(place(play)))
     assert len(errors) == 2
     assert all(error.__traceback__ is None for error in errors)
+
+
+def test_in_a_small_context_pictures_get_what_the_words_leave() -> None:
+    talks = Cinema(sees(events_of, context=4_096), 500.0)
+    silent = Cinema(sees(events_of, context=4_096), 500.0)
+    made = scene(silent)
+    described(replace(made, notes=replace(made.notes, speech=())))
+    described(scene(talks))
+    assert len(silent.engine.asked[0].frames) > len(talks.engine.asked[0].frames)
+    for ask in (*silent.engine.asked, *talks.engine.asked):
+        used = padded(count_tokens(ask.prompt)) + padded(count_tokens(ask.brief)) + ask.max_tokens
+        assert used + A_PICTURE * len(ask.frames) <= 4_096
