@@ -4,6 +4,7 @@ import hashlib
 import importlib.util
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from kinoscribe.weights.registry import SETS, WeightFile, WeightSet
@@ -35,9 +36,7 @@ class Weights:
         weights = _set(name)
         if weights.inside is None:
             return self.folder / name
-        spec = importlib.util.find_spec(weights.inside)
-        places = list(spec.submodule_search_locations or ()) if spec else []
-        return Path(places[0]) if places else self.folder / name
+        return _inside(weights.inside) or self.folder / name
 
     def have(self, name: str) -> bool:
         """Whether every file of the set is there in its full size; quick, so no hash is computed."""
@@ -62,6 +61,14 @@ class Weights:
                 "Run `kinoscribe models get`."
             )
         return self.path(name)
+
+
+@cache
+def _inside(package: str) -> Path | None:
+    """The folder of an installed package. Every question asks whether all weights are there."""
+    spec = importlib.util.find_spec(package)
+    places = list(spec.submodule_search_locations or ()) if spec else []
+    return Path(places[0]) if places else None
 
 
 def fault(path: Path, file: WeightFile) -> str | None:
