@@ -4,6 +4,7 @@ import asyncio
 import json
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Generator
 from contextlib import ExitStack
 from pathlib import Path
@@ -186,3 +187,91 @@ def test_text_that_piles_up_is_joined_but_never_lost(monkeypatch: pytest.MonkeyP
     assert max(len(line.get("text", "")) for line in said) <= 2_010
     assert said[-1]["finish_reason"] == "length"
     assert said[-1]["error"]["message"].startswith("output truncated:")
+
+
+class Slow(Run):
+    """A client that takes the head and no more, until it is let go on."""
+
+    def play_stuck(self, patience: float, monkeypatch: pytest.MonkeyPatch, until: threading.Event) -> int:
+        """How many parts of the body were sent before the client was given up, or had read on."""
+        monkeypatch.setattr(stream, "_PATIENCE", patience)
+        sent: list[bytes] = []
+
+        async def receive() -> dict[str, Any]:
+            await asyncio.sleep(3600)
+            return {}
+
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.body":
+                sent.append(message["body"])
+                while not until.is_set():
+                    await asyncio.sleep(0.01)
+
+        async def go() -> None:
+            tools = cast("Tools", SimpleNamespace(settings=SimpleNamespace(heartbeat_seconds=60.0)))
+            response = EventStream(
+                self.job, tools, CapacityLimiter(2), {}, when_told=self.tell, when_over=self.leave
+            )
+            await asyncio.wait_for(response({"type": "http"}, receive, send), 30)
+
+        asyncio.run(go())
+        self.sent = [{"body": body} for body in sent]
+        return len(sent)
+
+
+def test_a_client_that_takes_nothing_is_given_up_and_its_work_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    def endless(job: Job, tools: Tools) -> Generator[Event, None, None]:
+        yield Started(job.generation_id)
+        while True:
+            job.cancel.check()
+            yield TextPart("more ")
+            time.sleep(0.01)
+
+    run = Slow(endless, monkeypatch)
+    assert run.play_stuck(0.3, monkeypatch, threading.Event()) == 1
+    assert run.closed.is_set()
+    assert (run.left, run.told) == (1, 1)
+
+
+def test_what_a_slow_client_has_not_read_yet_takes_little_more_room_than_its_text(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said = threading.Event()
+    held: list[int] = []
+
+    def letters(job: Job, tools: Tools) -> Generator[Event, None, None]:
+        yield Started(job.generation_id)
+        tracemalloc.start()
+        for _ in range(100_000):
+            yield TextPart("x")
+        held.append(tracemalloc.get_traced_memory()[0])
+        tracemalloc.stop()
+        said.set()
+        yield Ended(job.generation_id, "stop", Usage(0, 3))
+
+    run = Slow(letters, monkeypatch)
+    run.play_stuck(60.0, monkeypatch, said)
+    assert "".join(line.get("text", "") for line in lines(run.sent)) == "x" * 100_000
+    assert held[0] < 1_000_000, "one object for every letter"
+
+
+def test_every_part_is_a_line_of_its_own_where_the_client_keeps_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = threading.Semaphore(1)
+
+    def in_step(job: Job, tools: Tools) -> Generator[Event, None, None]:
+        yield Started(job.generation_id)
+        for number in range(50):
+            assert taken.acquire(timeout=20)
+            yield TextPart(f"{number} ")
+        yield Ended(job.generation_id, "stop", Usage(0, 3))
+
+    class Noting(list[Any]):
+        def append(self, message: Any) -> None:
+            super().append(message)
+            if b"text_generation" in message.get("body", b""):
+                taken.release()
+
+    run = Run(in_step, monkeypatch)
+    run.sent = Noting()
+    said = [line["text"] for line in lines(run.play()) if line["event_type"] == "text_generation"]
+    assert said == [f"{number} " for number in range(50)]
