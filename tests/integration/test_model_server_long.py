@@ -18,6 +18,7 @@ from tests.model_server.told import told_parts
 CLIP = Coded(720, card=45, fps=1, size=(480, 360))
 CONTEXT = 16_384
 QUESTION = "What happens, and from when to when?"
+AT_ONCE = 4  # as vLLM takes it best
 SLACK = 0.11  # the account tells times to a tenth of a second
 
 
@@ -89,7 +90,7 @@ def test_a_killed_worker_loses_nothing_and_asks_nothing_twice(
         assert parts_right(ended.result.data) == 1
         assert uncovered(seer.stretches("map"), 0, CLIP.seconds) < SLACK
         assert finished < maps(seer), "the kill came before the end"
-        assert asked_again(seer) <= 1, "only what was under way is asked again"
+        assert asked_again(seer) <= AT_ONCE, "only what was under way is asked again"
 
 
 def test_segments_of_a_long_video_join_where_windows_meet(
