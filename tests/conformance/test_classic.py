@@ -247,11 +247,20 @@ def test_what_is_no_video_for_an_index_is_refused_or_fails(
 @pytest.mark.rule("C180")
 def test_a_form_without_its_parts_is_refused(account: httpx2.Client, files: FileServer) -> None:
     index_id, url = new_index(account), files.url("plain.mp4")
+    before = account.get("tasks").json()["page_info"]["total_results"]
     refusal(form(account, video_url=url), 400, "parameter_not_provided", "index_id")
     refusal(form(account, index_id=index_id), 400, "parameter_not_provided", "video_file")
     refusal(form(account, index_id=NOBODY, video_url=url), 404, "resource_not_exist", "indexes")
     refusal(form(account, index_id="x", video_url=url), 404, "resource_not_exist", "indexes")
     refusal(form(account, index_id=index_id, video_url="ftp://x/y"), 400, "parameter_invalid", "video_url")
+    for bad in (
+        "http://10.0.0.1/v.mp4",
+        "http://[fd00::1]/",
+        "http://u:p@example.com/",
+        "http://2130706433/",
+    ):
+        refusal(form(account, index_id=index_id, video_url=bad), 400, "parameter_invalid", "video_url")
+    assert account.get("tasks").json()["page_info"]["total_results"] == before, "none was made"
     refusal(bring(account, index_id, video_url=url), 400, "parameter_invalid", "video_url")
     refusal(bring(account, index_id, language="en"), 400, "parameter_unknown", "language")
     refusal(bring(account, index_id, user_metadata="[]"), 400, "parameter_invalid", "user_metadata")

@@ -1,4 +1,4 @@
-"""Says which database is used, how many workers are seen and how much waits for them."""
+"""Says which database is used, how many workers are seen, how much waits for them and how much is kept."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -6,11 +6,15 @@ from contextlib import closing
 from kinoscribe.cli.machine import Finding
 from kinoscribe.settings import Settings
 from kinoscribe.storage.api_key_rows import pepper_of
+from kinoscribe.storage.asset_room import AssetRoom, Held
 from kinoscribe.storage.data_folder import DatabaseUnusable, DataFolderUnusable, StoreUnusable
 from kinoscribe.storage.opening import open_database, shown_address
 from kinoscribe.storage.process_rows import Process, ProcessRows
 from kinoscribe.storage.store import open_blobs, open_folder
 from kinoscribe.storage.task_rows import Backlog, TaskRows
+
+_GB = 1_000_000_000
+_NEARLY = 0.9  # the part of a limit from which on it is worth a word
 
 
 def database_and_queue(settings: Settings) -> Iterator[Finding]:
@@ -35,6 +39,7 @@ def database_and_queue(settings: Settings) -> Iterator[Finding]:
         found = ProcessRows(database, pepper_of(folder.path)).live()
         yield _processes(found)
         yield _backlog(TaskRows(database, blobs).backlog(), settings.queue_most)
+        yield assets_held(AssetRoom(database).held(), settings.asset_bytes, settings.asset_bytes_account)
 
 
 def _processes(found: tuple[Process, ...]) -> Finding:
@@ -59,6 +64,23 @@ def _backlog(backlog: Backlog, most: int) -> Finding:
     if backlog.waiting + backlog.running >= most:
         return Finding("wrong", "Queue", sentence, f"It is full: KINOSCRIBE_QUEUE_MOST is {most}.")
     return Finding("ok", "Queue", sentence)
+
+
+def assets_held(held: tuple[Held, ...], most: int | None, most_account: int | None) -> Finding:
+    """How much the assets of all accounts come to, and whose limit is near."""
+    here, promised = sum(one.bytes for one in held), sum(one.promised for one in held)
+    sentence = f"{_count(sum(one.assets for one in held), 'file', 'files')} of {here / _GB:.1f} GB"
+    sentence += f", {_count(len(held), 'account', 'accounts')}"
+    sentence += f"; uploads may bring {promised / _GB:.1f} GB more." if promised else "."
+    full = [
+        one.account for one in held if most_account and one.bytes + one.promised >= _NEARLY * most_account
+    ]
+    if most and here + promised >= _NEARLY * most:
+        return Finding("slow", "Assets", sentence, f"They may come to {most} bytes: KINOSCRIBE_ASSET_BYTES.")
+    if full:
+        advice = f"Nearly all that an account may have: {', '.join(full)} (KINOSCRIBE_ASSET_BYTES_ACCOUNT)."
+        return Finding("slow", "Assets", sentence, advice)
+    return Finding("ok", "Assets", sentence)
 
 
 def _count(number: int, one: str, more: str) -> str:

@@ -8,9 +8,10 @@ import pytest
 from tests.unit.storage.queues import Desk
 
 from kinoscribe.cli.machine import Finding
-from kinoscribe.cli.queue_state import database_and_queue
+from kinoscribe.cli.queue_state import assets_held, database_and_queue
 from kinoscribe.settings import Settings
 from kinoscribe.storage.api_key_rows import pepper_of
+from kinoscribe.storage.asset_room import Held
 from kinoscribe.storage.data_folder import DataFolder
 from kinoscribe.storage.opening import open_database
 from kinoscribe.storage.process_rows import ProcessRows
@@ -63,3 +64,28 @@ def test_the_queue_is_counted_and_a_full_one_is_wrong(tmp_path: Path, rows: Proc
     assert "1 task waits, 1 at work" in found(tmp_path)["Queue"].sentence
     assert found(tmp_path, queue_most=3)["Queue"].state == "ok"
     assert found(tmp_path, queue_most=2)["Queue"].state == "wrong"
+    assert found(tmp_path)["Assets"].state == "ok"
+
+
+GB = 1_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("held", "limits", "state", "words"),
+    [
+        ((), (None, None), "ok", "0 files of 0.0 GB, 0 accounts."),
+        ((Held("a", 1, GB, 0),), (None, None), "ok", "1 file of 1.0 GB, 1 account."),
+        ((Held("a", 3, GB, 2 * GB), Held("b", 1, GB, 0)), (9 * GB, 4 * GB), "ok", "4 files of 2.0 GB, 2 accounts; "),
+        ((Held("a", 3, GB, 2 * GB), Held("b", 1, GB, 0)), (4 * GB, None), "slow", "uploads may bring 2.0 GB more."),
+        ((Held("a", 1, GB, 0), Held("b", 1, 9, 0)), (None, GB), "slow", "2 files of 1.0 GB"),
+    ],
+)  # fmt: skip
+def test_what_accounts_hold_is_told_and_a_limit_that_is_near(
+    held: tuple[Held, ...], limits: tuple[int | None, int | None], state: str, words: str
+) -> None:
+    finding = assets_held(held, *limits)
+    assert finding.state == state
+    assert words in finding.sentence
+    assert ("KINOSCRIBE_ASSET_BYTES" in finding.advice) == (state == "slow")
+    if limits[1] == GB:
+        assert "have: a (" in finding.advice
