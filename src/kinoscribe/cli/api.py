@@ -55,6 +55,7 @@ def _server(application: object) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
             application,  # type: ignore[arg-type]
+            http="h11",
             log_config=None,
             access_log=False,
             server_header=False,

@@ -74,7 +74,6 @@ class Exchange:
                 return True
             for event in events(parts):
                 if is_done(event):
-                    response.finish()
                     return True
                 heard = hear(event)
                 if heard.text or heard.thought:

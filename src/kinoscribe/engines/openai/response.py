@@ -1,22 +1,15 @@
 """Turns the bytes of a connection into one response of HTTP/1.1: its status, its headers and its body as it comes.
 
-What comes is hostile until it is read: each line and each head is bounded, and what is no proper HTTP ends the reading.
-Source: RFC 9112, sections 2 to 8.
+llhttp reads them, by `httptools`; what it may be given before anything comes of it is bounded here.
 """
 
-import re
 from collections.abc import Callable, Iterator
 
-_LARGEST_HEAD = 64 * 1024
-_LONGEST_SIZE_LINE = 4 * 1024
+import httptools
+
+_MOST_WITHOUT_BODY = 64 * 1024
+"""Bytes of heads, of lines around chunks and of what stands behind the last, before more of a body must have come."""
 _MOST_INTERIM = 10
-_STATUS = re.compile(rb"HTTP/1\.([01]) ([1-9]\d\d)(?: .*)?")
-_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?")
-_LENGTH = re.compile(r"\d{1,18}")
-_HEAD_ENDS = re.compile(rb"\r?\n\r?\n")
-_LINE_END, _LAST_CHUNK = b"\r\n", b"0\r\n\r\n"
-_FOLDED = (b" ", b"\t")
 
 Read = Callable[[], bytes]
 
@@ -28,175 +21,102 @@ class Improper(Exception):
 class Response:
     """The answer to one request. `read` gives the next bytes that have come, none once the server has closed.
 
-    `whole`: all of it was read, nothing came behind it, and the connection may carry another request.
+    `status` and `headers` are those of the answer; the names of headers are in small letters, and what comes more than
+    once is joined by commas.
     """
 
     def __init__(self, read: Read) -> None:
         """Reads the head. Raises `Improper` and what `read` raises."""
         self._read = read
-        self._rest = b""
-        self.whole = False
-        self._end_marks = b""
-        self.status, self.headers, self._keeps = self._head()
+        self._parsed = _Parsed()
+        self._parser = self._parsed.parser = httptools.HttpResponseParser(self._parsed)
+        while not self._parsed.begun:
+            self._more()
+        self.status, self.headers = self._parsed.status, self._parsed.headers
+        coding = self.headers.get("transfer-encoding", "chunked")
+        if coding.strip().lower() != "chunked":
+            raise Improper("It sends its answer in a coding that nobody asked for.")
+        self._to_the_end = not self.headers.keys() & {"transfer-encoding", "content-length"}
 
     @property
     def well(self) -> bool:
         return 200 <= self.status < 300
 
+    @property
+    def whole(self) -> bool:
+        """Whether all of it has come and nothing behind it, so that the connection may carry another request."""
+        return self._parsed.reusable and not self._parsed.more
+
     def body(self) -> Iterator[bytes]:
         """What has come of the body, each time as much as is there. Raises `Improper` and what `read` raises."""
-        coding = self.headers.get("transfer-encoding", "").strip().lower()
-        length = self.headers.get("content-length")
-        if self.status in {204, 304}:
-            self._end()
-        elif coding == "chunked":
-            self._keeps = self._keeps and length is None
-            yield from self._chunked()
-        elif coding:
-            raise Improper("It sends its answer in a coding that nobody asked for.")
-        elif length is not None:
-            yield from self._sized(_sole_length(length))
-        else:
-            yield from self._to_the_end()
-
-    def finish(self) -> None:
-        """Whoever needs nothing more of a body says so: when all the rest of it is here already, it is `whole`."""
-        if self._end_marks and self._rest == self._end_marks:
-            self._rest = b""
-            self._end()
-
-    def _head(self) -> tuple[int, dict[str, str], bool]:
-        for _ in range(_MOST_INTERIM):
-            status, newer, headers = self._one_head()
-            if status >= 200:
-                said = headers.get("connection", "").lower()
-                return status, headers, newer and "close" not in said
-            if status == 101:
-                break
-        raise Improper("Its answer does not begin.")
-
-    def _one_head(self) -> tuple[int, bool, dict[str, str]]:
-        while (end := _HEAD_ENDS.search(self._rest)) is None:
-            if len(self._rest) > _LARGEST_HEAD:
-                raise Improper("The head of its answer has no end.")
-            self._more()
-        head, self._rest = self._rest[: end.start()], self._rest[end.end() :]
-        first, *lines = head.replace(b"\r\n", b"\n").split(b"\n")
-        told = _STATUS.fullmatch(first)
-        if told is None:
-            raise Improper("Its answer does not begin with a status.")
-        return int(told[2]), told[1] == b"1", _headers(lines)
-
-    def _chunked(self) -> Iterator[bytes]:
-        left = 0
         while True:
-            whole, left, last = self._chunks(left)
-            self._end_marks = _LINE_END if last else b"" if left else _LAST_CHUNK
-            if whole:
-                yield whole
-            if last:
-                break
-            self._more()
-        self._trailers()
-        self._end()
-
-    def _chunks(self, left: int) -> tuple[bytes, int, bool]:
-        """All that has come of the chunks, what the present one lacks with its line end, and whether the last came."""
-        data, at, parts = self._rest, 0, []
-        while True:
-            if left > 2:
-                part = data[at : at + left - 2]
-                parts.append(part)
-                at += len(part)
-                left -= len(part)
-            if left:
-                if len(data) - at < left or left > 2:
-                    break
-                if data[at : at + 2] != b"\r\n":
-                    raise Improper("A chunk of its answer is longer than it says.")
-                at, left = at + left, 0
-            line = data.find(b"\r\n", at)
-            if line < 0:
-                if len(data) - at > _LONGEST_SIZE_LINE:
-                    raise Improper("A chunk of its answer has no length.")
-                break
-            told = _SIZE.fullmatch(data, at, line)
-            if told is None:
-                raise Improper("A chunk of its answer has no length.")
-            size, at = int(told[1], 16), line + 2
-            if size == 0:
-                self._rest = data[at:]
-                return b"".join(parts), 0, True
-            left = size + 2
-        self._rest = data[at:]
-        return b"".join(parts), left, False
-
-    def _trailers(self) -> None:
-        """Passes over what stands behind the last chunk, up to an empty line."""
-        read = 0
-        while True:
-            line, found, rest = self._rest.partition(b"\r\n")
-            if found:
-                self._rest = rest
-                read += len(line)
-                if not line:
-                    return
-            elif read + len(self._rest) > _LARGEST_HEAD:
-                raise Improper("Its answer has no end.")
-            else:
-                self._more()
-
-    def _sized(self, left: int) -> Iterator[bytes]:
-        while left:
-            if not self._rest:
-                self._more()
-            part, self._rest = self._rest[:left], self._rest[left:]
-            left -= len(part)
-            yield part
-        self._end()
-
-    def _to_the_end(self) -> Iterator[bytes]:
-        self._keeps = False
-        part, self._rest = self._rest, b""
-        while True:
-            if part:
+            if part := self._parsed.take():
                 yield part
-            part = self._read()
-            if not part:
-                break
-        self._end()
+            if self._parsed.over or not self._more():
+                return
 
-    def _more(self) -> None:
-        part = self._read()
-        if not part:
+    def _more(self) -> bool:
+        """Reads on; False at the end of a body that ends with the connection."""
+        data = self._read()
+        if not data:
+            if self._parsed.begun and self._to_the_end:
+                return False
             raise Improper("It closed the connection before its answer was whole.")
-        self._rest = self._rest + part if self._rest else part
-
-    def _end(self) -> None:
-        self.whole = self._keeps and not self._rest
-
-
-def _headers(lines: list[bytes]) -> dict[str, str]:
-    """By names in small letters; what comes more than once is joined by commas."""
-    found: dict[str, str] = {}
-    name = ""
-    for line in lines:
-        if line.startswith(_FOLDED):
-            if not name:
-                raise Improper("Its answer has a header without a name.")
-            found[name] = f"{found[name]} {line.strip().decode('latin-1')}"
-            continue
-        said, colon, value = line.partition(b":")
-        if not colon or _NAME.fullmatch(said) is None:
-            raise Improper("Its answer has a header without a name.")
-        name = said.decode("ascii").lower()
-        text = value.strip().decode("latin-1")
-        found[name] = f"{found[name]}, {text}" if name in found else text
-    return found
+        self._parsed.unused += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            if not self._parsed.over:
+                raise Improper("What it answers is no proper HTTP.") from error
+            self._parsed.more = True
+        if self._parsed.unused > _MOST_WITHOUT_BODY:
+            raise Improper("The lines around its answer have no end.")
+        return True
 
 
-def _sole_length(told: str) -> int:
-    lengths = {one.strip() for one in told.split(",")}
-    if len(lengths) != 1 or _LENGTH.fullmatch(length := lengths.pop()) is None:
-        raise Improper("The length of its answer is no number.")
-    return int(length)
+class _Parsed:
+    """What the parser has found so far; it calls these methods by their names."""
+
+    parser: httptools.HttpResponseParser
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self.begun = self.over = self.reusable = self.more = False
+        self.unused = 0
+        self._interim = 0
+        self._parts: list[bytes] = []
+
+    def take(self) -> bytes:
+        parts, self._parts = self._parts, []
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def on_message_begin(self) -> None:
+        self.more = self.over
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self.begun:  # behind the last chunk
+            return
+        key, text = name.decode("latin-1").lower(), value.strip().decode("latin-1")
+        self.headers[key] = f"{self.headers[key]}, {text}" if key in self.headers else text
+
+    def on_headers_complete(self) -> None:
+        if self.over:
+            return
+        self.status = self.parser.get_status_code()
+        self.begun = self.status >= 200
+
+    def on_body(self, body: bytes) -> None:
+        if not self.over:
+            self._parts.append(body)
+            self.unused = 0
+
+    def on_message_complete(self) -> None:
+        if self.begun:
+            self.over = True
+            self.reusable = self.parser.should_keep_alive()
+            return
+        self._interim += 1
+        self.headers = {}
+        if self._interim > _MOST_INTERIM:
+            raise Improper("Its answer does not begin.")
