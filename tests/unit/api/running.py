@@ -183,7 +183,9 @@ def _running(folder: Path, **settings: Any) -> Iterator[Running]:
 
     app = make_application(house, nothing, nothing)
     server = uvicorn.Server(
-        uvicorn.Config(app, "127.0.0.1", 0, http="h11", log_level="warning", timeout_graceful_shutdown=5, ws="none")
+        uvicorn.Config(
+            app, "127.0.0.1", 0, http="h11", log_level="warning", timeout_graceful_shutdown=5, ws="none"
+        )
     )
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
     thread.start()
