@@ -170,8 +170,9 @@ def test_a_process_that_is_killed_forgets_little_of_a_wait(house: House) -> None
     asking = house.gatherer.gather(house.video, CONTENT, FACTS, Hand(house.time), account="two")
     next(asking)
     next(asking)
-    del asking
     assert 30.0 <= house.rows.find("two", KEY).waited <= 40.3
+    asking.close()
+    assert 40.0 <= house.rows.find("two", KEY).waited <= 40.3
 
 
 def test_what_is_made_early_for_an_account_costs_it_no_waiting(house: House) -> None:
@@ -200,6 +201,7 @@ def test_evidence_that_is_made_once_more_is_waited_for_once_more(house: House) -
     house.ask("one")
     house.ask("two")
     clear_evidence(house.folder / "evidence")
+    assert not [file for file in (house.folder / "evidence").rglob("*") if file.is_file()]
     house.gatherer = house.make()
     assert house.ask("one")[0] == LENGTH
     assert house.ask("two")[0] == pytest.approx(LENGTH, abs=0.02)

@@ -132,7 +132,7 @@ def test_evidence_that_others_have_not_seen_goes_and_what_they_have_seen_stays(h
     for data in (b"of both", b"seen by both", b"only sent"):
         meetings.meet("gone", f"key {data!r}", _hash(data.decode()), "m")
     meetings.meet("stays", "key", _hash("seen by both"), "m")
-    meetings.ask("stays", "key", _hash("of both"))
+    meetings.ask("stays", "another key", _hash("of both"))
     house.erasure.end("gone")
     assert house.erasure.erase("gone")["meetings"] == 3
     assert sorted(house.forgotten) == sorted([_hash("of both"), _hash("only sent")])
