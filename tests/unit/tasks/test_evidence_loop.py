@@ -128,7 +128,7 @@ class Asker(threading.Thread):
             self.outcome = error
 
     def result(self) -> Notes | BaseException | None:
-        self.join(15)
+        self.join(60)
         return self.outcome
 
 
@@ -139,7 +139,7 @@ def test_a_worker_collects_what_a_server_asks_for_and_the_server_finds_it_again(
     worker = place.worker(gate)
     server = place.server()
     asker = Asker(server, video)
-    assert gate.reached.wait(5)
+    assert gate.reached.wait(30)
     assert until(lambda: asker.told == [Progress("look", 0.1)])
     gate.go.set()
     assert asker.result() == notes()
@@ -153,7 +153,7 @@ def test_all_who_ask_share_one_collection_and_who_leaves_stops_nobody(place: Pla
     gate = Gate()
     worker = place.worker(gate)
     askers = [Asker(server, video) for server in (place.server(), place.server()) for _ in range(2)]
-    assert gate.reached.wait(5)
+    assert gate.reached.wait(30)
     for asker in askers[:2]:
         asker.cancel.throw()
         assert isinstance(asker.result(), Canceled)
@@ -167,7 +167,7 @@ def test_the_last_who_leaves_stops_the_work(place: Place, video: Path) -> None:
     gate = Gate()
     worker = place.worker(gate)
     asker = Asker(place.server(), video)
-    assert gate.reached.wait(5)
+    assert gate.reached.wait(30)
     asker.cancel.throw()
     assert isinstance(asker.result(), Canceled)
     assert until(lambda: worker.children.running == 0)
@@ -189,9 +189,9 @@ def test_a_question_goes_before_what_was_uploaded_and_that_is_taken_up_again(
     worker = place.worker(lambda wanted, cancel, number: gates[wanted.content](wanted, cancel, number))
     server = place.server()
     server.start(video, CONTENT, FACTS)
-    assert gates[CONTENT].reached.wait(5)
+    assert gates[CONTENT].reached.wait(30)
     asker = Asker(server, video, OTHER)
-    assert gates[OTHER].reached.wait(5)
+    assert gates[OTHER].reached.wait(30)
     gates[OTHER].go.set()
     assert asker.result() == notes(OTHER)
     gates[CONTENT].go.set()
@@ -205,7 +205,7 @@ def test_a_question_about_what_is_being_collected_makes_it_stay(place: Place, vi
     worker = place.worker(lambda wanted, cancel, number: gates[wanted.content](wanted, cancel, number))
     server = place.server()
     server.start(video, CONTENT, FACTS)
-    assert gates[CONTENT].reached.wait(5)
+    assert gates[CONTENT].reached.wait(30)
     first = Asker(server, video)
     time.sleep(1.0)
     second = Asker(server, video, OTHER)
@@ -222,7 +222,7 @@ def test_a_task_of_the_same_worker_goes_before_what_was_uploaded(place: Place, v
     worker = place.worker(lambda wanted, cancel, number: gates[wanted.content](wanted, cancel, number))
     server = place.server()
     server.start(video, CONTENT, FACTS)
-    assert gates[CONTENT].reached.wait(5)
+    assert gates[CONTENT].reached.wait(30)
     gates[OTHER].go.set()
     assert finished(worker.gatherer.gather(video, OTHER, FACTS, Cancel()))[1] == notes(OTHER)
     gates[CONTENT].go.set()
@@ -244,11 +244,11 @@ def test_a_worker_told_to_end_gives_its_work_to_the_next_at_once(place: Place, v
     gate, second = Gate(), Gate()
     first = place.worker(gate, name="first")
     asker = Asker(place.server(), video)
-    assert gate.reached.wait(5)
+    assert gate.reached.wait(30)
     began = time.monotonic()
     first.loop.stop()
     place.worker(second, name="second")
-    assert second.reached.wait(5)
+    assert second.reached.wait(30)
     assert time.monotonic() - began < 5
     second.go.set()
     assert asker.result() == notes()
@@ -352,7 +352,7 @@ def test_a_file_that_goes_with_its_request_costs_the_other_one_nothing(
     def play(wanted: Wanted, _cancel: Cancel, number: int) -> Iterator[Piece]:
         if number == 1:
             reached.set()
-            gone.wait(5)
+            gone.wait(30)
         if Path(wanted.path).exists():
             yield Collected(notes())
         else:
@@ -362,7 +362,7 @@ def test_a_file_that_goes_with_its_request_costs_the_other_one_nothing(
     own.write_bytes(b"video")
     worker = place.worker(play)
     first = Asker(place.server(), video)
-    assert reached.wait(5)
+    assert reached.wait(30)
     second = Asker(place.server(), own)
     time.sleep(0.3)
     first.cancel.throw()
@@ -416,7 +416,7 @@ def test_a_database_that_is_away_for_a_while_costs_neither_the_wait_nor_the_work
     gate = Gate()
     worker = place.worker(gate)
     asker = Asker(place.server(), video)
-    assert gate.reached.wait(5)
+    assert gate.reached.wait(30)
     away = threading.Event()
     away.set()
 
