@@ -218,7 +218,7 @@ def examined_video(seconds: float = 20.0) -> Examined:
     return Examined("video", "video/mp4", seconds, {}, replace(FACTS, end=seconds))
 
 
-def until(condition: Callable[[], object], seconds: float = 10.0) -> bool:
+def until(condition: Callable[[], object], seconds: float = 40.0) -> bool:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if condition():
