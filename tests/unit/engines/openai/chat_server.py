@@ -1,6 +1,7 @@
 """A tiny model server on this machine that says what a test tells it to, and keeps what it was asked."""
 
 import json
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -35,6 +36,7 @@ class ChatServer:
     asked: list[Asked] = field(default_factory=list)
     left: threading.Event = field(default_factory=threading.Event)
     arrived: threading.Event = field(default_factory=threading.Event)
+    gone: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     turn: threading.Lock = field(default_factory=threading.Lock)
     url: str = ""
 
@@ -80,6 +82,12 @@ class Player:
         if usage is not None:
             self.event({"choices": [], "usage": usage})
         self.raw(b"data: [DONE]\n\n")
+
+    def hang_up(self) -> None:
+        """Closes the connection that a client may think to be open; `gone` tells when its end is on its way."""
+        self._handler.close_connection = True
+        self._handler.connection.shutdown(socket.SHUT_RDWR)
+        self.server.gone.release()
 
     def until_left(self) -> None:
         """Waits until whoever asked has gone."""

@@ -4,6 +4,7 @@ import gc
 import ssl
 import threading
 import tracemalloc
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
@@ -20,7 +21,7 @@ from tests.unit.engines.openai.chat_server import WAIT, Player, says, serving
 
 from kinoscribe import clock
 from kinoscribe.cancel import Cancel, Canceled
-from kinoscribe.contract.errors import ServiceUnavailable
+from kinoscribe.contract.errors import EngineFailed, ServiceUnavailable
 from kinoscribe.engines.openai.config import Waits
 
 
@@ -195,3 +196,64 @@ def test_many_threads_share_an_engine() -> None:
             thread.join(WAIT)
         assert {one.split()[1] for one in said} == {"x" * 5_000}
         assert sorted(int(one.split()[0]) for one in said) == list(range(1, 13))
+
+
+def streams(player: Player) -> None:
+    """An answer in chunks, as model servers send them, on a connection that stays."""
+    said = [
+        b'data: {"choices":[{"delta":{"content":"Yes."},"finish_reason":"stop"}]}\n\n',
+        b"data: [DONE]\n\n",
+        b"",
+    ]
+    body = b"".join(b"%x\r\n%b\r\n" % (len(one), one) for one in said)
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+    player.raw(head + body)
+
+
+def test_a_connection_serves_another_request_after_a_stream_that_was_heard_to_its_end() -> None:
+    with (
+        serving(lambda player, _: streams(player)) as server,
+        closing(engine(server.url, waits=WAITS)) as made,
+    ):
+        for _ in range(3):
+            assert text_of(list(made.generate(ask(), Cancel()))) == "Yes."
+        assert len({one.peer for one in server.asked}) == 1
+
+
+def test_a_connection_that_its_server_has_closed_meanwhile_is_not_used_again() -> None:
+    def play(player: Player, _number: int) -> None:
+        streams(player)
+        player.hang_up()
+
+    with serving(play) as server, closing(engine(server.url, waits=WAITS)) as made:
+        for number in range(3):
+            assert text_of(list(made.generate(ask(), Cancel()))) == "Yes."
+            assert server.gone.acquire(timeout=WAIT)
+            assert len({one.peer for one in server.asked}) == number + 1
+
+
+def test_an_engine_that_is_closed_keeps_no_connection() -> None:
+    def play(player: Player, _number: int) -> None:
+        streams(player)
+        player.until_left()
+
+    with serving(play) as server:
+        made = engine(server.url, waits=WAITS)
+        assert text_of(list(made.generate(ask(), Cancel()))) == "Yes."
+        assert not server.left.is_set()
+        made.close()
+        assert server.left.wait(WAIT)
+
+
+def test_a_login_in_an_address_is_sent_and_a_key_that_cannot_be_sent_is_not() -> None:
+    with serving(says("Yes.")) as server:
+        url = server.url.replace("http://", "http://me:a%20word@") + "?version=1"
+        with closing(engine(url, api_key=None)) as made:
+            list(made.generate(ask(), Cancel()))
+        [asked] = server.asked
+        assert asked.headers["authorization"] == "Basic " + b64encode(b"me:a word").decode()
+        assert asked.path == "/v1/chat/completions?version=1"
+        for key in ("a\r\nX-More: b", "schlüssel"):
+            with closing(engine(server.url, api_key=key)) as made, pytest.raises(EngineFailed):
+                list(made.generate(ask(), Cancel()))
+        assert len(server.asked) == 1
