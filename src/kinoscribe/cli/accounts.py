@@ -46,8 +46,8 @@ def erase(
         raise Exit(REFUSED, "Nothing was erased.")
     with closing(house.build_tools(settings, queued=True)) as tools:
         erasure = Erasure(tools.database, tools.blobs, tools.tasks)
+        ErasureRows(tools.database).leave(tools.cache.salt(name))  # first: whoever is killed after it has told all
         gone = erase_all(erasure, name, settings)
-        ErasureRows(tools.database).leave(tools.cache.salt(name))
         cached = tools.cache.clear(account=name)
     gone["cached pictures and answers"] = cached.entries
     told = {kind.replace("_", " "): count for kind, count in sorted(gone.items()) if count}
