@@ -46,7 +46,8 @@ def erase(
         raise Exit(REFUSED, "Nothing was erased.")
     with closing(house.build_tools(settings, queued=True)) as tools:
         erasure = Erasure(tools.database, tools.blobs, tools.tasks)
-        ErasureRows(tools.database).leave(tools.cache.salt(name))  # first: whoever is killed after it has told all
+        # First: a command that is killed later has told all machines.
+        ErasureRows(tools.database).leave(tools.cache.salt(name))
         gone = erase_all(erasure, name, settings)
         cached = tools.cache.clear(account=name)
     gone["cached pictures and answers"] = cached.entries
