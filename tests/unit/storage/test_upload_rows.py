@@ -317,6 +317,17 @@ def test_of_two_who_store_the_same_chunk_at_once_one_is_overtaken(shelf: Shelf) 
         assert db.execute(select(func.count()).select_from(upload_chunks)).scalar_one() == 1
 
 
+def test_the_same_chunk_sent_twice_at_once_is_kept_for_both(shelf: Shelf) -> None:
+    upload = shelf.opened()
+    part = PartStored(1, "same1", 10)
+    told: list[str] = []
+    both_at_once(*[lambda: told.append(shelf.rows.stored(upload.id, part))] * 2)
+    assert told == ["kept", "kept"]
+    assert shelf.report(upload, 1, proof="same").processed == 1
+    assert shelf.rows.stored(upload.id, part) == "kept"
+    assert shelf.report(upload, 1, proof="same").duplicates == 1
+
+
 def test_a_writer_that_comes_late_changes_neither_a_newer_nor_a_settled_chunk(shelf: Shelf) -> None:
     upload = shelf.opened()
     shelf.send(upload, 1)
