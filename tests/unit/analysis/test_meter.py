@@ -92,3 +92,11 @@ def test_a_word_without_an_end_is_one_token_whatever_comes_behind_it() -> None:
         sent = "".join(one.take(piece) for piece in ["x"] * size + ["y z. ", "one two three"])
         assert sent == "x" * size + "y z. one two three"
         assert one.tokens == count_tokens(sent) == 6
+
+
+def test_a_word_that_falls_apart_as_it_grows_takes_no_more_tokens_than_are_left() -> None:
+    one = meter(1)
+    assert one.take("unbelievable") == "unbelievable"
+    assert count_tokens("unbelievablex") > 1
+    assert one.take("x") == ""
+    assert one.full
