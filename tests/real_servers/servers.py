@@ -22,6 +22,7 @@ LLAMA_PYTHON = Path(os.environ.get("LLAMA_PYTHON") or CACHE / "llama" / "bin" / 
 MODEL = "tiny-vlm"
 CONTEXT = 16_384
 PICTURES = 64
+LONG_ANSWER = 14_000  # tokens, of which a few seconds are enough for a cancellation to arrive
 START_SECONDS = 300.0
 _END_SECONDS = 30.0
 _ANSWERING = {"vllm": "vllm:num_requests_running{", "llamacpp": "llamacpp:requests_processing "}

@@ -9,7 +9,7 @@ from math import ceil
 import jsonschema_rs
 import pytest
 from tests.real_servers.asking import answer, ask, config, engine, frames
-from tests.real_servers.servers import CONTEXT, PICTURES, RealServer
+from tests.real_servers.servers import CONTEXT, LONG_ANSWER, PICTURES, RealServer
 
 from kinoscribe.cancel import Cancel, Canceled
 from kinoscribe.contract.errors import ApiError, ContextTooLong, EngineFailed, EngineRefused
@@ -21,7 +21,6 @@ from kinoscribe.output.json_text import find_json
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
 
 PATIENCE = 60.0
-LONG_ANSWER = 14_000
 SCHEMA = {
     "type": "object",
     "properties": {
