@@ -20,6 +20,7 @@ from tests.unit.evidence.played import Pretended
 from kinoscribe import app as house
 from kinoscribe import clock
 from kinoscribe.analysis.tools import Tools
+from kinoscribe.api import first_look
 from kinoscribe.app.serving import build_asgi
 from kinoscribe.cancel import Cancel
 from kinoscribe.child import Children
@@ -64,13 +65,14 @@ class Installation:
 
 
 def upload(client: httpx2.Client, video: Path) -> dict[str, Any]:
+    """The asset, once it is ready: on a busy machine the first answer may come before that."""
     sent = client.post(
         "assets", data={"method": "direct"}, files={"file": ("v.mp4", video.read_bytes(), "video/mp4")}
     )
     assert sent.status_code == 201, sent.text
-    asset: dict[str, Any] = sent.json()
-    assert until(lambda: client.get(f"assets/{asset['_id']}").json()["status"] == "ready")
-    return asset
+    where = f"assets/{sent.json()['_id']}"
+    assert until(lambda: client.get(where).json()["status"] == "ready")
+    return dict(client.get(where).json())
 
 
 def ask(client: httpx2.Client, asset: dict[str, Any]) -> dict[str, Any]:
@@ -84,7 +86,7 @@ def ask(client: httpx2.Client, asset: dict[str, Any]) -> dict[str, Any]:
     return dict(receipt.json())
 
 
-def until(condition: Callable[[], bool], seconds: float = 60.0) -> bool:
+def until(condition: Callable[[], bool], seconds: float = 120.0) -> bool:
     end = real_time.monotonic() + seconds
     while not (met := condition()) and real_time.monotonic() < end:
         real_time.sleep(0.05)
@@ -109,6 +111,9 @@ def video(tmp_path: Path) -> Path:
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     time = Time()
     monkeypatch.setattr(clock, "steady", time.steady)
+    monkeypatch.setattr(
+        first_look, "_LONGEST_LOOK", 120.0
+    )  # no worker takes over what a busy machine is slow at
 
     @contextmanager
     def serve(**more: Any) -> Iterator[Installation]:
@@ -151,7 +156,7 @@ def test_a_second_account_is_told_the_same_after_the_same_time(
         served.time.at += LENGTH - 1.0
         assert not answers
         served.time.at += 1.0
-        asking.join(60)
+        asking.join(120)
         (second,) = answers
         assert second["seconds"]["evidence"] == LENGTH == first["seconds"]["evidence"]
         assert told(second) == told(first)
