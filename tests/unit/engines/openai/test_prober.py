@@ -7,11 +7,17 @@ from typing import Any
 import pytest
 from tests.model_server.script import Nature, Script
 from tests.model_server.server import ModelServer
+from tests.unit.engines.openai.asks import ask
 
+from kinoscribe.cancel import Cancel
+from kinoscribe.contract.errors import EngineFailed
+from kinoscribe.engines.chosen import Chosen, Engines
 from kinoscribe.engines.openai import prober as module
 from kinoscribe.engines.openai.abilities import Abilities
 from kinoscribe.engines.openai.config import OpenAIConfig
+from kinoscribe.engines.openai.engine import OpenAIEngine
 from kinoscribe.engines.openai.prober import Prober
+from kinoscribe.engines.scripted import ScriptedEngine
 
 PATIENCE = 20.0
 
@@ -247,6 +253,24 @@ def test_an_answer_that_came_after_all_makes_it_look_again_at_once(
     assert not prober.state().ready
     prober.answered()
     assert until(lambda: prober.state().ready)
+
+
+def test_the_next_engine_of_a_list_answers_until_the_first_answers_again(
+    server: ModelServer, keep: Keep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SOON", 0.0)
+    monkeypatch.setattr(module, "AGAIN", 0.05)
+    prober = keep(Prober(config(server)))
+    assert examined(prober)
+    with closing(OpenAIEngine(config(server), prober)) as first, closing(ScriptedEngine()) as second:
+        engines = Engines(second, {"qwen": Chosen("pegasus1.5", (first, second))})
+        assert engines.of("qwen") is first
+        server.otherwise = Script(status=500)
+        with pytest.raises(EngineFailed):
+            list(first.generate(ask(), Cancel()))
+        assert until(lambda: engines.of("qwen") is second)
+        server.otherwise = Script()
+        assert until(lambda: engines.of("qwen") is first)
 
 
 def test_of_two_servers_the_one_that_answers_is_examined(
