@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from sqlite3 import Connection
 from typing import Any
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import Connection, event, text
 from tests.unit.analysis.pretended import says
 from tests.unit.sources.hostile import answer, hostile
 from tests.unit.sources.hostile import says as replies
@@ -58,10 +57,11 @@ def test_a_disk_that_is_full_when_the_answer_is_there_is_waited_for(sqlite: Work
     """The database may not grow by a page: the answer, which is large, does not fit; its lease does."""
     most = [10**9]
 
-    def narrow(connection: Connection, *_: object) -> None:
-        connection.execute(f"PRAGMA max_page_count = {most[0]}").close()
+    def narrow(connection: Connection) -> None:
+        driver: Any = connection.connection.driver_connection
+        driver.execute(f"PRAGMA max_page_count = {most[0]}").close()
 
-    event.listen(sqlite.database._engine, "checkout", narrow)
+    event.listen(sqlite.database._engine, "begin", narrow)
     sqlite.engine.play = says("A word. " * 20_000)
     sqlite.lease = 60.0
     sqlite.queue = sqlite.make_queue()
