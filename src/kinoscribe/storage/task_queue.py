@@ -98,7 +98,7 @@ class TaskQueue:
             .values(lease_until=database.now(lease))
             .returning(tasks.c.id)
         )
-        self._end_held = self._ends.ending(*HELD)
+        self._end_held = self._ends.ending(*HELD, by_holder=True)
         self._end_lost = self._ends.ending(tasks.c.id == bindparam("lost")).values(
             strikes=tasks.c.strikes + 1
         )

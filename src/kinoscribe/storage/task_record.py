@@ -7,11 +7,11 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, bindparam, case, delete, exists, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, case, delete, exists, select, true, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from kinoscribe.storage.database import Database
-from kinoscribe.storage.tables import task_files, task_windows, tasks
+from kinoscribe.storage.tables import task_files, task_windows, tasks, webhooks
 
 Status = Literal["queued", "pending", "processing", "ready", "failed", "canceled"]
 
@@ -115,9 +115,13 @@ _FILES = (
 _NEEDED_NO_MORE = (
     delete(task_files).where(task_files.c.task_id == bindparam("of")).returning(task_files.c.content)
 )
+_WHOLE = select(*SHOWN).where(tasks.c.id == bindparam("of"))
 _WINDOWS_OF = delete(task_windows).where(task_windows.c.task_id == bindparam("of"))
-# Told by the statement that ends a task: most have none. Files come with the task and never later, windows may.
+# Told by the statement that ends a task. Most have none, and to find out one by one costs as much as to end it.
 _HAS_FILES = exists().where(task_files.c.task_id == tasks.c.id).correlate(tasks).label("has_files")
+_HAS_WINDOWS = exists().where(task_windows.c.task_id == tasks.c.id).correlate(tasks).label("has_windows")
+_MAY_HAVE = true().label("has_windows")
+_IS_HEARD = exists().where(webhooks.c.account == tasks.c.account).correlate(tasks).label("is_heard")
 
 
 def read_task(row: Sequence[Any]) -> Task:
@@ -135,38 +139,47 @@ def read_files(connection: Connection, task_id: str) -> tuple[TaskFile, ...]:
 
 
 class Ends:
-    """Final states. What is announced, and what a task no longer needs, goes with it in one transaction."""
+    """Final states. What is announced, and what a task no longer needs, goes with it in one transaction.
+
+    `announce` is called where the account has webhooks.
+    """
 
     def __init__(self, database: Database, announce: Announce) -> None:
         self._database = database
         self._now = database.now()
         self._announce = announce
 
-    def ending(self, *where: ColumnElement[bool]) -> ReturningUpdate[Any]:
-        """The statement that ends the one task which `where` finds alive; its other values are parameters."""
+    def ending(self, *where: ColumnElement[bool], by_holder: bool = False) -> ReturningUpdate[Any]:
+        """The statement that ends the one task which `where` finds alive; its other values are parameters.
+
+        Only `by_holder` nobody can be keeping a window of the task at this very moment.
+        """
         ended = case((tasks.c.created_at > self._now, tasks.c.created_at), else_=self._now)
         return (
             update(tasks)
             .where(*where, LIVE)
             .values(completed_at=ended, owner=None, lease_until=None)
-            .returning(*SHOWN, _HAS_FILES)
+            .returning(tasks.c.id, _HAS_FILES, _HAS_WINDOWS if by_holder else _MAY_HAVE, _IS_HEARD)
         )
 
     def end(
         self, connection: Connection, ending: ReturningUpdate[Any], parameters: dict[str, Any]
-    ) -> tuple[Task, list[str]] | None:
+    ) -> tuple[str, list[str]] | None:
         """Runs such a statement; `None` when it finds no task.
 
-        Returns the task and the contents it referred to: `Contents.drop_unused` them after the commit.
+        Returns the task's id and the contents it referred to: `Contents.drop_unused` them after the commit.
         """
         rows, _ = self._database.run(connection, ending, parameters)
         if not rows:
             return None
-        *told, has_files = rows[0]
-        task, contents = read_task(told), []
+        task_id, has_files, has_windows, is_heard = rows[0]
+        contents: list[str] = []
         if has_files:
-            needed_no_more, _ = self._database.run(connection, _NEEDED_NO_MORE, {"of": task.id})
+            needed_no_more, _ = self._database.run(connection, _NEEDED_NO_MORE, {"of": task_id})
             contents = [content for (content,) in needed_no_more]
-        self._database.run(connection, _WINDOWS_OF, {"of": task.id})
-        self._announce(connection, task)
-        return task, contents
+        if has_windows:
+            self._database.run(connection, _WINDOWS_OF, {"of": task_id})
+        if is_heard:
+            ((*told,),), _ = self._database.run(connection, _WHOLE, {"of": task_id})
+            self._announce(connection, read_task(told))
+        return task_id, contents

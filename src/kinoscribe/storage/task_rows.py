@@ -6,7 +6,18 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, func, insert, literal, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    union_all,
+)
 from sqlalchemy.exc import IntegrityError
 
 from kinoscribe import ids
@@ -114,21 +125,14 @@ class TaskRows:
         self._room = QueueRoom(database)
         self._ends = Ends(database, announce)
         self._cancel = self._ends.ending(*_OWNED)
-        self._insert = insert(tasks).values(created_at=database.now()).returning(*SHOWN)
+        self._insert = insert(tasks).values(created_at=database.now(), turn=_TURN).returning(*SHOWN)
 
     def submit(self, new: NewTask, *, limits: QueueLimits, once: Once[Task] | None = None) -> Submitted:
         """Takes in a task, or with `once` finds that it was taken in before: then there is no second one.
 
         Raises `IdempotencyKeyReused`, `QueueFull` and `StorageFull`; then nothing was kept.
         """
-        kept = [stored.sha256 for _, stored in new.files]
-        with self._contents.shipping(*(stored for _, stored in new.files)) as shipped:
-            files = tuple((name, stored) for (name, _), stored in zip(new.files, shipped, strict=True))
-            try:
-                submitted = self._insist(replace(new, files=files), limits, once)
-            except (ApiError, OSError):
-                self._contents.drop_unused(kept)
-                raise
+        submitted = self._ship(new, limits, once) if new.files else self._insist(new, limits, once)
         if submitted.task is not None:
             self._room.taken(new.account)
         return submitted
@@ -168,12 +172,9 @@ class TaskRows:
         values = {"status": "canceled", "error_code": reason.code, "error_message": reason.message}
         with self._database.writing() as db:
             ended = self._ends.end(db, self._cancel, {**owned, **values})
-            if ended is None:
-                row = db.execute(_ONE, owned).one_or_none()
+            row = db.execute(_ONE, owned).one_or_none()
         if ended is not None:
-            task, contents = ended
-            self._contents.drop_unused(contents)
-            return task
+            self._contents.drop_unused(ended[1])
         if row is None:
             return None
         if row.status != "canceled":
@@ -210,6 +211,16 @@ class TaskRows:
         with self._database.asking() as db:
             return bool(db.execute(select(named)).scalar_one())
 
+    def _ship(self, new: NewTask, limits: QueueLimits, once: Once[Task] | None) -> Submitted:
+        kept = [stored.sha256 for _, stored in new.files]
+        with self._contents.shipping(*(stored for _, stored in new.files)) as shipped:
+            files = tuple((name, stored) for (name, _), stored in zip(new.files, shipped, strict=True))
+            try:
+                return self._insist(replace(new, files=files), limits, once)
+            except (ApiError, OSError):
+                self._contents.drop_unused(kept)
+                raise
+
     def _insist(self, new: NewTask, limits: QueueLimits, once: Once[Task] | None) -> Submitted:
         for left in reversed(range(TRIES)):
             try:
@@ -227,24 +238,13 @@ class TaskRows:
                     return Submitted(None, replay.status, replay.body, replayed=True)
             self._room.check(db, new.account, limits)
             values = {name: getattr(new, name) for name in _SENT}
-            turn = self._turn(db, new)
-            rows, _ = self._database.run(
-                db, self._insert, {**_NEW, **values, "id": ids.new_object_id(), "turn": turn}
-            )
+            own = {"id": ids.new_object_id(), "turn_of": new.account}
+            rows, _ = self._database.run(db, self._insert, {**_NEW, **values, **own})
             task = read_task(rows[0])
             self._refer(db, task, new)
             answer = None if once is None else self._answers.keep(db, new.account, once, task)
             self._contents.keep(db, *(stored for _, stored in new.files))
         return Submitted(task) if answer is None else Submitted(task, answer.status, answer.body)
-
-    def _turn(self, db: Connection, new: NewTask) -> int:
-        """Where a new task stands: behind the account's own, and not before the ones that are running.
-
-        Start-time fair queueing: every task costs its account one turn, and who comes new starts where the others are.
-        """
-        ((own, running, first),), _ = self._database.run(db, _TURNS, {"account": new.account})
-        now: int = running if running is not None else first or 0
-        return now if own is None else max(now, own + 1)
 
     def _refer(self, db: Connection, task: Task, new: NewTask) -> None:
         """Notes the contents the task needs: those that came with it, and those its assets have now."""
@@ -275,21 +275,21 @@ _ONE = select(*SHOWN).where(*_OWNED)
 _DELETE = delete(tasks).where(*_OWNED, tasks.c.status != "processing")
 _SENT = tuple(each.name for each in fields(NewTask) if each.name not in {"files", "assets"})
 _NEW = {"status": "queued", "run_at": AT_ONCE, "attempt": 0, "strikes": 0}
-_TURNS = select(
-    select(tasks.c.turn)
-    .where(tasks.c.account == bindparam("account"), LIVE)
+_OWN = (
+    select(tasks.c.turn + 1)
+    .where(tasks.c.account == bindparam("turn_of"), LIVE)
     .order_by(tasks.c.turn.desc())
     .limit(1)
     .scalar_subquery()
-    .label("own"),
-    select(func.max(tasks.c.turn)).where(tasks.c.owner.is_not(None)).scalar_subquery().label("running"),
-    select(tasks.c.turn)
-    .where(WAITING)
-    .order_by(tasks.c.priority, tasks.c.turn)
-    .limit(1)
-    .scalar_subquery()
-    .label("first"),
 )
+_RUNNING = select(func.max(tasks.c.turn)).where(tasks.c.owner.is_not(None)).scalar_subquery()
+_FIRST = (
+    select(tasks.c.turn).where(WAITING).order_by(tasks.c.priority, tasks.c.turn).limit(1).scalar_subquery()
+)
+_TURNS = union_all(select(func.coalesce(_RUNNING, _FIRST, 0).label("turn")), select(_OWN)).subquery()
+# Where a new task stands: behind the account's own, and not before the ones that are running. Start-time fair queueing:
+# every task costs its account one turn, and who comes new starts where the others are.
+_TURN = select(func.max(_TURNS.c.turn)).scalar_subquery()
 
 
 def _owned(account: str, task_id: str) -> dict[str, Any]:

@@ -91,6 +91,7 @@ class TaskMachine(RuleBasedStateMachine):
         own = sum(task.live and task.account == account for task in self.model.values())
         full = own >= LIMITS.most_account or sum(t.live for t in self.model.values()) >= LIMITS.most
         try:
+            self.desk.hear(account)
             task = self.desk.rows.submit(self.desk.new(account, files=files), limits=LIMITS).task
         except QueueFull:
             assert full

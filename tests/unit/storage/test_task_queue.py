@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event, select, text, update
-from tests.unit.storage.queues import ANSWER, ATTEMPTS, LEASE, LONGEST_WAIT, Desk, a_desk
+from tests.unit.storage.queues import ANSWER, ATTEMPTS, LEASE, LONGEST_WAIT, ROOMY, Desk, a_desk
 
 from kinoscribe.contract.errors import (
     DatabaseUnavailable,
@@ -514,6 +514,13 @@ def test_many_workers_in_processes_never_get_the_same_task(database_url: str, tm
             done += [line.split() for line in said.decode().splitlines()]
         assert all(finished == "True" for _, finished in done)
         assert Counter([task_id for task_id, _ in done] + work_off(desk)) == dict.fromkeys(ids, 1)
+
+
+def test_the_end_of_a_task_whose_account_has_no_webhook_is_announced_to_nobody(desk: Desk) -> None:
+    quiet = desk.rows.submit(desk.new("quiet"), limits=ROOMY).task
+    assert quiet is not None
+    desk.rows.cancel("quiet", quiet.id)
+    assert desk.announced == []
 
 
 def test_canceling_and_finishing_at_once_exactly_one_wins_and_is_announced_once(desk: Desk) -> None:

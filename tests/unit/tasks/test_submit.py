@@ -142,7 +142,8 @@ def test_a_file_that_takes_long_to_look_into_is_left_to_the_worker(
 ) -> None:
     place.settings = place.settings.model_copy(update={"glance_seconds": 1.0})
 
-    def slow(_path: Path, _content: str, cancel: Cancel) -> VideoFacts:
+    def slow(_path: Path, _content: str, cancel: Cancel, *, account: str) -> VideoFacts:
+        assert account == ACCOUNT
         assert cancel.wait(20)
         raise Canceled
 
