@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tests.conformance.beside import KEY, SHAPE, Beside, beside, forgotten
 from tests.conformance.exact import refusal
+from tests.conformance.test_pictures import source, with_pictures
 from tests.conformance.wire import ended_task, make_task
 from tests.model_server.script import Nature, Script
 from tests.model_server.server import ModelServer
@@ -201,10 +202,22 @@ def test_a_server_that_takes_few_pictures_gets_few(one: Beside) -> None:
     assert 1 <= len(taken.chat.pictures) <= 3
 
 
-def test_a_server_that_refuses_pictures_is_a_defined_error(one: Beside) -> None:
+def test_a_server_that_refuses_pictures_answers_by_the_evidence(one: Beside) -> None:
     one.server.nature.sees = False
-    answer = one.wire.post("analyze", json=one.body("What without eyes?", stream=False))
-    error = refusal(answer, 500, "internal_server_error", "picture")
+    told = one.stream(one.body("What without eyes?"))
+    assert told.end.finish_reason == "stop"
+    answered = one.server.chats("What without eyes?")[-1]
+    assert answered.chat is not None
+    assert not answered.chat.pictures
+    assert one.receipt(told.start.metadata.generation_id)["looked_at"]["notes"]
+
+
+def test_a_question_with_a_picture_of_its_own_is_a_defined_error_where_the_server_refuses_pictures(
+    one: Beside,
+) -> None:
+    one.server.nature.sees = False
+    asked = with_pictures(one.body(stream=False), source("logo"), text="Where is <@logo> without eyes?")
+    error = refusal(one.wire.post("analyze", json=asked), 500, "internal_server_error", "picture")
     assert "127.0.0.1" not in error.message
 
 
