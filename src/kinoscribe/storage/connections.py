@@ -17,7 +17,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 from kinoscribe import clock
 from kinoscribe.storage.data_folder import DatabaseUnusable
 
-_BUSY_MILLISECONDS = 15_000
+BUSY_SECONDS = 15
 WRITES = "kinoscribe_writes"
 _USED = "kinoscribe_used"
 _IDLE = 4  # connections of one kind that stay open
@@ -26,7 +26,7 @@ _TRUSTED = 1.0  # seconds for which a connection that has just been used is take
 # A process that is frozen between a statement and its commit must not hold its rows for ever, and a host that is
 # unplugged must be noticed: the first is the server's part, the second that of the connection.
 _POSTGRESQL_SESSION = (
-    f"SET lock_timeout = {_BUSY_MILLISECONDS}",
+    f"SET lock_timeout = {BUSY_SECONDS * 1000}",
     "SET idle_in_transaction_session_timeout = 30000",
 )
 _POSTGRESQL_CONNECTION = {
@@ -129,7 +129,7 @@ def _owner_only(path: str | None) -> None:
 def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
     connection.isolation_level = None  # the driver begins no transactions of its own: `_begin_sqlite` does
     for pragma in (
-        f"busy_timeout = {_BUSY_MILLISECONDS}",
+        f"busy_timeout = {BUSY_SECONDS * 1000}",
         "journal_mode = WAL",
         "synchronous = FULL",
         "foreign_keys = ON",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
@@ -32,7 +33,7 @@ from sqlalchemy import exc as sql_errors
 
 from kinoscribe import clock
 from kinoscribe.contract.errors import ApiError, DatabaseUnavailable, StorageFull
-from kinoscribe.storage.connections import WRITES, OpenConnections, open_engine, read_address
+from kinoscribe.storage.connections import BUSY_SECONDS, WRITES, OpenConnections, open_engine, read_address
 from kinoscribe.storage.data_folder import DatabaseUnusable
 from kinoscribe.storage.prepared import Prepared, Statement
 from kinoscribe.storage.tables import Instant
@@ -64,6 +65,7 @@ class Database:
             self._readers = self._engine.execution_options(**one_state)
             self._at_once = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._open = OpenConnections()
+        self._turn = threading.Lock() if self._sqlite else None
         self._prepared: dict[tuple[int, frozenset[str]], tuple[Statement, Prepared]] = {}
 
     @property
@@ -89,7 +91,7 @@ class Database:
 
         Raises `StorageFull` when nothing fits, `DatabaseUnavailable` when it is locked, away or cannot be written.
         """
-        return _Transaction(self._open, self._engine, writes=True)
+        return _Transaction(self._open, self._engine, writes=True, turn=self._turn)
 
     def run(
         self, connection: Connection, statement: Statement, parameters: Mapping[str, Any]
@@ -175,18 +177,48 @@ class _Transaction:
     What generators would say in a few lines; there are four of these for every task.
     """
 
-    __slots__ = ("_begun", "_connection", "_engine", "_open", "_transaction", "_writes")
+    __slots__ = ("_begun", "_connection", "_engine", "_mine", "_open", "_transaction", "_turn", "_writes")
 
     def __init__(
-        self, connections: OpenConnections, engine: Engine, *, writes: bool = False, begun: bool = True
+        self,
+        connections: OpenConnections,
+        engine: Engine,
+        *,
+        writes: bool = False,
+        begun: bool = True,
+        turn: threading.Lock | None = None,
     ) -> None:
         self._open = connections
         self._engine = engine
         self._writes = writes
         self._begun = begun
+        self._turn = turn
+        self._mine = False
         self._transaction: RootTransaction | None = None
 
     def __enter__(self) -> Connection:
+        if self._turn is not None:  # SQLite lets waiting writers sleep, and wakes them in no order
+            self._mine = self._turn.acquire(timeout=BUSY_SECONDS)
+        try:
+            return self._enter()
+        except BaseException:
+            self._leave()
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._exit(kind, error, trace)
+        finally:
+            self._leave()
+
+    def _leave(self) -> None:
+        if self._mine and self._turn is not None:
+            self._mine = False
+            self._turn.release()
+
+    def _enter(self) -> Connection:
         try:
             self._connection = self._open.take(self._engine)
             if self._begun:
@@ -202,7 +234,7 @@ class _Transaction:
             raise
         return self._connection
 
-    def __exit__(
+    def _exit(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:

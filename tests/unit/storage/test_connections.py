@@ -1,6 +1,7 @@
 """Connections that stay open between transactions: how many, for how long, and what becomes of a broken one."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -77,3 +78,39 @@ def test_a_kept_connection_writes_after_it_has_read_and_reads_after_it_has_writt
             db.execute(text("INSERT INTO a VALUES (:b)"), {"b": number})
         with database.asking() as db:
             assert db.execute(text("SELECT count(*) FROM a")).scalar_one() == number + 1
+
+
+def test_a_writer_that_waits_for_another_holds_no_connection_and_writes_next(database: Database) -> None:
+    with database.writing() as db:
+        db.execute(text("CREATE TABLE a (b INTEGER)"))
+
+    def insert(number: int) -> None:
+        with database.writing() as db:
+            db.execute(text("INSERT INTO a VALUES (:b)"), {"b": number})
+
+    with ThreadPoolExecutor(40) as threads:
+        with database.writing() as db:
+            waiting = [threads.submit(insert, number) for number in range(40)]
+            db.execute(text("INSERT INTO a VALUES (-1)"))
+            assert not wait(waiting, 0.2).done
+            assert open_in(database) == 1
+        for one in waiting:
+            one.result(20)
+    with database.reading() as db:
+        assert sorted(db.execute(text("SELECT b FROM a")).scalars()) == list(range(-1, 40))
+
+
+def test_a_writer_that_fails_lets_the_next_one_write(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_connection(*_: object) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), database.writing():
+        raise ZeroDivisionError
+    with monkeypatch.context() as patch:
+        patch.setattr(database._open, "take", no_connection)
+        with pytest.raises(ZeroDivisionError), database.writing():
+            pass
+    assert database._turn is not None
+    assert not database._turn.locked()
