@@ -230,6 +230,60 @@ def _bench(figures: dict[str, Any]) -> Iterator[tuple[object, ...]]:
         own = wire["large_body"]["own_s"] * 1000
         yield "30 MB of video in base64 to its first check, own time", f"{own:.0f} ms", "≤ 150 ms"
         yield "engine's first token to the client", f"{wire['first_byte_s'] * 1000:.1f} ms", "≤ 10 ms"
+    yield from _queue(figures.get("queue", {}))
+    for kind, idle in figures.get("idle", {}).items():
+        yield f"{kind}: CPU of an idle server, of one core", f"{idle['all']:.2%}", "≤ 1 %"
+    if servers := figures.get("servers"):
+        yield from _servers(servers)
+    if uploads := figures.get("uploads"):
+        written, own = uploads["written"], uploads["list"]["own_s"] * 1000
+        seconds = f"{written['ratio']:.2f} ({written['chunks_s']:.1f} s and {written['bare_s']:.1f} s)"
+        yield "upload of 1 GB in chunks against writing it with a bare loop, speed", seconds, "≥ 0.70"
+        yield "more memory for 1 GB than for 50 MB", f"{written['memory'] / 2**20:.0f} MiB", "≤ 16 MiB"
+        yield "first page of 10,000 assets, own time", f"{own:.1f} ms", "≤ 20 ms"
+
+
+def _queue(figures: dict[str, Any]) -> Iterator[tuple[object, ...]]:
+    for kind, queue in figures.items():
+        yield (
+            f"{kind}: empty tasks a second, against a bare loop of the same SQL",
+            _ratio(queue["against_sql"]),
+            "≥ 0.70",
+        )
+        if workers := queue.get("workers"):
+            yield f"{kind}: the same with a worker, against procrastinate", _ratio(workers), "≥ 1"
+        yield (
+            f"{kind}: pick-up of a task, median",
+            f"{queue['pick_up']['median_s'] * 1000:.0f} ms",
+            "< 500 ms",
+        )
+        yield (
+            f"{kind}: first page of 10,000 tasks, own time",
+            f"{queue['list']['own_s'] * 1000:.1f} ms",
+            "≤ 20 ms",
+        )
+
+
+def _servers(figures: dict[str, Any]) -> Iterator[tuple[object, ...]]:
+    first, long = figures["first_token"], figures["long"]
+    yield "added to a model server's time to first token, a minute of video", f"{first['added']:.1%}", "≤ 5 %"
+    yield (
+        "second question, model server left out of both: share of the first",
+        f"{first['second_to_first']:.3f}",
+        "≤ 0.05",
+    )
+    yield "bytes before the question that a second question repeats", f"{first['same_bytes']:.3f}", "≥ 0.98"
+    for number, streams in figures["streams"].items():
+        told = f"{streams['ratio']:.2f}; until all answers are whole {streams['whole_ratio']:.2f}"
+        yield f"tokens a second of {number} streams, against the model server alone", told, "≥ 0.95"
+    shortest = min(long, key=int)
+    for minutes, one in long.items():
+        told = f"{one['peak_mib']:.0f} MiB ({one['peak_mib'] / long[shortest]['peak_mib']:.2f})"
+        yield f"peak memory, a task of {minutes} min with a model server", told, "≤ 1.10"
+
+
+def _ratio(figures: dict[str, Any]) -> str:
+    return f"{figures['ratio']:.2f}"
 
 
 PARTS: dict[str, Callable[[], str]] = {
