@@ -20,6 +20,7 @@ from kinoscribe.storage.data_folder import DatabaseUnusable
 BUSY_SECONDS = 15
 WRITES = "kinoscribe_writes"
 _USED = "kinoscribe_used"
+_IDLE_SINCE = "kinoscribe_idle_since"
 _IDLE = 4  # connections of one kind that stay open
 _TRUSTED = 1.0  # seconds for which a connection that has just been used is taken to be still there
 
@@ -96,7 +97,7 @@ class OpenConnections:
                 break
             if engine.name == "sqlite" or clock.steady() - used < _TRUSTED:  # a file stays where it is
                 return connection
-            connection.close()
+            _put_back(connection, used)
         return engine.connect()
 
     def give(self, engine: Engine, connection: Connection, *, whole: bool) -> None:
@@ -117,7 +118,14 @@ class OpenConnections:
         for idle in self._idle.values():
             while idle:
                 with suppress(IndexError):
-                    idle.pop()[1].close()
+                    used, connection = idle.pop()
+                    _put_back(connection, used)
+
+
+def _put_back(connection: Connection, used: float) -> None:
+    """Into the pool, which has to know when the connection was truly used last."""
+    connection.info[_IDLE_SINCE] = used
+    connection.close()
 
 
 def _owner_only(path: str | None) -> None:
@@ -156,7 +164,7 @@ def _prepare_postgresql(connection: Any, _entry: ConnectionPoolEntry) -> None:
 
 
 def _note_use(_connection: Any, entry: ConnectionPoolEntry) -> None:
-    entry.info[_USED] = clock.steady()
+    entry.info[_USED] = entry.info.pop(_IDLE_SINCE, None) or clock.steady()
 
 
 def _check_unused(connection: Any, entry: ConnectionPoolEntry, _fairy: PoolProxiedConnection) -> None:

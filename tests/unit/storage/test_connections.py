@@ -6,7 +6,8 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import QueuePool, event, text
+from sqlalchemy import QueuePool, event, make_url, text
+from tests.databases import PostgreSQL
 
 from kinoscribe.storage import connections
 from kinoscribe.storage.database import Database
@@ -57,6 +58,25 @@ def test_a_connection_to_a_server_that_nobody_used_for_a_while_goes_back_to_the_
         monkeypatch.setattr(connections, "_TRUSTED", 0.0)
         driver_of(database)
         assert returned == [1]
+
+
+def test_a_kept_connection_that_the_server_has_cut_meanwhile_is_made_again_unnoticed(
+    postgresql: PostgreSQL, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = make_url(postgresql_url).database
+    passed = 0.0
+    steady = connections.clock.steady
+    monkeypatch.setattr(connections.clock, "steady", lambda: steady() + passed)
+    with closing(Database(postgresql_url)) as database:
+        for use in (database.reading, database.asking, database.writing):
+            with use() as db:
+                db.execute(text("SELECT 1"))
+            postgresql.execute(
+                f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{name}'"
+            )
+            passed += 60.0
+            with use() as db:
+                assert db.execute(text("SELECT 1")).scalar_one() == 1
 
 
 def test_only_a_few_connections_stay_open_and_none_after_the_end(database: Database) -> None:
