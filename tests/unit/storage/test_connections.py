@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import QueuePool, event, make_url, text
 from tests.databases import PostgreSQL
 
+from kinoscribe import clock
 from kinoscribe.storage import connections
 from kinoscribe.storage.database import Database
 
@@ -65,8 +66,8 @@ def test_a_kept_connection_that_the_server_has_cut_meanwhile_is_made_again_unnot
 ) -> None:
     name = make_url(postgresql_url).database
     passed = 0.0
-    steady = connections.clock.steady
-    monkeypatch.setattr(connections.clock, "steady", lambda: steady() + passed)
+    steady = clock.steady
+    monkeypatch.setattr(clock, "steady", lambda: steady() + passed)
     with closing(Database(postgresql_url)) as database:
         for use in (database.reading, database.asking, database.writing):
             with use() as db:
