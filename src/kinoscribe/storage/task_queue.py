@@ -241,8 +241,7 @@ class TaskQueue:
         for task_id in sorted(lost):
             error = WorkerLost(attempts=self._attempts)
             values = {"status": "failed", "error_code": error.code, "error_message": error.message}
-            ended = self._ends.end(db, self._end_lost, {"lost": task_id, **values})
-            dropped += [] if ended is None else ended[1]
+            dropped += self._ends.end(db, self._end_lost, {"lost": task_id, **values}) or []
         for strike in (0, 1):
             back = [row.id for row in rows if row.passed == strike and row.id not in lost]
             if back:
@@ -298,5 +297,5 @@ class TaskQueue:
             ended = self._ends.end(db, self._end_held, {**held_by(claim), **values})
         if ended is None:
             return False
-        self._contents.drop_unused(ended[1])
+        self._contents.drop_unused(ended)
         return True

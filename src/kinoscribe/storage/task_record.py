@@ -164,10 +164,10 @@ class Ends:
 
     def end(
         self, connection: Connection, ending: ReturningUpdate[Any], parameters: dict[str, Any]
-    ) -> tuple[str, list[str]] | None:
+    ) -> list[str] | None:
         """Runs such a statement; `None` when it finds no task.
 
-        Returns the task's id and the contents it referred to: `Contents.drop_unused` them after the commit.
+        Returns the contents the task referred to: `Contents.drop_unused` them after the commit.
         """
         rows, _ = self._database.run(connection, ending, parameters)
         if not rows:
@@ -182,4 +182,4 @@ class Ends:
         if is_heard:
             ((*told,),), _ = self._database.run(connection, _WHOLE, {"of": task_id})
             self._announce(connection, read_task(told))
-        return task_id, contents
+        return contents

@@ -174,7 +174,7 @@ class TaskRows:
             ended = self._ends.end(db, self._cancel, {**owned, **values})
             row = db.execute(_ONE, owned).one_or_none()
         if ended is not None:
-            self._contents.drop_unused(ended[1])
+            self._contents.drop_unused(ended)
         if row is None:
             return None
         if row.status != "canceled":
