@@ -66,15 +66,7 @@ class MeetingRows:
         `early`: they are made for it whether it waits or not, and every second counts. `anew`: what it has waited
         for was removed since, and is made once more.
         """
-        values = {
-            "key": key,
-            "account": account,
-            "content": content,
-            "asked_at": self._now(),
-            "early_at": self._now() if early else None,
-            "waited": 0.0,
-            "making": None,
-        }
+        values = self._new(account, key, content) | {"early_at": self._now() if early else None}
         with self._database.writing() as db:
             asked = _INSERT[db.dialect.name](meetings).values(**values)
             given = asked.excluded
@@ -94,19 +86,23 @@ class MeetingRows:
 
     def meet(self, account: str, key: str, content: str, making: str) -> None:
         """The account has waited out this making of the notes: they are its own from now on."""
-        values = {
+        values = self._new(account, key, content) | {"making": making}
+        with self._database.writing() as db:
+            met = _INSERT[db.dialect.name](meetings).values(**values)
+            where = [meetings.c.key, meetings.c.account]
+            db.execute(met.on_conflict_do_update(index_elements=where, set_={"making": met.excluded.making}))
+
+    def _new(self, account: str, key: str, content: str) -> dict[str, Any]:
+        """The row of an account that asks for the first time, and waits."""
+        return {
             "key": key,
             "account": account,
             "content": content,
             "asked_at": self._now(),
             "early_at": None,
             "waited": 0.0,
-            "making": making,
+            "making": None,
         }
-        with self._database.writing() as db:
-            met = _INSERT[db.dialect.name](meetings).values(**values)
-            where = [meetings.c.key, meetings.c.account]
-            db.execute(met.on_conflict_do_update(index_elements=where, set_={"making": met.excluded.making}))
 
     def forget(self, content: str) -> None:
         """The evidence of a content is gone: whoever asks next waits for it again."""
