@@ -51,18 +51,3 @@ class Patience:
         """Only the reason of a refusal is still to come: that is short."""
         self._left = min(self._left, _LARGEST_REFUSAL)
         self._until = min(self._until, clock.steady() + _REFUSAL_SECONDS)
-
-
-class Patient(float):
-    """A time-out that brings its patience along.
-
-    The HTTP library hands the time-outs of a request on, unchanged, to every connect, read and write it makes for it,
-    whichever connection serves it.
-    """
-
-    patience: Patience
-
-    def __new__(cls, patience: Patience) -> "Patient":
-        made = super().__new__(cls, patience.connect)
-        made.patience = patience
-        return made
