@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import av
 import msgspec
 from av.audio.frame import AudioFrame
 from av.error import FFmpegError
@@ -16,8 +15,15 @@ from kinoscribe.media.audio import Listener, clip
 from kinoscribe.media.freeze import freeze, thaw
 from kinoscribe.media.pieces import SAMPLE_RATE, Border, Read, ReadPlan, Sound
 from kinoscribe.media.sampling import Metronome
-from kinoscribe.media.timeline import JUMPS
-from kinoscribe.media.video_file import SoundFile, Unreadable, open_file, open_sound, packets
+from kinoscribe.media.video_file import (
+    SoundFile,
+    Unreadable,
+    decoded,
+    open_file,
+    open_sound,
+    packets,
+    warnings,
+)
 
 
 def listen(path: Path, plan: ReadPlan, max_pixels: int) -> Iterator[Sound | Border | Read]:
@@ -61,14 +67,12 @@ class _Pass:
         yield from self._inside(self._listener.finish())
         if not self._heard:
             raise Unreadable("None of its sound can be decoded.")
-        yield Read(None, self._listener.end, 0, tuple(self._warnings(broken_off)))
+        told = warnings(self._sound, broken_off=broken_off, deaf=self._deaf, damaged=self._damaged)
+        yield Read(None, self._listener.end, 0, told)
 
     def _decode(self, packet: Packet[Any]) -> Iterator[Sound | Border]:
-        try:
-            frames = packet.decode()
-        except av.error.MemoryError as error:
-            raise MemoryError(str(error)) from error
-        except FFmpegError:
+        frames = decoded(packet)
+        if frames is None:
             self._damaged += 1
             return
         for frame in frames:
@@ -93,13 +97,3 @@ class _Pass:
             inside = clip(sound, self._plan.start, self._plan.end)
             if inside is not None:
                 yield inside
-
-    def _warnings(self, broken_off: bool) -> Iterator[str]:
-        if broken_off:
-            yield "The file breaks off; what came before was used."
-        if self._deaf:
-            yield "Its sound is in a layout that cannot be mixed to one channel."
-        if self._damaged:
-            yield f"{self._damaged} damaged packets could not be decoded."
-        if self._sound.timeline.jumps:
-            yield JUMPS

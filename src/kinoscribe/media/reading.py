@@ -20,8 +20,7 @@ from kinoscribe.media.freeze import freeze, thaw
 from kinoscribe.media.listening import listen
 from kinoscribe.media.pieces import Border, Piece, Read, ReadPlan
 from kinoscribe.media.sampling import Chooser, Metronome, pace
-from kinoscribe.media.timeline import JUMPS
-from kinoscribe.media.video_file import Unreadable, VideoFile, open_video, packets
+from kinoscribe.media.video_file import Unreadable, VideoFile, decoded, open_video, packets, warnings
 
 THUMB_GAP = 0.08
 _MOST_THREADS = 4
@@ -127,8 +126,8 @@ class _Pass:
                 yield heard
         if self._looks and self._frames == 0 and not self._past_end and self._from is None:
             raise Unreadable("None of its pictures can be decoded.")
-        warnings = tuple(self._warnings(broken_off))
-        yield Read(self._end_of_pictures, self._listener.end, self._frames, warnings)
+        told = warnings(self._video, broken_off=broken_off, deaf=self._deaf, damaged=self._damaged)
+        yield Read(self._end_of_pictures, self._listener.end, self._frames, told)
 
     def _prepare(self) -> None:
         codec = self._video.picture.codec_context
@@ -159,11 +158,8 @@ class _Pass:
         is_picture = packet.stream.index == self._video.picture.index
         if is_picture and not self._looks:
             return
-        try:
-            frames = packet.decode()
-        except av.error.MemoryError as error:
-            raise MemoryError(str(error)) from error
-        except FFmpegError:
+        frames = decoded(packet)
+        if frames is None:
             self._damaged += 1
             return
         for frame in frames:
@@ -215,16 +211,6 @@ class _Pass:
             since = self._chooser.look(time, luma(grid))
             if since is not None:
                 yield self._painter.picture(frame, time, since, self._chooser.changed_at)
-
-    def _warnings(self, broken_off: bool) -> Iterator[str]:
-        if broken_off:
-            yield "The file breaks off; what came before was used."
-        if self._deaf:
-            yield "Its sound is in a layout that cannot be mixed to one channel."
-        if self._damaged:
-            yield f"{self._damaged} damaged packets could not be decoded."
-        if self._video.timeline.jumps:
-            yield JUMPS
 
 
 def _length(video: VideoFile, plan: ReadPlan) -> float:

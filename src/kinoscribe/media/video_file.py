@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from av.stream import Discard, Disposition, Stream
 from av.video.stream import VideoStream
 
 from kinoscribe.media.signature import HEAD, Signature, signature
-from kinoscribe.media.timeline import Timeline
+from kinoscribe.media.timeline import JUMPS, Timeline
 
 _BUFFER = 256 * 1024
 _STILL = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
@@ -178,6 +178,27 @@ def packets(video: VideoFile | SoundFile) -> Generator[Packet[Any], None, bool]:
     finally:
         source.close()  # type: ignore[attr-defined]
     return False
+
+
+def decoded(packet: Packet[Any]) -> Sequence[Any] | None:
+    """The frames of a packet; None for a damaged one, which costs only itself."""
+    try:
+        return packet.decode()
+    except av.error.MemoryError as error:
+        raise MemoryError(str(error)) from error
+    except FFmpegError:
+        return None
+
+
+def warnings(video: VideoFile | SoundFile, *, broken_off: bool, deaf: bool, damaged: int) -> tuple[str, ...]:
+    """What a pass over a file could not use, in sentences."""
+    told = {
+        "The file breaks off; what came before was used.": broken_off,
+        "Its sound is in a layout that cannot be mixed to one channel.": deaf,
+        f"{damaged} damaged packets could not be decoded.": damaged > 0,
+        JUMPS: video.timeline.jumps > 0,
+    }
+    return tuple(sentence for sentence, holds in told.items() if holds)
 
 
 class OneFile:
