@@ -86,6 +86,22 @@ def change(client: TwelveLabs, index_id: str, video_id: str, name: str) -> Any:
     client.indexes.videos.update(index_id, video_id, user_metadata={"shelf": "A"})
 
 
+def filtered(client: TwelveLabs, index_id: str, video_id: str) -> Any:
+    """Videos by custom fields: a string, an integer, a float and a boolean, each of which is there, and others."""
+    said = {"category": "nature", "batchNumber": 5, "rating": 9.3, "needsReview": True}
+    client.indexes.videos.update(index_id, video_id, user_metadata=said)
+
+    def found(**wanted: Any) -> list[Any]:
+        listed = client.indexes.videos.list(index_id=index_id, page_limit=1, user_metadata=wanted)
+        return [video.id for video in listed]
+
+    others = {"category": "town", "batchNumber": 50, "rating": 9, "needsReview": False}
+    return {
+        "met": [one for name, value in said.items() for one in found(**{name: value})],
+        "not": [one for name, value in others.items() for one in found(**{name: value})],
+    }
+
+
 def clear(client: TwelveLabs, index_id: str, task_id: str, video_id: str) -> Any:
     client.indexes.videos.delete(index_id, video_id)
     client.tasks.delete(task_id)
@@ -100,9 +116,15 @@ def index_asset(client: TwelveLabs, index_id: str, asset_id: str) -> Any:
         "failed",
     ):
         pass
+    said = {"category": "nature", "batchNumber": 5, "rating": 9.3, "needsReview": True}
+    others = {"category": "town", "batchNumber": 50, "rating": 9, "needsReview": False}
+    client.indexes.indexed_assets.update(index_id, made.id, user_metadata=said)
+    asked = [{name: value} for metadata in (said, others) for name, value in metadata.items()]
+    pages = [client.indexes.indexed_assets.list(index_id=index_id, user_metadata=wanted) for wanted in asked]
     return {
         "made": plain(made),
         "done": plain(one),
+        "filtered": [one.id for page in pages for one in page],
         "listed": [one.id for one in client.indexes.indexed_assets.list(index_id=index_id, page_limit=1)],
         "by_asset": [one.id for one in client.indexes.indexed_assets.list_by_asset(asset_id)],
     }
@@ -118,6 +140,7 @@ STEPS = {
         lists,
         retrieve,
         change,
+        filtered,
         clear,
         index_asset,
     )

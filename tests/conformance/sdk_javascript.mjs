@@ -65,8 +65,15 @@ const STEPS = {
         const done = await client.tasks.waitForDone(task.id, { sleepInterval: 0.1 });
         const answer = await client.analyze({ videoId: task.videoId, prompt: "What is seen?" });
         const video = await client.indexes.videos.retrieve(index.id, task.videoId);
+        await client.indexes.videos.update(index.id, task.videoId, { userMetadata: { category: "nature", rating: 9.3 } });
+        const filtered = [];
+        for (const userMetadata of [{ category: "nature", rating: 9.3 }, { category: "town" }, { rating: 9 }]) {
+            for await (const one of await client.indexes.videos.list(index.id, { userMetadata })) {
+                filtered.push(one.id === task.videoId && userMetadata.category);
+            }
+        }
         await client.indexes.delete(index.id);
-        return { status: done.status, answer: answer.data, asset_id: video.assetId ?? video.asset_id };
+        return { status: done.status, answer: answer.data, asset_id: video.assetId ?? video.asset_id, filtered };
     },
 
     delete_asset: (client, got, { asset_id, ...given }) => client.assets.delete(asset_id, arguments_(given)),

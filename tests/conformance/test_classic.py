@@ -121,6 +121,7 @@ def test_the_old_flow_works_with_the_old_sdks(
     listed = do("lists", index_id=index_id)
     assert index_id in listed["indexes"]
     assert (listed["tasks"], listed["videos"]) == ([made["id"]], [video_id])
+    assert do("filtered", index_id=index_id, video_id=video_id) == {"met": [video_id] * 4, "not": []}
     do("clear", index_id=index_id, task_id=made["id"], video_id=video_id)
     (refused,) = classic_sdk.run(
         served.url, served.key, {"do": "analyze", "video_id": video_id, "prompt": "What is seen?"}
@@ -137,6 +138,7 @@ def test_the_old_flow_works_in_javascript(served: Served, old: Sdk) -> None:
     assert told["status"] == "ready"
     assert told["answer"]
     assert told["asset_id"]
+    assert told["filtered"] == ["nature"]
 
 
 @pytest.mark.sdk
@@ -150,6 +152,7 @@ def test_the_sdk_that_knows_indexed_assets_uses_them(served: Served, asset: Asse
     (told,) = classic_sdk.values(served.url, served.key, step)
     assert (told["done"]["status"], told["done"]["asset_id"]) == ("ready", asset.id)
     assert told["listed"] == [told["made"]["id"]]
+    assert told["filtered"] == [told["made"]["id"]] * 4
     assert told["made"]["id"] in told["by_asset"]
 
 
@@ -440,6 +443,41 @@ def test_tasks_and_videos_are_listed_and_filtered(account: httpx2.Client) -> Non
         "parameter_invalid",
         "fps[gte]",
     )
+
+
+@pytest.mark.rule("C180")
+def test_videos_are_filtered_by_their_metadata(account: httpx2.Client) -> None:
+    index_id = new_index(account)
+    first, second = ready_video(account, index_id), ready_video(account, index_id, "twelve.mp4")
+    said = {"category": "nature", "batch": 5, "rating": 9.3, "seen": True, "tags": ["a", "b"]}
+    for made, metadata in ((first, said), (second, {"category": "town", "batch": 50, "seen": False})):
+        path = f"indexes/{index_id}/videos/{made.video_id}"
+        assert account.patch(path, json={"user_metadata": metadata}).status_code == 204
+
+    def videos(**query: Any) -> list[str]:
+        page = read(VideoPage, account.get(f"indexes/{index_id}/videos", params=query))
+        assert page.page_info.total_results == len(page.data)
+        indexed = read(IndexedAssetPage, account.get(f"indexes/{index_id}/indexed-assets", params=query))
+        assert [one.id for one in indexed.data] == [video.id for video in page.data]
+        return [video.id for video in page.data]
+
+    for key, text in (
+        ("category", "nature"),
+        ("batch", "5"),
+        ("rating", "9.3"),
+        ("seen", "true"),
+        ("tags", "b"),
+    ):
+        assert videos(**{key: text}) == [first.video_id], key
+        assert videos(**{f"user_metadata[{key}]": text}) == [first.video_id], key
+        assert videos(**{f"user_metadata[{key}]": "x"}) == []
+    assert videos(user_metadata='{"category": "nature", "batch": 5, "rating": 9.3}') == [first.video_id]
+    assert videos(user_metadata='{"category": "nature", "batch": 50}') == []
+    assert videos(**{"user_metadata[category]": ["nature", "town"]}) == [second.video_id, first.video_id]
+    assert videos(**{"user_metadata[category]": ""}) == [second.video_id, first.video_id]
+    for bad in ("nature", "[]", '{"a": {}}'):
+        response = account.get(f"indexes/{index_id}/videos", params={"user_metadata": bad})
+        refusal(response, 400, "parameter_invalid", "user_metadata")
 
 
 @pytest.mark.rule("C180")

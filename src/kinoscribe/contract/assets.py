@@ -21,7 +21,8 @@ Metadata = dict[str, str | float | bool | list[str]]
 
 ASSET_TYPES = ("image", "video", "audio", "document")
 
-_FLAGS = {"true": True, "1": True, "false": False, "0": False}
+# A boolean as forms and queries tell it.
+FLAGS = {"true": True, "1": True, "false": False, "0": False}
 _FORM = ("method", "file", "url", "filename", "enable_hls", "enable_thumbnail", "user_metadata")
 _METADATA = "user_metadata"
 # Larger numbers do not survive the readers of JSON that clients are written in.
@@ -92,7 +93,7 @@ def read_asset_query(pairs: Iterable[tuple[str, str]]) -> AssetQuery:
 
 def read_flag(text: str | None, name: str) -> bool:
     """A boolean of a form or a query; absent is false. Raises `ParameterInvalid` naming it."""
-    flag = _FLAGS.get((text or "false").lower())
+    flag = FLAGS.get((text or "false").lower())
     if flag is None:
         raise ParameterInvalid(p=name, reason=f"{show(text)} was given; true or false is accepted.")
     return flag

@@ -144,6 +144,7 @@ UPLOAD_URLS = 50
 
 # No source bounds it. As JSON, and of an asset or video in all: merging may not let it grow for ever.
 METADATA_BYTES = 256 * 1024
+METADATA_FILTERS = 50
 
 # No source bounds a schema; these keep one request from costing more than its answer.
 SCHEMA_DEPTH = 16

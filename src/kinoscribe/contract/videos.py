@@ -10,6 +10,7 @@ from kinoscribe.contract.errors import ApiError, ParameterInvalid, ParameterNotP
 from kinoscribe.contract.fields import Fields, read_object
 from kinoscribe.contract.indexes import Sorting, check_resource_id, read_filter, read_sorting
 from kinoscribe.contract.limits import DEFAULT_MODEL
+from kinoscribe.contract.metadata_filter import MetadataFilter, read_metadata_filter
 from kinoscribe.contract.paging import read_number
 from kinoscribe.contract.sources import check_asset_id, check_url
 from kinoscribe.contract.times import rfc3339, seconds_number
@@ -31,6 +32,15 @@ _FORM = ("index_id", VIDEO_FILE, "video_url", "enable_video_stream", "user_metad
 _METADATA = "user_metadata"
 _RANGES = ("duration", "fps", "width", "height", "size")
 _ENDS = {"gte": 0, "lte": 1}
+_STATUS = ("status", "status[]")
+_SORTING = ("sort_by", "sort_option", "created_at", "updated_at")
+# Whatever else a list of videos is asked for is a key of their metadata.
+_NO_METADATA = frozenset(
+    (
+        *("page", "page_limit", "filename", *_STATUS, *_SORTING, *_RANGES),
+        *(f"{name}[{end}]" for name in _RANGES for end in _ENDS),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +71,7 @@ class VideoQuery:
     filename: str | None = None
     ranges: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
     sorting: Sorting = field(default_factory=Sorting)
+    metadata: MetadataFilter = field(default_factory=MetadataFilter)
 
 
 def read_index_task(texts: Mapping[str, str], *, has_file: bool) -> IndexTaskForm:
@@ -106,6 +117,7 @@ def read_index_task_query(pairs: Iterable[tuple[str, str]]) -> IndexTaskQuery:
 
 def read_video_query(pairs: Iterable[tuple[str, str]]) -> VideoQuery:
     """The filters of a list of videos: figures as `duration[gte]=2`, exact without. Raises an `ApiError`."""
+    pairs = tuple(pairs)
     fields, statuses = _read_pairs(pairs)
     ranges: dict[str, tuple[float | None, float | None]] = {}
     for name in _RANGES:
@@ -113,7 +125,8 @@ def read_video_query(pairs: Iterable[tuple[str, str]]) -> VideoQuery:
         least, most = (read_number(fields, f"{name}[{end}]") for end in _ENDS)
         if (exactly, least, most) != (None, None, None):
             ranges[name] = (least, most) if exactly is None else (exactly, exactly)
-    return VideoQuery(statuses, read_filter(fields, "filename"), ranges, read_sorting(fields))
+    filename, sorting = read_filter(fields, "filename"), read_sorting(fields)
+    return VideoQuery(statuses, filename, ranges, sorting, read_metadata_filter(pairs, _NO_METADATA))
 
 
 def fault_of(
@@ -206,7 +219,7 @@ def _read_pairs(pairs: Iterable[tuple[str, str]]) -> tuple[Fields, tuple[str, ..
     texts: dict[str, str | None] = {}
     statuses: list[str] = []
     for name, text in pairs:
-        if name in ("status", "status[]"):
+        if name in _STATUS:
             Fields({"status": text}).choice("status", STATUSES)
             statuses.append(text)
         else:

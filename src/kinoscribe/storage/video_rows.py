@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Select, case, delete, func, select, update
 from kinoscribe import clock, ids
 from kinoscribe.contract.errors import ParameterInvalid, ResourceNotExist
 from kinoscribe.contract.indexes import answers
+from kinoscribe.contract.metadata_filter import MetadataFilter
 from kinoscribe.contract.videos import VideoQuery
 from kinoscribe.storage.asset_record import Metadata
 from kinoscribe.storage.blobs import Blobs
@@ -20,6 +21,8 @@ from kinoscribe.storage.database import Database
 from kinoscribe.storage.index_rows import forget_brought, ordered, since
 from kinoscribe.storage.settling import OF_ASSET, PENDING, Settled, Settling
 from kinoscribe.storage.tables import assets, indexes, videos
+
+_READ_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,10 @@ class VideoRows:
             column = assets.c[name] if name in ("duration", "size") else videos.c[name]
             where += [column >= least] if least is not None else []
             where += [column <= most] if most is not None else []
-        return self._page(where, ordered(videos, wanted.sorting), page, limit)
+        order = ordered(videos, wanted.sorting)
+        if wanted.metadata.wanted:
+            return self._page_of_accepted(wanted.metadata, where, order, page, limit)
+        return self._page(where, order, page, limit)
 
     def of_asset(
         self, account: str, asset_id: str, *, page: int, limit: int
@@ -151,6 +157,32 @@ class VideoRows:
         with self._database.reading() as db:
             total = db.execute(select(func.count()).select_from(query.subquery())).scalar_one()
             return tuple(_video(row) for row in db.execute(rows)), total
+
+    def _page_of_accepted(
+        self,
+        metadata: MetadataFilter,
+        where: list[ColumnElement[bool]],
+        order: list[Any],
+        page: int,
+        limit: int,
+    ) -> tuple[tuple[Video, ...], int]:
+        """As `_page`, of the videos whose metadata are accepted.
+
+        They are read here and not compared in SQL: the databases take keys and texts apart in ways of their own, and
+        PostgreSQL fails over a NUL in any of them.
+        """
+        told = (
+            _VIDEO.with_only_columns(videos.c.id, videos.c.user_metadata)
+            .where(*where, videos.c.user_metadata.is_not(None))
+            .order_by(*order)
+            .execution_options(yield_per=_READ_AT_ONCE)
+        )
+        with self._database.reading() as db:
+            found = [row.id for row in db.execute(told) if metadata.accepts(row.user_metadata)]
+            shown = found[(page - 1) * limit : page * limit]
+            rows = db.execute(_VIDEO.where(videos.c.id.in_(shown)))
+            by_id = {video.id: video for video in map(_video, rows)}
+        return tuple(by_id[video_id] for video_id in shown if video_id in by_id), len(found)
 
 
 VIDEO_STATUS = case(

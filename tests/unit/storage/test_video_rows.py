@@ -19,6 +19,7 @@ from kinoscribe.contract.errors import (
     VideoTooShort,
 )
 from kinoscribe.contract.indexes import IndexModel, IndexQuery, NewIndex, Sorting
+from kinoscribe.contract.metadata_filter import MetadataFilter
 from kinoscribe.contract.video import VideoFacts
 from kinoscribe.contract.videos import IndexTaskQuery, VideoQuery
 from kinoscribe.storage.asset_queue import AssetQueue
@@ -293,6 +294,31 @@ def test_videos_and_tasks_are_narrowed(library: Library) -> None:
     assert tasks(filename="clip") == [second_task]
     assert tasks(exact={"width": 640, "height": 360, "duration": 8.0}) == [first_task]
     assert tasks(index_id=NOBODY) == []
+
+
+def test_videos_are_narrowed_by_their_metadata_and_paged(library: Library) -> None:
+    index_id, other = library.index(), library.index("other")
+    said = [{"shelf": "A", "n": 1}, {"shelf": "B", "\0": "\0"}, None, {"shelf": "A", "n": 2.5, "seen": True}]
+    made = [library.bring(index_id, bytes([n]), user_metadata=one)[2] for n, one in enumerate(said)]
+    library.bring(other, b"other", user_metadata={"shelf": "A"})
+
+    def found(*, page: int = 1, limit: int = 9, **wanted: str) -> tuple[list[int], int]:
+        query = VideoQuery(metadata=MetadataFilter({name: (text,) for name, text in wanted.items()}))
+        page_of, total = library.videos.page("a", index_id, query, page=page, limit=limit)
+        return [made.index(video.id) for video in page_of], total
+
+    assert found() == ([3, 2, 1, 0], 4)
+    assert found(shelf="A") == ([3, 0], 2)
+    assert found(shelf="A", page=1, limit=1) == ([3], 2)
+    assert found(shelf="A", page=2, limit=1) == ([0], 2)
+    assert found(shelf="A", page=3, limit=1) == ([], 2)
+    assert found(shelf="A", n="2.5", seen="true") == ([3], 1)
+    assert found(**{"\0": "\0"}) == ([1], 1)  # type: ignore[arg-type]
+    assert found(shelf="C") == ([], 0)
+    library.assets.ready(library.video(made[3]).asset_id, VIDEO)
+    ready = VideoQuery(metadata=MetadataFilter({"shelf": ("A",)}))
+    page, total = library.videos.page("a", index_id, ready, page=1, limit=9, only_ready=True)
+    assert ([video.id for video in page], total) == ([made[3]], 1)
 
 
 def test_metadata_is_changed_in_its_own_index_only(library: Library) -> None:
