@@ -70,14 +70,13 @@ def _told(job: Job, notes: Notes) -> Generator[Event, None, bool]:
 def _looked(scene: Scene) -> Generator[Event, None, bool]:
     """The answer of an engine with a sight; whether something of it was cut off."""
     job = scene.job
-    words = count_tokens(job.request.words)
     asked = yield from shown(scene)
-    before = job.spent.input_tokens - words
+    before = job.spent.input_tokens - job.words
     job.spent.input_tokens = before + asked.tokens
     try:
         return (yield from _say(job, asked.ask, asked.ask.max_tokens, before=before))
     except ContextTooLong:
-        job.spent.input_tokens = before + words
+        job.spent.input_tokens = before + job.words
         raise
     finally:
         job.ledger.ask("answer", job.spent.input_tokens - before, job.spent.output_tokens)
@@ -127,10 +126,11 @@ def _say_json(job: Job, ask: Ask, meter: Meter) -> Generator[Event, None, Finish
             text = conform(text, ask.json_schema)
         except DoesNotFit as fault:
             _log.info("answer_did_not_fit", generation_id=job.generation_id, reason=str(fault))
+            _unusable(job, text, finished, again=True)
             again = replace(ask, prompt=repair_prompt(ask.prompt, text, str(fault)))
             text, finished = in_full(job, again, most)
             if finished.reason == "stop":
-                text = _fitting(text, ask.json_schema)
+                text = _fitting(job, text, finished, ask.json_schema)
     part = meter.take(text)
     job.spent.output_tokens = meter.tokens
     if job.engine.sight is not None and (meter.full or finished.reason == "length"):
@@ -147,8 +147,18 @@ def _closed(text: str, schema: dict[str, Any]) -> str:
         return text
 
 
-def _fitting(text: str, schema: dict[str, Any]) -> str:
+def _unusable(job: Job, text: str, finished: Finished, *, again: bool) -> None:
+    """Puts an answer that is of no use into the books: it has cost tokens all the same."""
+    job.ledger.hear(finished.notes)
+    job.ledger.unusable("answered with what is no JSON of the wanted shape", again=again)
+    if again:
+        told = count_tokens(text) if finished.output_tokens is None else finished.output_tokens
+        job.ledger.ask("repair", finished.input_tokens or 0, told)
+
+
+def _fitting(job: Job, text: str, finished: Finished, schema: dict[str, Any]) -> str:
     try:
         return conform(text, schema)
     except DoesNotFit as fault:
+        _unusable(job, text, finished, again=False)
         raise EngineFailed(reason=f"its answer was no JSON of the wanted shape, twice: {fault}.") from fault

@@ -149,6 +149,7 @@ def _caption(scene: Scene, window: Window) -> Caption:
     job.stopwatch.lap("windows")
     found = happenings.read_happenings(text, window.start, window.end)
     if not found:
+        job.ledger.unusable("said nothing of a part of the video that can be read", again=False)
         raise EngineFailed(reason="it said nothing of a part of the video.")
     told = {"events": happenings.stored(found), "pictures": len(view.frames), "input_tokens": asked}
     body = json.dumps(told)

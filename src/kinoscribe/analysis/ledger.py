@@ -3,8 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from kinoscribe.engines.engine import Frame
+from kinoscribe.engines.engine import Frame, Missed
 
+# So many reasons are told apart; a long video may have a window for each.
+_MOST_REASONS = 40
 _TOLD = ("request", "input", "thoughts", "temperature", "pictures")
 How = Literal["asked", "resumed", "cached", "missing"]
 
@@ -21,11 +23,26 @@ class Seen:
 
 
 @dataclass(slots=True)
+class Misses:
+    """How often a server was asked in vain for one reason, and how often somebody was asked again, after how long."""
+
+    count: int = 0
+    again: int = 0
+    waited: float = 0.0
+
+    def add(self, other: "Misses") -> None:
+        self.count += other.count
+        self.again += other.again
+        self.waited += other.waited
+
+
+@dataclass(slots=True)
 class Ledger:
     """Counts while an analysis runs. `pictures` are the time, width and height of each picture that was shown.
 
     `asks` count what was asked of the engine, by stage; `contexts` are those that proved too long for the server.
-    `notes` are what the engine says of its server: what that refused, miscounted or left out.
+    `notes` are what the engine says of its server: what that refused, miscounted or left out. `servers` are those that
+    answered, `missed` those that were asked in vain, each with why.
     """
 
     pictures: list[tuple[float, int, int]] = field(default_factory=list)
@@ -40,9 +57,10 @@ class Ledger:
     contexts: list[int] = field(default_factory=list)
     answer_kept: bool = False
     servers: set[str] = field(default_factory=set)
-    tries: int = 0
+    missed: dict[tuple[str, str], Misses] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
     _latest: int = 0
+    _heard: str = ""
 
     def show(self, frames: tuple[Frame, ...]) -> None:
         """Counts pictures that an engine gets to see."""
@@ -63,13 +81,27 @@ class Ledger:
         self.output_tokens[stage] = self.output_tokens.get(stage, 0) + output_tokens
 
     def hear(self, notes: dict[str, str]) -> None:
-        """Takes down what an engine says of how it came to an answer: by which server, at the how manieth try."""
+        """Takes down what an engine says of how it came to an answer."""
         if "server" in notes:
             self.servers.add(notes["server"])
-        self.tries += max(0, int(notes["tries"]) - 1) if notes.get("tries", "").isdecimal() else 0
+        self._heard = notes.get("server", "")
         self.notes |= {word: told for word, told in notes.items() if word in _TOLD}
         if "shown" in notes:
             self._show_only(frozenset(notes["shown"].split()))
+
+    def miss(self, missed: Missed) -> None:
+        """Takes down that a server was asked in vain."""
+        known = missed.server, missed.reason
+        self._misses(known).add(Misses(1, int(missed.again), missed.wait))
+
+    def unusable(self, reason: str, *, again: bool) -> None:
+        """Takes down that nobody can use the answer that was heard last; whether it is asked for once more."""
+        self.miss(Missed(self._heard, reason, again))
+
+    def _misses(self, known: tuple[str, str]) -> Misses:
+        if known not in self.missed and len(self.missed) >= _MOST_REASONS:
+            known = known[0], "failed in yet another way"
+        return self.missed.setdefault(known, Misses())
 
     def _show_only(self, times: frozenset[str]) -> None:
         """Of the latest pictures no others went out."""
@@ -94,7 +126,8 @@ class Ledger:
         self.contexts += other.contexts
         self.answer_kept = self.answer_kept or other.answer_kept
         self.servers |= other.servers
-        self.tries += other.tries
+        for known, misses in other.missed.items():
+            self._misses(known).add(misses)
         self.notes |= other.notes
 
     def missing(self) -> tuple[tuple[float, float], ...]:
@@ -144,6 +177,16 @@ class Ledger:
             },
             "contexts_too_long": list(self.contexts),
             "servers": sorted(self.servers),
-            "tried_again": self.tries,
+            "asked_in_vain": [
+                {
+                    "server": server or None,
+                    "reason": reason,
+                    "count": misses.count,
+                    "asked_again": misses.again,
+                    "waited_seconds": round(misses.waited, 3),
+                }
+                for (server, reason), misses in sorted(self.missed.items())
+            ],
+            "tried_again": sum(misses.again for misses in self.missed.values()),
             "notes": dict(sorted(self.notes.items())),
         }

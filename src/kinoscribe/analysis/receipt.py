@@ -59,35 +59,25 @@ def receipt_body(
     created: datetime,
     model_name: str,
     engine: Engine,
-    looked: Looked,
+    looked: Looked | None,
     notes: Notes | None,
     evidence_kept: bool,
     stopwatch: Stopwatch,
     ended: Ended,
     ledger: Ledger | None = None,
 ) -> dict[str, Any]:
-    """The JSON body of `GET /receipts/{generation_id}`. It holds neither the prompt nor the answer."""
-    facts = looked.facts
+    """The JSON body of `GET /receipts/{generation_id}`. It holds neither the prompt nor the answer.
+
+    `looked` is None where nobody could answer, so that the video was not even fetched.
+    """
     return {
         "generation_id": generation_id,
         "created_at": rfc3339(created),
         "kinoscribe": __version__,
         "model_name": model_name,
         "engine": _engine(engine),
-        "video": {
-            "source": looked.source,
-            "sha256": looked.content,
-            "bytes": looked.bytes,
-            "container": facts.container,
-            "video_codec": facts.video_codec,
-            "audio_codec": facts.audio_codec,
-            "width": facts.width,
-            "height": facts.height,
-            "start": facts.start,
-            "end": facts.end,
-            "warnings": list(facts.warnings),
-        },
-        "window": {"start": looked.start, "end": looked.end},
+        "video": None if looked is None else _video(looked),
+        "window": None if looked is None else {"start": looked.start, "end": looked.end},
         "evidence": None if notes is None else _evidence(notes, kept=evidence_kept),
         **({} if ledger is None else {"looked_at": ledger.body()}),
         "tokens": asdict(ended.usage),
@@ -95,6 +85,23 @@ def receipt_body(
         "warning": ended.warning,
         "error": None if ended.error is None else {"code": ended.error.code, "message": ended.error.message},
         "seconds": dict(stopwatch.seconds),
+    }
+
+
+def _video(looked: Looked) -> dict[str, Any]:
+    facts = looked.facts
+    return {
+        "source": looked.source,
+        "sha256": looked.content,
+        "bytes": looked.bytes,
+        "container": facts.container,
+        "video_codec": facts.video_codec,
+        "audio_codec": facts.audio_codec,
+        "width": facts.width,
+        "height": facts.height,
+        "start": facts.start,
+        "end": facts.end,
+        "warnings": list(facts.warnings),
     }
 
 

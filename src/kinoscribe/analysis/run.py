@@ -4,6 +4,7 @@ from collections.abc import Generator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import structlog
 
@@ -12,6 +13,7 @@ from kinoscribe.analysis.admit import admit, named_source
 from kinoscribe.analysis.answer import answer
 from kinoscribe.analysis.asked_before import Say, once
 from kinoscribe.analysis.job import Job, Kept, KeptHere, Spent
+from kinoscribe.analysis.ledger import Ledger
 from kinoscribe.analysis.pictures import read_pictures, reel_of
 from kinoscribe.analysis.receipt import Looked, Stopwatch, receipt_body
 from kinoscribe.analysis.segment import segment
@@ -19,9 +21,10 @@ from kinoscribe.analysis.tools import Tools
 from kinoscribe.cancel import Cancel
 from kinoscribe.contract.analyze import AnalyzeRequest
 from kinoscribe.contract.errors import ApiError, ServiceUnavailable, TokenLimitExceeded
-from kinoscribe.contract.events import Ended, Event, Progress, Started
+from kinoscribe.contract.events import Ended, Event, Progress, Started, Usage
 from kinoscribe.contract.limits import Mode, context_window
 from kinoscribe.contract.sources import Base64Source, VideoSource
+from kinoscribe.engines.engine import Engine, EngineState
 from kinoscribe.evidence.brief import brief
 from kinoscribe.evidence.picture_search import Sample, with_sightings
 from kinoscribe.notes import Notes, within
@@ -54,7 +57,9 @@ def prepare(
     stopwatch = Stopwatch()
     engine = tools.engines.of(request.model_name)
     state = engine.state()
-    for reason in ([] if state.ready else [state.reason]) + tools.gatherer.missing():
+    if not state.ready:
+        raise _unready(state, request, account, engine, tools, stopwatch)
+    for reason in tools.gatherer.missing():
         raise ServiceUnavailable(reason=reason)
     with ExitStack() as held:
         pictures = read_pictures(request, account, tools, engine, cancel, files or {})
@@ -90,6 +95,7 @@ def prepare(
             request=replace(request, video=video, segmentation=admitted.segmentation),
             content=content,
             looked=looked,
+            words=needed,
             spent=Spent(input_tokens=needed),
             cancel=cancel,
             held=held.pop_all(),
@@ -99,6 +105,39 @@ def prepare(
             pictures=pictures,
         )
     raise AssertionError("an ExitStack never swallows")
+
+
+def _unready(
+    state: EngineState,
+    request: AnalyzeRequest,
+    account: str,
+    engine: Engine,
+    tools: Tools,
+    stopwatch: Stopwatch,
+) -> ServiceUnavailable:
+    """The refusal where nobody can answer. Which servers were looked for in vain stands in a receipt."""
+    error = ServiceUnavailable(reason=state.reason)
+    if not state.missed:
+        return error
+    ledger, generation_id = Ledger(), ids.new_generation_id()
+    for missed in state.missed:
+        ledger.miss(missed)
+    stopwatch.lap("fetch")
+    body = receipt_body(
+        generation_id=generation_id,
+        created=clock.now(),
+        model_name=request.model_name,
+        engine=engine,
+        looked=None,
+        notes=None,
+        evidence_kept=False,
+        stopwatch=stopwatch,
+        ledger=ledger,
+        ended=Ended(generation_id, finish_reason=None, usage=Usage(0, 0), error=error),
+    )
+    if _kept(body, account, None, tools):
+        error.receipt = generation_id
+    return error
 
 
 def _without_bytes(source: VideoSource | None) -> VideoSource | None:
@@ -130,7 +169,8 @@ def events(job: Job, tools: Tools) -> Generator[Event, None, None]:
         failed = Ended(
             generation_id=job.generation_id, finish_reason=None, usage=job.spent.usage(), error=error
         )
-        _keep_receipt(job, tools, created, notes, failed, from_store=from_store)
+        if _keep_receipt(job, tools, created, notes, failed, from_store=from_store):
+            error.receipt = job.generation_id
         raise
     yield Progress("answer", 1.0)
     _keep_receipt(job, tools, created, notes, ended, from_store=from_store)
@@ -178,7 +218,7 @@ def _asked_again(job: Job, tools: Tools) -> bool:
 
 def _keep_receipt(
     job: Job, tools: Tools, created: datetime, notes: Notes | None, ended: Ended, *, from_store: bool
-) -> None:
+) -> bool:
     body = receipt_body(
         generation_id=job.generation_id,
         created=created,
@@ -191,7 +231,15 @@ def _keep_receipt(
         ledger=None if job.engine.sight is None else job.ledger,
         ended=ended,
     )
+    return _kept(body, job.account, job.looked.content, tools)
+
+
+def _kept(body: dict[str, Any], account: str, content: str | None, tools: Tools) -> bool:
+    """Whether the receipt could be kept: an answer is not spoilt by one that could not."""
+    generation_id = body["generation_id"]
     try:
-        tools.receipts.keep(job.account, job.generation_id, body, job.looked.content)
+        tools.receipts.keep(account, generation_id, body, content)
     except ApiError as error:
-        _log.warning("receipt_not_kept", generation_id=job.generation_id, reason=error.message)
+        _log.warning("receipt_not_kept", generation_id=generation_id, reason=error.message)
+        return False
+    return True

@@ -131,6 +131,7 @@ class Scene:
             brief=view.brief,
             content=self.job.looked.content,
             salt=self.tools.cache.salt(self.job.account),
+            missed=self.job.ledger.miss,
             **(given | more),
         )
 

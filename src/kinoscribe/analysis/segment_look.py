@@ -188,10 +188,12 @@ class Looker:
         try:
             raw, exact = self._asked(ask, view)
         except Nonsense as error:
-            if self._halves(window, error):
+            halved = bool(self._halves(window, error))
+            self.job.ledger.unusable(_unusable(error), again=True)
+            if halved:
                 raise
             again = replace(ask, prompt=f"Your last answer cannot be used: {error}.")
-            raw, exact = self._asked(again, view)
+            raw, exact = self._asked_again(again, view)
         self.job.kept.put(key, json.dumps({"exact": exact, "segments": raw}))
         self._see(window, "asked", len(ask.frames))
         return raw, exact
@@ -229,10 +231,17 @@ class Looker:
         return ask, View()
 
     def _words(self) -> int:
-        return _SHAPE * count_tokens(self.job.request.words)
+        return _SHAPE * self.job.words
 
     def _answer(self) -> int:
         return min(_ANSWER, self.job.request.max_tokens)
+
+    def _asked_again(self, ask: Ask, view: View) -> tuple[Raw, bool]:
+        try:
+            return self._asked(ask, view)
+        except Nonsense as error:
+            self.job.ledger.unusable(_unusable(error), again=False)
+            raise
 
     def _asked(self, ask: Ask, view: View) -> tuple[Raw, bool]:
         text, finished = in_full(self.job, ask, _CHARACTERS_A_TOKEN * context_window(self.job.request.rules))
@@ -260,6 +269,12 @@ class _Part:
 def _asked_about(part: _Part) -> tuple[Raw, bool]:
     """Done beside other windows; what comes of it is kept as soon as it is there."""
     return part.looker.ask_about(part.window, part.wishes)
+
+
+def _unusable(error: Nonsense) -> str:
+    """What was wrong with an answer, as a receipt may say it: without its words and those of the question."""
+    too_long = str(error) == _TOO_LONG
+    return "answered at such length that it was cut off" if too_long else "answered with what are no segments"
 
 
 def _inside(wish: SegmentWish, window: Window) -> SegmentWish:

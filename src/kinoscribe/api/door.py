@@ -125,7 +125,18 @@ def error_response(path: str, error: ApiError) -> Response:
     """The error as the client of this path expects it (contract 1.5)."""
     nested = bare_path(path).startswith(NESTED_ERRORS)
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    if error.receipt is not None:
+        headers["X-Receipt"] = f"{BASE_PATH}/receipts/{error.receipt}"
     return JSONResponse(error_body(error, nested=nested), status_code=error.status, headers=headers)
+
+
+def own_headers(request_id: str) -> list[tuple[bytes, bytes]]:
+    """What every answer carries."""
+    return [
+        (b"x-api-version", API_VERSION.encode()),
+        (b"x-request-id", request_id.encode()),
+        (b"x-content-type-options", b"nosniff"),
+    ]
 
 
 def _limit_headers(scope: Scope) -> list[tuple[bytes, bytes]]:
@@ -155,9 +166,7 @@ class Door:
                 begun = True
                 message["headers"] = [
                     *message.get("headers", []),
-                    (b"x-api-version", API_VERSION.encode()),
-                    (b"x-request-id", request_id.encode()),
-                    (b"x-content-type-options", b"nosniff"),
+                    *own_headers(request_id),
                     *_limit_headers(scope),
                 ]
             await send(message)

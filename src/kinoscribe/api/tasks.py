@@ -68,7 +68,7 @@ async def find(call: Call) -> Response:
 
 
 async def retrieve(call: Call) -> Response:
-    """`GET /analyze/tasks/{task_id}`. A task that is ready names its receipt."""
+    """`GET /analyze/tasks/{task_id}`. A task that has ended names its receipt."""
     task_id = check_task_id(call.request.path_params["task_id"])
 
     def read() -> TaskView:
@@ -77,9 +77,7 @@ async def retrieve(call: Call) -> Response:
         return view
 
     view = await _small(call, read)
-    receipt = (
-        {} if view.result is None else {"X-Receipt": f"{BASE_PATH}/receipts/{view.result.generation_id}"}
-    )
+    receipt = {} if view.receipt is None else {"X-Receipt": f"{BASE_PATH}/receipts/{view.receipt}"}
     return JSONResponse(task_object(view), headers=receipt)
 
 

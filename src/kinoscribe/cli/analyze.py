@@ -14,7 +14,7 @@ from kinoscribe.cancel import Cancel
 from kinoscribe.cli.exits import INTERRUPTED, Exit
 from kinoscribe.cli.local import default_model, file_of, json_of, run, source_of, write
 from kinoscribe.cli.options import DataDir, End, EngineName, GetModels, ShowReceipt, Start
-from kinoscribe.cli.receipt import print_receipt
+from kinoscribe.cli.receipt import failure_told, print_receipt
 from kinoscribe.cli.settings import read_settings
 from kinoscribe.cli.weights_wanted import bring_weights
 from kinoscribe.contract.analyze import AnalyzeRequest, read_analyze
@@ -72,7 +72,8 @@ def analyze(
     cancel = Cancel()
     try:
         with closing(house.build_tools(settings)) as tools:
-            ended, text = run(request, file, tools, cancel, say=None if as_json else write)
+            with failure_told(tools.receipts, wanted=receipt):
+                ended, text = run(request, file, tools, cancel, say=None if as_json else write)
             if as_json:
                 typer.echo(
                     json.dumps(answer_body(ended.generation_id, text, ended), ensure_ascii=False, indent=2)

@@ -43,7 +43,10 @@ def exit_for(error: Exception) -> Exit:
         case Exit():
             return error
         case ApiError():
-            return Exit(REFUSED if error.status < 500 else FAILED, error.message)
+            told = [error.message]
+            if error.receipt is not None:
+                told.append(f"What happened: kinoscribe receipt {error.receipt}")
+            return Exit(REFUSED if error.status < 500 else FAILED, "\n".join(told))
         case ScriptInvalid() | EnginesInvalid():
             return Exit(USAGE, str(error))
         case _:

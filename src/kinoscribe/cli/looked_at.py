@@ -32,6 +32,8 @@ def looked_at_lines(looked_at: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, said in looked_at.get("notes", {}).items():
         yield f"  {name}", str(said)
     yield from _servers(looked_at.get("servers", ()), looked_at.get("tried_again", 0))
+    for missed in looked_at.get("asked_in_vain", ()):
+        yield f"  server {missed['server'] or ''}".rstrip(), _missed(missed)
 
 
 def _frames(frames: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -73,6 +75,15 @@ def _servers(servers: Sequence[str], again: int) -> Iterator[tuple[str, str]]:
     if servers:
         tried = f"; {_number(again, 'question')} asked again" if again else ""
         yield "  answered", f"by server {' and '.join(servers)} of the list{tried}"
+
+
+def _missed(missed: Mapping[str, Any]) -> str:
+    times = "" if missed["count"] == 1 else f", {missed['count']} times"
+    waited = missed["waited_seconds"]
+    if not missed["asked_again"]:
+        return f"{missed['reason']}{times}"
+    after = f" after {waited:.1f} s" if waited else ""
+    return f"{missed['reason']}{times}; asked again{after}"
 
 
 def _number(count: int, one: str, many: str = "") -> str:

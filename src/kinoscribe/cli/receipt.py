@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -13,6 +14,7 @@ from kinoscribe.cli.exits import REFUSED, Exit
 from kinoscribe.cli.looked_at import looked_at_lines
 from kinoscribe.cli.opened import opened
 from kinoscribe.cli.options import DataDir
+from kinoscribe.contract.errors import ApiError
 from kinoscribe.storage.api_key_rows import DEFAULT_ACCOUNT
 from kinoscribe.storage.receipt_rows import ReceiptRows
 
@@ -46,19 +48,28 @@ def print_receipt(
     Console(stderr=err).print(table)
 
 
+@contextmanager
+def failure_told(rows: ReceiptRows, *, wanted: bool) -> Iterator[None]:
+    """Prints the receipt of a failure in the block, where one is `wanted` and there is one."""
+    try:
+        yield
+    except ApiError as error:
+        if wanted and error.receipt is not None:
+            print_receipt(rows, DEFAULT_ACCOUNT, error.receipt, err=True)
+        raise
+
+
 def receipt_lines(body: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Pairs of a name and what the receipt says about it."""
     video, window, engine = body["video"], body["window"], body["engine"]
     yield "receipt", body["generation_id"]
     yield "made", f"{body['created_at']} by Kinoscribe {body['kinoscribe']}"
     yield "engine", f"{engine['name']} ({engine['model']} {engine['version']}), rules of {body['model_name']}"
-    sound = video["audio_codec"] or "no sound"
-    picture = f"{video['width']}x{video['height']} {video['video_codec']}, {sound}"
-    yield "video", f"{picture}, {video['container']}, {video['bytes']} bytes, from {video['source']}"
-    yield "content", f"sha256 {video['sha256']}"
-    yield "window", f"{window['start']:.3f} s to {window['end']:.3f} s"
-    for warning in video["warnings"]:
-        yield "warning", warning
+    if video is None:
+        yield "video", "nobody could answer, so it was not fetched"
+    else:
+        yield from _video(video)
+        yield "window", f"{window['start']:.3f} s to {window['end']:.3f} s"
     if body["evidence"] is not None:
         yield from _evidence(body["evidence"])
     if body.get("looked_at") is not None:
@@ -72,6 +83,15 @@ def receipt_lines(body: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "warning", body["warning"]
     if body["error"]:
         yield "failed", f"{body['error']['code']}: {body['error']['message']}"
+
+
+def _video(video: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    sound = video["audio_codec"] or "no sound"
+    picture = f"{video['width']}x{video['height']} {video['video_codec']}, {sound}"
+    yield "video", f"{picture}, {video['container']}, {video['bytes']} bytes, from {video['source']}"
+    yield "content", f"sha256 {video['sha256']}"
+    for warning in video["warnings"]:
+        yield "warning", warning
 
 
 def _evidence(evidence: dict[str, Any]) -> Iterator[tuple[str, str]]:

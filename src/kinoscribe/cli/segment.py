@@ -16,7 +16,7 @@ from kinoscribe.cancel import Cancel
 from kinoscribe.cli.exits import INTERRUPTED, USAGE, Exit
 from kinoscribe.cli.local import default_model, file_of, harmless, json_of, run, source_of
 from kinoscribe.cli.options import DataDir, End, EngineName, GetModels, ShowReceipt, Start, seconds
-from kinoscribe.cli.receipt import print_receipt
+from kinoscribe.cli.receipt import failure_told, print_receipt
 from kinoscribe.cli.settings import read_settings
 from kinoscribe.cli.weights_wanted import bring_weights
 from kinoscribe.contract.task_request import read_task
@@ -94,7 +94,8 @@ def segment(
     cancel = Cancel()
     try:
         with closing(house.build_tools(settings)) as tools:
-            ended, text = run(request, file, tools, cancel, mode="async")
+            with failure_told(tools.receipts, wanted=receipt):
+                ended, text = run(request, file, tools, cancel, mode="async")
             if as_json or not sys.stdout.isatty():
                 typer.echo(json.dumps(json.loads(text), ensure_ascii=False, indent=2))
             else:

@@ -61,6 +61,7 @@ def operator_facts(task: Task, deliveries: Sequence[Delivery]) -> dict[str, Any]
         "started_at": _moment(task.started_at),
         "next_attempt_at": _moment(task.run_at) if task.owner is None and not task.ended else None,
         "last_error": task.error_message,
+        "receipt": task.generation_id,
         "deliveries": [_delivery(delivery) for delivery in deliveries],
     }
 
@@ -86,9 +87,10 @@ def task_lines(
     yield from _work(task)
     if task.error_message and not (task.ended and "error" not in shown):
         yield ("failed" if task.ended else "last failure"), f"{task.error_code}: {task.error_message}"
+    if task.generation_id:
+        yield "receipt", task.generation_id
     result = shown.get("result")
     if result is not None:
-        yield "receipt", result["generation_id"]
         yield "tokens", f"{task.input_tokens or 0} in, {task.output_tokens or 0} out"
         yield "answer", result["data"]
     for delivery in deliveries:

@@ -10,7 +10,8 @@ class ApiError(Exception):
 
     `message` is the sentence filled with the facts given; facts that are text are cut and made harmless, so that
     what a client sent may be among them. `retry_after` becomes the header of that name. `passes` says that the
-    same request may succeed later by itself: a task is then tried again.
+    same request may succeed later by itself: a task is then tried again. `receipt` is the id of the one that tells
+    what happened, where there is one.
     """
 
     code: ClassVar[str] = "internal_server_error"
@@ -19,6 +20,7 @@ class ApiError(Exception):
         "Something went wrong on this server. The log has the details under this request's id."
     )
     retry_after: int | None = None
+    receipt: str | None = None
     passes: ClassVar[bool] = False
 
     def __init__(self, **facts: object) -> None:
@@ -46,6 +48,17 @@ class BodyInvalid(ParameterInvalid):
     """A body that is not JSON has no parameters to name."""
 
     sentence = "The request body is not a valid JSON object: {reason}."
+
+
+class RequestUnreadable(ParameterInvalid):
+    """Bytes of which no call can be made, or more than one."""
+
+    sentence = "The request is not proper HTTP/1.1. {reason}."
+
+
+class RequestHeadTooLarge(ParameterInvalid):
+    status = 431
+    sentence = "The request's line and headers are too large: at most {most} bytes are accepted."
 
 
 class SourceUnreachable(ParameterInvalid):

@@ -47,6 +47,7 @@ class DeliveryView:
 class TaskView:
     """All that the object of a task is made of. `source` and `params` are what was kept when it was created.
 
+    `receipt` is the id of the one that tells how it ended, which the object does not name.
     `stage`, `done` (0 to 1) and `attempt` tell of a task at work; `duration` is the video's length in seconds.
     """
 
@@ -60,6 +61,7 @@ class TaskView:
     duration: float | None = None
     completed_at: datetime | None = None
     result: TaskResult | None = None
+    receipt: str | None = None
     error_code: str | None = None
     error_message: str | None = None
     stage: str | None = None

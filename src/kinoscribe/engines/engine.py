@@ -65,6 +65,24 @@ class Sight:
 
 
 @dataclass(frozen=True, slots=True)
+class Missed:
+    """A server that was asked in vain, by its place in the operator's list, empty where there is none.
+
+    `reason` is a part of a sentence about the server, in our own words. `again` after `wait` seconds it or another one
+    was asked.
+    """
+
+    server: str
+    reason: str
+    again: bool = False
+    wait: float = 0.0
+
+
+def _untold(_missed: Missed) -> None:
+    """Nobody wants to know."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
     """One question about one video.
 
@@ -81,7 +99,7 @@ class Ask:
 
     An engine with a `Sight` gets `frames` of the window in the order of time, and `brief`, the evidence of the window
     as text. `content` is the SHA-256 of the video, by which asks about one video find the same server; `salt` keeps
-    the caches of accounts apart and tells nothing about them.
+    the caches of accounts apart and tells nothing about them. `missed` is told of each server that was asked in vain.
     """
 
     prompt: str
@@ -100,6 +118,7 @@ class Ask:
     brief: str = ""
     content: str = ""
     salt: str = ""
+    missed: Callable[[Missed], None] = field(default=_untold, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +145,14 @@ Piece = Text | Finished
 class EngineState:
     """Whether an engine can answer now, and if not, a sentence that says why and what to do.
 
-    `about` tells what is known of the server behind the engine, for receipts and `/models`.
+    `about` tells what is known of the server behind the engine, for receipts and `/models`, `missed` which servers of
+    one that is not ready were looked for in vain.
     """
 
     ready: bool
     reason: str = ""
     about: Mapping[str, Any] = field(default_factory=dict)
+    missed: tuple[Missed, ...] = ()
 
 
 class Engine(Protocol):

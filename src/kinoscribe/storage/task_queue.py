@@ -169,7 +169,8 @@ class TaskQueue:
 
     def fail(self, claim: Claim, error: ApiError) -> bool:
         """Gives the task up for good."""
-        return self._end(claim, status="failed", error_code=error.code, error_message=error.message)
+        told = {"error_code": error.code, "error_message": error.message}
+        return self._end(claim, status="failed", generation_id=error.receipt, **told)
 
     def again(self, claim: Claim, wait: float, error: ApiError | None = None, *, strike: bool) -> bool:
         """Puts the task back for another attempt in `wait` seconds, because of `error`. It keeps its turn.
@@ -182,7 +183,8 @@ class TaskQueue:
             **_FREE,
         )
         code, message = (None, None) if error is None else (error.code, error.message)
-        told = {"error_code": code, "error_message": message}
+        receipt = None if error is None else error.receipt
+        told = {"error_code": code, "error_message": message, "generation_id": receipt}
         with self._database.writing() as db:
             return db.execute(back, {**held_by(claim), **told}).rowcount == 1
 

@@ -31,7 +31,8 @@ class Task:
 
     `key_id` is the API key it came with. `attempt` counts how often it was claimed, `strikes` how many attempts
     count against it. `run_at` is the moment before which it must wait. Until the end, `error_code` and
-    `error_message` say why the last attempt failed. `duration` is in seconds, `done` a share from 0 to 1.
+    `error_message` say why the last attempt failed. `generation_id` is that of the answer, or of the receipt of the
+    attempt that failed last. `duration` is in seconds, `done` a share from 0 to 1.
     """
 
     id: str

@@ -26,6 +26,7 @@ def task_view(task: Task, deliveries: tuple[DeliveryView, ...] = ()) -> TaskView
         )
         if ready
         else None,
+        receipt=task.generation_id if task.ended else None,
         error_code=task.error_code if task.ended else None,
         error_message=task.error_message if task.ended else None,
         stage=task.stage,

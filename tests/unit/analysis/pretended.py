@@ -104,11 +104,11 @@ class Receipts:
 
     known: bool = True
 
-    def keep(self, account: str, generation_id: str, body: dict[str, Any], content: str) -> None:
+    def keep(self, account: str, generation_id: str, body: dict[str, Any], content: str | None) -> None:
         if self.error is not None:
             raise self.error
         assert account == "one"
-        assert content == body["video"]["sha256"]
+        assert content == (None if body["video"] is None else body["video"]["sha256"])
         self.bodies[generation_id] = body
 
     def knows(self, account: str, content: str) -> bool:
@@ -192,6 +192,7 @@ def job(
         request(**more),
         CONTENT,
         looked,
+        spent,
         Spent(spent),
         Cancel(),
         ExitStack(),

@@ -144,8 +144,9 @@ class Cinema:
         looked = Looked("url", CONTENT.sha256, CONTENT.bytes, facts, start, end)
         kept = more.pop("kept", None)
         asked = request(prompt, **more)
-        spent = Spent(count_tokens(asked.words))
-        made = Job("an-id", "one", asked, CONTENT, looked, spent, Cancel(), _no_files(), self.engine)
+        words = count_tokens(asked.words)
+        spent = Spent(words)
+        made = Job("an-id", "one", asked, CONTENT, looked, words, spent, Cancel(), _no_files(), self.engine)
         return made if kept is None else replace(made, kept=kept)
 
 

@@ -19,7 +19,7 @@ from kinoscribe.contract.errors import (
 )
 from kinoscribe.contract.events import Ended, Started
 from kinoscribe.contract.sources import Base64Source
-from kinoscribe.engines.engine import EngineState
+from kinoscribe.engines.engine import EngineState, Missed
 
 Refused = tuple[Parts, dict[str, Any], type[ApiError]]
 
@@ -45,6 +45,23 @@ def test_what_is_refused_is_refused_before_anything_is_said(name: str) -> None:
         prepare(request(**more), "one", parts.tools, Cancel())
     assert parts.resolver.lent == 0, "the file is given back"
     assert parts.receipts.bodies == {}
+
+
+def test_where_no_model_server_is_there_a_receipt_tells_which_were_looked_for() -> None:
+    missed = (Missed("1", "It cannot be reached."), Missed("2", "It has no model."))
+    parts = Parts(Engine(ready=EngineState(False, "Nobody is there.", missed=missed)))
+    with pytest.raises(ServiceUnavailable) as caught:
+        prepare(request(), "one", parts.tools, Cancel())
+    assert caught.value.receipt is not None
+    body = parts.receipts.bodies[caught.value.receipt]
+    assert (body["video"], body["window"], body["evidence"]) == (None, None, None)
+    told = body["looked_at"]["asked_in_vain"]
+    assert [(one["server"], one["reason"]) for one in told] == [(one.server, one.reason) for one in missed]
+    assert body["error"]["message"] == caught.value.message
+    parts.receipts.error = ApiError()
+    with pytest.raises(ServiceUnavailable) as caught:
+        prepare(request(), "one", parts.tools, Cancel())
+    assert caught.value.receipt is None, "nothing names a receipt that could not be kept"
 
 
 def test_a_job_holds_its_file_until_it_is_closed() -> None:

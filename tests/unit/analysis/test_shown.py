@@ -15,7 +15,7 @@ from kinoscribe.analysis.pictures import Reference
 from kinoscribe.cancel import Canceled
 from kinoscribe.contract.errors import ContextTooLong, EngineFailed
 from kinoscribe.contract.events import Ended, Event, Progress, TextPart
-from kinoscribe.engines.engine import Ask, Finished, Sight, Text
+from kinoscribe.engines.engine import Ask, Finished, Missed, Sight, Text
 from kinoscribe.media.pieces import Cutout
 from kinoscribe.tokens import count_tokens
 
@@ -217,7 +217,7 @@ def test_a_context_smaller_than_believed_is_halved_until_it_fits(seconds: float)
 def test_the_receipt_counts_the_pictures_that_went_out_and_says_what_the_server_did(sent: int) -> None:
     def fewer(ask: Ask) -> Any:
         shown = " ".join(f"{frame.time:.3f}" for frame in ask.frames[:sent])
-        said = {"shown": shown, "pictures": "few", "input": "miscounted", "server": "2", "tries": "3"}
+        said = {"shown": shown, "pictures": "few", "input": "miscounted", "server": "2"}
         return Finished(notes=said)
 
     cinema = Cinema(sees(fewer), 60.0)
@@ -226,7 +226,7 @@ def test_the_receipt_counts_the_pictures_that_went_out_and_says_what_the_server_
     assert body["frames"]["times"] == [frame.time for frame in last(cinema).frames[:sent]]
     assert (body["frames"]["used"], body["frames"]["tokens"]) == (sent, A_PICTURE * sent)
     assert body["notes"] == {"input": "miscounted", "pictures": "few"}
-    assert (body["servers"], body["tried_again"]) == (["2"], 2)
+    assert (body["servers"], body["tried_again"]) == (["2"], 0)
 
 
 def test_windows_cut_for_a_context_that_was_too_long_are_forgotten() -> None:
@@ -337,10 +337,67 @@ def test_reference_pictures_take_their_share_of_the_context() -> None:
 
 
 def test_the_receipt_says_which_server_answered_at_the_how_manieth_try() -> None:
-    cinema = Cinema(sees(lambda _ask: Finished(notes={"server": "2", "tries": "3"})), 60.0)
+    def tries(ask: Ask) -> Finished:
+        ask.missed(Missed("1", "could not be reached", again=True))
+        ask.missed(Missed("2", "answered with status 500", again=True, wait=0.5))
+        return Finished(notes={"server": "2"})
+
+    cinema = Cinema(sees(tries), 60.0)
     answered(cinema, cinema.job("Why?"))
     body = cinema.parts.receipts.bodies["an-id"]["looked_at"]
     assert (body["servers"], body["tried_again"]) == (["2"], 2)
+    assert [one["server"] for one in body["asked_in_vain"]] == ["1", "2"]
+
+
+def test_the_receipt_of_a_failure_says_which_servers_were_asked_how_often_and_why_in_vain() -> None:
+    def fails(ask: Ask) -> EngineFailed:
+        ask.missed(Missed("1", "answered with status 500", again=True, wait=0.5))
+        ask.missed(Missed("1", "answered with status 500", again=True, wait=1.0))
+        ask.missed(Missed("1", "answered with status 500"))
+        return EngineFailed(reason="its model server answered with status 500.")
+
+    cinema = Cinema(sees(fails), 60.0)
+    with pytest.raises(EngineFailed) as caught:
+        answered(cinema, cinema.job("Why?"))
+    assert caught.value.receipt == "an-id"
+    body = cinema.parts.receipts.bodies["an-id"]["looked_at"]
+    assert (body["servers"], body["tried_again"]) == ([], 2)
+    assert body["asked_in_vain"] == [
+        {
+            "server": "1",
+            "reason": "answered with status 500",
+            "count": 3,
+            "asked_again": 2,
+            "waited_seconds": 1.5,
+        }
+    ]
+
+
+def test_what_windows_failed_of_adds_up_and_is_bounded() -> None:
+    def fails(ask: Ask) -> Finished | str:
+        if ask.prompt != "Why?":
+            ask.missed(Missed("1", f"found it too long, {ask.start} tokens as it counts", again=True))
+            return events_of(ask)
+        return Finished()
+
+    cinema = Cinema(sees(fails, context=4_096), 7_200.0)
+    answered(cinema, cinema.job("Why?"))
+    assert len(cinema.engine.asked) > 60
+    body = cinema.parts.receipts.bodies["an-id"]["looked_at"]
+    assert 10 < len(body["asked_in_vain"]) <= 41
+    assert sum(one["count"] for one in body["asked_in_vain"]) == body["tried_again"] > 60
+
+
+def test_an_answer_that_is_no_json_of_the_shape_is_told_and_its_tokens_are_counted() -> None:
+    turns = iter(["No.", "Never."])
+    cinema = Cinema(sees(lambda _ask: next(turns)), 60.0)
+    schema = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
+    with pytest.raises(EngineFailed):
+        answered(cinema, cinema.job("Why?", json_schema=schema))
+    body = cinema.parts.receipts.bodies["an-id"]["looked_at"]
+    (told,) = body["asked_in_vain"]
+    assert (told["reason"], told["count"]) == ("answered with what is no JSON of the wanted shape", 2)
+    assert body["asks"]["repair"]["count"] == body["asks"]["answer"]["count"] == 1
 
 
 def test_the_receipt_tells_what_was_looked_at() -> None:

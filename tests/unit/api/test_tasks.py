@@ -99,12 +99,14 @@ def test_why_an_attempt_failed_is_shown_only_when_it_was_the_last(
     assert "error" not in shown(client, task_id)
     task = claimed(server)
     assert (task.attempt, shown(client, task_id)["progress"]["attempt"]) == (2, 2)
-    assert server.queue.fail(task.claim, EngineFailed(reason="no power."))
+    error = EngineFailed(reason="no power.")
+    error.receipt = "a-generation"
+    assert server.queue.fail(task.claim, error)
     ended = shown(client, task_id)
     assert (ended["status"], ended["error"]["code"]) == ("failed", "internal_server_error")
     assert "no power" in ended["error"]["message"]
     assert "result" not in ended
-    assert "x-receipt" not in client.get(f"analyze/tasks/{task_id}").headers
+    assert client.get(f"analyze/tasks/{task_id}").headers["x-receipt"] == "/v1.3/receipts/a-generation"
 
 
 def test_a_video_inside_the_body_is_looked_at_kept_and_not_shown(

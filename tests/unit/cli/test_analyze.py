@@ -171,6 +171,20 @@ def test_an_engine_that_breaks_off_is_a_failure(video: Path, capsys: pytest.Capt
     printed = capsys.readouterr()
     assert printed.out == "begun "
     assert "the power went out" in printed.err
+    assert "What happened: kinoscribe receipt " in printed.err
+    name = printed.err.split()[-1]
+    with pytest.raises(SystemExit):
+        cli.main(["receipt", name, "--json"])
+    assert "the power went out" in capsys.readouterr().out
+
+
+def test_the_receipt_of_a_failure_is_printed_where_it_is_wanted(
+    video: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _run(str(video), "break", "--receipt") == 1
+    printed = capsys.readouterr().err
+    assert "sha256" in printed
+    assert printed.rstrip().splitlines()[-1].startswith("What happened: kinoscribe receipt ")
 
 
 def test_missing_weights_are_named_where_nobody_can_be_asked(

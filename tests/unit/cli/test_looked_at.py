@@ -4,16 +4,19 @@ from typing import Any
 
 from kinoscribe.analysis.ledger import Ledger, Seen
 from kinoscribe.cli.looked_at import looked_at_lines
-from kinoscribe.engines.engine import Frame
+from kinoscribe.engines.engine import Frame, Missed
 
 
 def ledger(windows: int = 2) -> Ledger:
-    made = Ledger(dropped=3, picture_tokens=250, strips_kept=1, tries=1, contexts=[32_768])
+    made = Ledger(dropped=3, picture_tokens=250, strips_kept=1, contexts=[32_768])
     made.show((Frame(0.0, 448, 252, b""), Frame(3_605.5, 448, 252, b"")))
     made.windows = [Seen(n * 300.0, (n + 1) * 300.0, "asked", 120) for n in range(windows)]
     made.windows[-1] = Seen(windows * 300.0 - 300.0, windows * 300.0, "missing", reason="It broke.")
     made.close = [(300.0, 600.0)]
     made.servers = {"1", "2"}
+    made.miss(Missed("2", "answered with status 500", again=True, wait=0.5))
+    made.miss(Missed("2", "answered with status 500", again=True, wait=1.0))
+    made.miss(Missed("1", "could not be reached"))
     made.ask("windows", 4_000, 300)
     made.ask("windows", 4_000, 300)
     made.ask("answer", 2_000, 150)
@@ -38,7 +41,9 @@ def test_pictures_windows_questions_and_servers_are_told() -> None:
         ("  for windows", "2 questions to the model, 8000 tokens in, 600 out"),
         ("  for answer", "1 question to the model, 2000 tokens in, 150 out"),
         ("  too long", "the server could not read 32768 tokens at once; half as many were tried"),
-        ("  answered", "by server 1 and 2 of the list; 1 question asked again"),
+        ("  answered", "by server 1 and 2 of the list; 2 questions asked again"),
+        ("  server 1", "could not be reached"),
+        ("  server 2", "answered with status 500, 2 times; asked again after 1.5 s"),
     ]
 
 

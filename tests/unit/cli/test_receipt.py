@@ -81,6 +81,8 @@ def test_a_receipt_tells_what_a_model_was_shown() -> None:
 def test_a_receipt_of_a_failure_says_what_failed() -> None:
     failed = {**BODY, "evidence": None, "error": {"code": "internal_server_error", "message": "It broke."}}
     assert dict(receipt_lines(failed))["failed"] == "internal_server_error: It broke."
+    refused = {**failed, "video": None, "window": None}
+    assert dict(receipt_lines(refused))["video"] == "nobody could answer, so it was not fetched"
 
 
 @pytest.fixture

@@ -82,6 +82,13 @@ def test_it_is_said_how_a_delivery_went(delivery: Delivery, said: str) -> None:
     assert said in dict(task_lines(TASK, {}, [delivery]))["webhook"]
 
 
+def test_a_task_names_the_receipt_of_what_failed_last() -> None:
+    failed = replace(TASK, owner=None, generation_id="g-1", error_code="c", error_message="It broke.")
+    assert dict(task_lines(failed, {}, []))["receipt"] == "g-1"
+    assert operator_facts(failed, [])["receipt"] == "g-1"
+    assert "receipt" not in dict(task_lines(TASK, {}, []))
+
+
 def test_the_operator_sees_who_works_and_when_it_is_tried_again() -> None:
     tried = replace(DELIVERY, attempts=1, tries=(Attempt(1, NOON, 0.12345, 503, "503"),))
     working = operator_facts(TASK, [tried])

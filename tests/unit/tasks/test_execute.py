@@ -204,6 +204,10 @@ def test_an_engine_that_fails_is_tried_again_and_given_up_after_its_attempts(pla
     assert (task.status, task.attempt) == ("failed", 3)
     assert task.error_message == EngineFailed(reason="no power.").message
     assert task.data is None
+    assert task.generation_id is not None
+    receipt = place.tools.receipts.find(task.account, task.generation_id)
+    assert receipt is not None
+    assert "no power" in receipt["error"]["message"]
     assert list(place.blobs.kept()) == []
 
 
@@ -215,6 +219,9 @@ def test_an_engine_that_comes_back_brings_the_result(place: Workplace) -> None:
     hurry(place, task)
     task, _ = attempt(place, task)
     assert (task.status, task.data, task.error_code) == ("ready", "Here I am.", None)
+    receipt = place.tools.receipts.find(task.account, task.generation_id or "")
+    assert receipt is not None
+    assert receipt["error"] is None, "it is that of the answer, not of an attempt that failed"
 
 
 def test_a_host_that_is_down_is_tried_again_and_one_without_the_file_is_not(place: Workplace) -> None:

@@ -3,8 +3,8 @@
 What a server refuses is made less where that helps; before its first word a failed server is followed by another one.
 """
 
-from collections.abc import Generator
-from contextlib import closing
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 
 from kinoscribe.cancel import Cancel, Canceled
@@ -16,7 +16,7 @@ from kinoscribe.contract.errors import (
     EngineRefused,
     ServiceUnavailable,
 )
-from kinoscribe.engines.engine import Ask, Finished, Piece
+from kinoscribe.engines.engine import Ask, Finished, Missed, Piece
 from kinoscribe.engines.openai.answer import HeldBack, pieces
 from kinoscribe.engines.openai.chat_request import chat_request
 from kinoscribe.engines.openai.config import OpenAIConfig
@@ -57,6 +57,7 @@ class Generation:
         self._sees = config.sees
         self._unwanted: set[str] = set()
         self._fits = 0
+        self._waited = 0.0
         self._request = chat_request(ask, config)
         self._most = self._request.max_tokens
         self._dress_for(self._course.url)
@@ -74,18 +75,32 @@ class Generation:
                 self._well(url)
                 return
             except Refused as refused:
-                if begun:
-                    reason = "its model server told of an error in the middle of the answer."
-                    raise EngineFailed(reason=reason) from refused
-                self._after_refusal(refused.refusal, url)
+                with self._told(url, str(refused.refusal)):
+                    if begun:
+                        reason = "its model server told of an error in the middle of the answer."
+                        raise EngineFailed(reason=reason) from refused
+                    self._after_refusal(refused.refusal, url)
             except HeldBack as held:
-                reason = "its model server holds the answer back by rules of its own."
-                raise EngineRefused(reason=reason) from held
+                with self._told(url, "holds the answer back by rules of its own"):
+                    reason = "its model server holds the answer back by rules of its own."
+                    raise EngineRefused(reason=reason) from held
             except ServerFailed as failed:
-                self._servers.failed(url)
-                if begun:
-                    raise EngineFailed(reason=f"its model server {failed}.") from failed
-                self._go_on(Miss(url, failed.again), _error(failed))
+                with self._told(url, str(failed)):
+                    self._servers.failed(url)
+                    if begun:
+                        raise EngineFailed(reason=f"its model server {failed}.") from failed
+                    self._go_on(Miss(url, failed.again), _error(failed))
+
+    @contextmanager
+    def _told(self, url: str, reason: str) -> Iterator[None]:
+        """Tells whoever asked that a server was asked in vain, and whether the block found another way."""
+        self._waited = 0.0
+        missed = Missed(str(self._servers.number(url)), reason)
+        try:
+            yield
+            missed = replace(missed, again=True)
+        finally:
+            self._ask.missed(replace(missed, wait=self._waited))
 
     def _pieces(self, url: str) -> Generator[Piece, None, None]:
         patience = Patience(self._config.waits, self._config.max_bytes, self._cancel)
@@ -107,7 +122,7 @@ class Generation:
         return body
 
     def _noted(self, finished: Finished, url: str) -> Finished:
-        notes = {"server": str(self._servers.number(url)), "tries": str(self._course.tries)}
+        notes = {"server": str(self._servers.number(url))}
         less = [] if self._dress.extras else ["without salt and counts"]
         if self._request.schema and self._dress.shape != "schema":
             less.append("not held to the schema")
@@ -223,6 +238,7 @@ class Generation:
             if error is not None:
                 raise error
             raise EngineBusy(seconds=self._course.come_back)
+        self._waited = wait
         if wait and self._cancel.wait(wait):
             raise Canceled
         self._dress_for(self._course.url)

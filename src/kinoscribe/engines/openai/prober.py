@@ -9,7 +9,7 @@ import structlog
 
 from kinoscribe import clock
 from kinoscribe.cancel import Cancel, Canceled
-from kinoscribe.engines.engine import EngineState
+from kinoscribe.engines.engine import EngineState, Missed
 from kinoscribe.engines.openai.abilities import Abilities, fitted
 from kinoscribe.engines.openai.config import OpenAIConfig
 from kinoscribe.engines.openai.identify import Unfit
@@ -96,7 +96,8 @@ class Prober:
             return EngineState(ready=False, reason=f"The model server of {self._given.name} does not answer.")
         faults = [server.fault for server in servers if server.fault]
         if len(faults) == len(servers):
-            return EngineState(ready=False, reason=f"The model server of {self._given.name}: {faults[0]}")
+            missed = tuple(Missed(str(number), fault) for number, fault in enumerate(faults, 1))
+            return EngineState(False, f"The model server of {self._given.name}: {faults[0]}", missed=missed)
         return EngineState(ready=True, about=about)
 
     def failed(self) -> None:

@@ -66,6 +66,32 @@ class Refusal:
     retry_after: float | None = None
     unwanted: str | None = None
 
+    def __str__(self) -> str:
+        """A part of a sentence about the server."""
+        match self.kind:
+            case "busy":
+                wait = (
+                    "" if self.retry_after is None else f", and asks to come back in {self.retry_after:.0f} s"
+                )
+                return f"was busy, with status {self.status}{wait}"
+            case "context":
+                counted = "" if self.prompt is None else f", {self.prompt} tokens as it counts"
+                return f"found it too long{counted}" + (
+                    "" if self.most is None else f": it takes {self.most}"
+                )
+            case "pictures":
+                return f"takes {self.most} pictures at most" if self.most else "refused the pictures"
+            case "key":
+                return "refused the API key that this server was given"
+            case "model":
+                return "does not know the model, or not the address"
+            case "request" if self.unwanted:
+                return f"takes no {self.unwanted}"
+            case "request":
+                return f"did not take the request, with status {self.status}"
+            case "broken":
+                return f"answered with status {self.status}"
+
 
 def read_refusal(status: int, body: bytes, retry_after: str | None) -> Refusal:
     words = body[:_LONGEST_READ].decode("utf-8", "replace").replace("\\", "")

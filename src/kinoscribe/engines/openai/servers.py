@@ -91,7 +91,6 @@ class Course:
         self._patience = patience
         self._round = 1
         self._misses: list[Miss] = []
-        self.tries = 1
         self.url = self._left.pop(0)
 
     def after(self, miss: Miss) -> float | None:
@@ -110,7 +109,6 @@ class Course:
             self._left = [one.url for one in sorted(again, key=lambda one: one.wait or 0.0)]
             self._misses = []
         self.url = self._left.pop(0)
-        self.tries += 1
         return wait
 
     @property

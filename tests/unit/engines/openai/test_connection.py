@@ -16,12 +16,13 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from tests.unit.engines.openai.asks import WAITS, ask, end_of, engine, text_of
+from tests.unit.engines.openai.asks import WAITS, ask, engine, text_of
 from tests.unit.engines.openai.chat_server import WAIT, Player, says, serving
 
 from kinoscribe import clock
 from kinoscribe.cancel import Cancel, Canceled
 from kinoscribe.contract.errors import EngineFailed, ServiceUnavailable
+from kinoscribe.engines.engine import Missed
 from kinoscribe.engines.openai.config import Waits
 
 
@@ -119,7 +120,7 @@ def test_a_connection_that_does_not_come_is_left_and_closed_when_it_comes(
     cancel = Cancel()
     with (
         late_connection(monkeypatch) as (stream, asked, there),
-        closing(engine("http://127.0.0.1:1/v1")) as made,
+        closing(engine("http://models.example:1/v1")) as made,
     ):
         found: list[BaseException] = []
 
@@ -141,9 +142,31 @@ def test_a_connection_that_does_not_come_is_left_and_closed_when_it_comes(
 
 def test_a_connection_that_takes_too_long_is_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
     waits = Waits(connect=0.3, busy=0.1)
-    made = engine("http://127.0.0.1:1/v1", waits=waits)
+    made = engine("http://models.example:1/v1", waits=waits)
     with late_connection(monkeypatch), closing(made), pytest.raises(ServiceUnavailable):
         list(made.generate(ask(), Cancel()))
+
+
+def test_an_address_of_numbers_that_does_not_answer_at_once_has_the_whole_time_to_be_reached(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bounds: list[float] = []
+    threads: list[bool] = []
+    really = httpcore2.SyncBackend.connect_tcp
+
+    def connect(own: httpcore2.SyncBackend, host: str, port: int, timeout: float) -> httpcore2.NetworkStream:
+        bounds.append(timeout)
+        threads.append(threading.current_thread() is threading.main_thread())
+        if len(bounds) == 1:
+            raise httpcore2.ConnectTimeout
+        return really(own, host, port, timeout)
+
+    monkeypatch.setattr(httpcore2.SyncBackend, "connect_tcp", connect)
+    with serving(says("Yes.")) as server, closing(engine(server.url, waits=Waits(connect=9.0))) as made:
+        assert text_of(list(made.generate(ask(), Cancel()))) == "Yes."
+    assert threads == [True, False]
+    assert bounds[0] < 1.0
+    assert bounds[1] == 9.0
 
 
 def test_a_connection_serves_one_request_after_another() -> None:
@@ -226,8 +249,10 @@ def test_a_connection_that_its_server_has_closed_meanwhile_is_not_used_again() -
         player.hang_up()
 
     with serving(play) as server, closing(engine(server.url, waits=WAITS)) as made:
+        missed: list[Missed] = []
         for number in range(3):
-            assert end_of(list(made.generate(ask(), Cancel()))).notes["tries"] == "1"
+            assert text_of(list(made.generate(ask(missed=missed.append), Cancel()))) == "Yes."
+            assert missed == []
             assert server.gone.acquire(timeout=WAIT)
             assert len({one.peer for one in server.asked}) == number + 1
 

@@ -20,7 +20,7 @@ from kinoscribe.contract.errors import (
     EngineRefused,
     ServiceUnavailable,
 )
-from kinoscribe.engines.engine import Ask, EngineState, Piece
+from kinoscribe.engines.engine import Ask, EngineState, Missed, Piece
 from kinoscribe.engines.openai.config import OpenAIConfig, Waits
 from kinoscribe.engines.openai.engine import OpenAIEngine
 from kinoscribe.engines.openai.exchange import without_password
@@ -61,7 +61,7 @@ def test_an_answer_comes_as_it_is_said_with_the_counts_of_the_server() -> None:
     assert [getattr(piece, "text", None) for piece in pieces] == ["A dog ", "runs.", None]
     end = end_of(pieces)
     assert (end.reason, end.input_tokens, end.output_tokens) == ("stop", 900, 4)
-    assert end.notes == {"server": "1", "tries": "1"}
+    assert end.notes == {"server": "1"}
     [asked] = server.asked
     assert asked.path == "/v1/chat/completions"
     assert asked.headers["authorization"] == f"Bearer {KEY}"
@@ -175,12 +175,73 @@ def test_whoever_closes_the_iterator_closes_the_connection() -> None:
         assert server.left.wait(WAIT)
 
 
-@pytest.mark.parametrize("status", [500, 502, 429, 503])
-def test_a_server_that_fails_before_the_first_token_is_asked_again(status: int) -> None:
-    pieces, server = told(by_turns(fails(status), says("A dog.")))
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (500, "answered with status 500"),
+        (502, "answered with status 502"),
+        (429, "was busy, with status 429"),
+        (503, "was busy, with status 503"),
+    ],
+)
+def test_a_server_that_fails_before_the_first_token_is_asked_again(status: int, reason: str) -> None:
+    missed: list[Missed] = []
+    pieces, server = told(by_turns(fails(status), says("A dog.")), ask(missed=missed.append))
     assert text_of(pieces) == "A dog."
     assert len(server.asked) == 2
-    assert end_of(pieces).notes["tries"] == "2"
+    assert missed == [Missed("1", reason, again=True, wait=0.5)]
+
+
+Say = tuple[str, bool]
+
+
+@pytest.mark.parametrize(
+    ("play", "said"),
+    [
+        (
+            fails(429, Retry_After="900"),
+            [("was busy, with status 429, and asks to come back in 900 s", False)],
+        ),
+        (fails(500), [("answered with status 500", True)] * 2 + [("answered with status 500", False)]),
+        (
+            fails(401, f"Incorrect API key provided: {KEY}"),
+            [("refused the API key that this server was given", False)],
+        ),
+        (fails(404), [("does not know the model, or not the address", False)]),
+        (
+            fails(
+                400,
+                "This model's maximum context length is 4096 tokens. However, you requested 9000 input tokens",
+            ),
+            [("found it too long, 9000 tokens as it counts: it takes 4096", False)],
+        ),
+        (
+            fails(400, "I do not like it."),
+            [("did not take the request, with status 400", again) for again in (True, False)],
+        ),
+    ],
+)
+def test_whoever_asks_is_told_of_each_server_that_was_asked_in_vain(play: Play, said: list[Say]) -> None:
+    missed: list[Missed] = []
+    refused(play, ask(missed=missed.append), waits=Waits(busy=5.0))
+    assert [(one.reason, one.again) for one in missed] == said
+    assert {one.server for one in missed} == {"1"}
+    assert KEY not in str(missed)
+    assert "127.0.0.1" not in str(missed)
+
+
+def test_what_a_server_did_not_take_is_told_when_it_answers_without_it() -> None:
+    missed: list[Missed] = []
+    play = by_turns(fails(400, "At most 2 image(s) may be provided in one prompt."), says("A dog."))
+    told(play, ask(missed=missed.append))
+    assert missed == [Missed("1", "takes 2 pictures at most", again=True)]
+
+
+def test_an_answer_that_breaks_off_is_told_with_its_server() -> None:
+    missed: list[Missed] = []
+    refused(cut, ask(missed=missed.append))
+    assert [(one.server, one.again) for one in missed] == [("1", False)]
+    assert "broke off" in missed[0].reason
 
 
 def two(first: Play, second: Play, asked: Ask) -> tuple[list[Piece], ChatServer, ChatServer]:

@@ -12,6 +12,7 @@ from tests.unit.engines.openai.asks import ask
 from kinoscribe.cancel import Cancel
 from kinoscribe.contract.errors import EngineFailed
 from kinoscribe.engines.chosen import Chosen, Engines
+from kinoscribe.engines.engine import Missed
 from kinoscribe.engines.openai import prober as module
 from kinoscribe.engines.openai.abilities import Abilities
 from kinoscribe.engines.openai.config import OpenAIConfig
@@ -77,6 +78,7 @@ def test_a_server_that_is_away_is_told_and_found_again(
     assert until(lambda: "reached" in prober.state().reason)
     state = prober.state()
     assert (state.ready, state.reason) == (False, "The model server of openai: It cannot be reached.")
+    assert state.missed == (Missed("1", "It cannot be reached."),)
     server.up()
     assert until(lambda: prober.state().ready)
 
