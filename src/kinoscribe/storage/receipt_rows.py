@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
 from kinoscribe import clock
 from kinoscribe.storage.database import Database
+from kinoscribe.storage.group_commit import GroupCommit
 from kinoscribe.storage.tables import receipts
 
 _KEEP = insert(receipts)
@@ -23,14 +24,17 @@ class ReceiptRows:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._keep = GroupCommit(database, self._insert)
 
     def keep(
         self, account: str, generation_id: str, body: dict[str, Any], content: str | None = None
     ) -> None:
         """Keeps the receipt of an answer about `content`. Raises `StorageFull`."""
         row = {"generation_id": generation_id, "account": account, "body": body, "content": content}
-        with self._database.writing() as db:
-            self._database.run(db, _KEEP, {**row, "created_at": clock.now()})
+        self._keep.put({**row, "created_at": clock.now()})
+
+    def _insert(self, db: Connection, row: dict[str, Any]) -> None:
+        self._database.run(db, _KEEP, row)
 
     def knows(self, account: str, content: str) -> bool:
         """Whether this account has had an answer about a content before."""
