@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from ipaddress import ip_address
 from queue import Empty, SimpleQueue
 from socket import socket
 from typing import Literal
@@ -66,6 +67,11 @@ class Address:
     path: str
     query: str
     login: str
+
+    @property
+    def plain(self) -> bool:
+        """Whether to reach it takes neither a name server nor TLS."""
+        return not self.secure and _is_number(self.host)
 
 
 class Pool:
@@ -156,6 +162,10 @@ class Pool:
             return opened.start_tls(self._trust, address.host, patience.connect)
 
         try:
+            if address.plain:  # a wait of one slice at most needs no thread
+                with suppress(httpcore2.ConnectTimeout):
+                    bound = min(patience.connect, patience.slice())
+                    return _Connection(self._open.connect_tcp(address.host, address.port, bound))
             return _Connection(_aside(connect, patience))
         except httpcore2.TimeoutException as error:
             raise Unreached(str(error), late=True) from error
@@ -239,6 +249,15 @@ def address_of(url: str) -> Address:
         query=query and f"?{query}",
         login=login,
     )
+
+
+@lru_cache(maxsize=256)
+def _is_number(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _head(method: str, address: Address, path: str, headers: Mapping[str, str], body: Body | None) -> bytes:
