@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kinoscribe import clock
 from kinoscribe.child import Children, ChildSpec
 from kinoscribe.evidence.gather import Gatherer
 from kinoscribe.evidence.pace import Pace
@@ -26,6 +27,9 @@ from kinoscribe.weights.registry import needed
 
 if TYPE_CHECKING:
     from kinoscribe.storage.objects import Objects
+
+
+_STILL_THERE = 5.0
 
 
 def away(settings: Settings) -> Objects | None:
@@ -74,9 +78,15 @@ def queued_gatherer(
             return blobs.lending(path, content)
         return as_it_is(path, content)
 
+    found_at: float | None = None
+
     def missing() -> list[str]:
-        """Weights that are not here are no lack where a worker has them."""
+        """Weights that are not here are no lack where a worker has them. Those seen a moment ago are still there."""
+        nonlocal found_at
+        if found_at is not None and clock.steady() - found_at < _STILL_THERE:
+            return []
         found = _missing_weights(settings)
+        found_at = None if found else clock.steady()
         if found and any(not worker.missing for worker in processes.live("worker")):
             return []
         return found
