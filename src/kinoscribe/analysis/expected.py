@@ -6,7 +6,6 @@ from math import ceil, sqrt
 from kinoscribe.analysis.budget import longest_look, share_out
 from kinoscribe.analysis.job import Job
 from kinoscribe.contract.limits import context_window
-from kinoscribe.tokens import count_tokens
 
 # Rough seconds, by which only the bar of a task is drawn: evidence goes so many times as fast as the video plays; an
 # ask takes so long, and so much more for a whole window.
@@ -31,7 +30,7 @@ def expected(job: Job) -> Expected | None:
         return None
     length = job.looked.end - job.looked.start
     context = min(context_window(job.request.rules), job.engine.context_tokens)
-    budget = share_out(context, count_tokens(job.request.words), job.request.max_tokens, length)
+    budget = share_out(context, job.words, job.request.max_tokens, length)
     spoken = 0.0 if sight.most > 0 else _SPOKEN
     longest = longest_look(budget, sight, job.looked.facts, spoken)
     answer = _ask(length)

@@ -59,7 +59,8 @@ class Spent:
 class Job:
     """`held` keeps temporary files; whoever prepared the job closes it, with `close()`.
 
-    `engine` is the one that answers: chosen once, so that all of an answer is by the same.
+    `engine` is the one that answers: chosen once, so that all of an answer is by the same. `words` are the tokens of
+    the client's words.
     """
 
     generation_id: str
@@ -67,6 +68,7 @@ class Job:
     request: AnalyzeRequest
     content: Content
     looked: Looked
+    words: int
     spent: Spent
     cancel: Cancel
     held: ExitStack

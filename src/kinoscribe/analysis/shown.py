@@ -67,7 +67,7 @@ def _words(scene: Scene) -> int:
     """The tokens of the question, with the shape that its answer is to have."""
     request = scene.job.request
     shape = "" if request.json_schema is None else json.dumps(request.json_schema, ensure_ascii=False)
-    return count_tokens(request.words) + count_tokens(shape)
+    return scene.job.words + count_tokens(shape)
 
 
 def _longest(scene: Scene, budget: Budget) -> float:

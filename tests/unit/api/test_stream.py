@@ -45,7 +45,7 @@ class Run:
         looked = cast("Looked", None)
         content = Content(Path("x"), "0" * 64, 1, None, False)
         self.job = Job(
-            "an-id", "one", request, content, looked, Spent(3), Cancel(), held, cast("Engine", None)
+            "an-id", "one", request, content, looked, 3, Spent(3), Cancel(), held, cast("Engine", None)
         )
         self.heartbeat = heartbeat
 

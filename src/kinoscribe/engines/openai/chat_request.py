@@ -103,4 +103,4 @@ def _tokens(ask: Ask, config: OpenAIConfig, said: list[dict[str, Any]]) -> int:
     """As far as that can be told before: the server has the last word."""
     words = [said[0]["content"], *(part["text"] for part in said[1]["content"] if part["type"] == "text")]
     pictures = sum(config.picture_tokens(frame.width, frame.height) for frame in shown_frames(ask, config))
-    return pictures + sum(count_tokens(text) for text in words)
+    return pictures + count_tokens("\n".join(words))
