@@ -14,6 +14,7 @@ import httpx2
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from kinoscribe.api.http_protocol import KinoscribeProtocol
 from kinoscribe.app import build_asgi, build_tools
 from kinoscribe.cancel import Cancel
 from kinoscribe.engines.chosen import Engines
@@ -113,7 +114,9 @@ def served(application: ASGIApp) -> Iterator[str]:
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))
     listening.listen()
-    server = uvicorn.Server(uvicorn.Config(application, http="h11", log_config=None, access_log=False))
+    server = uvicorn.Server(
+        uvicorn.Config(application, http=KinoscribeProtocol, log_config=None, access_log=False)
+    )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     while not server.started:

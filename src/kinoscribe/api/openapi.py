@@ -20,6 +20,7 @@ _STATUSES = {
     "413": "The body is larger than this server takes.",
     "422": "The schema uses a keyword the API does not support, or the Idempotency-Key was used otherwise.",
     "429": "A rate limit is exceeded.",
+    "431": "The line and the headers of the request are too large.",
     "500": "Something went wrong here.",
     "503": "Busy or not ready; try again after `Retry-After` seconds.",
     "504": "The request was given up.",

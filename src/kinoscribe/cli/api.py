@@ -12,6 +12,7 @@ import uvicorn
 from kinoscribe import __version__, log
 from kinoscribe import app as house
 from kinoscribe.api import application as _loaded  # noqa: F401  while the supervisor prepares the data folder
+from kinoscribe.api.http_protocol import KinoscribeProtocol
 from kinoscribe.cli import lifeline as supervisor
 from kinoscribe.cli.listening import address, listen
 from kinoscribe.cli.options import DataDir, EngineName, Host, Lifeline, Port
@@ -55,7 +56,8 @@ def _server(application: object) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
             application,  # type: ignore[arg-type]
-            http="h11",
+            http=KinoscribeProtocol,
+            ws="none",
             log_config=None,
             access_log=False,
             server_header=False,

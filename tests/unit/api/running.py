@@ -26,6 +26,7 @@ from kinoscribe.api.auth import Keys
 from kinoscribe.api.chunk_urls import ChunkUrls
 from kinoscribe.api.door import House
 from kinoscribe.api.first_look import FirstLook
+from kinoscribe.api.http_protocol import KinoscribeProtocol
 from kinoscribe.api.places import Slots
 from kinoscribe.api.rate_limit import RateLimits
 from kinoscribe.cancel import Cancel
@@ -184,7 +185,13 @@ def _running(folder: Path, **settings: Any) -> Iterator[Running]:
     app = make_application(house, nothing, nothing)
     server = uvicorn.Server(
         uvicorn.Config(
-            app, "127.0.0.1", 0, http="h11", log_level="warning", timeout_graceful_shutdown=5, ws="none"
+            app,
+            "127.0.0.1",
+            0,
+            http=KinoscribeProtocol,
+            log_level="warning",
+            timeout_graceful_shutdown=5,
+            ws="none",
         )
     )
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
