@@ -17,6 +17,7 @@ The file is TOML:
 The engines `embedded`, `scripted` and `default`, the one of the settings, need no table.
 """
 
+import math
 import re
 import tomllib
 from collections.abc import Iterable
@@ -32,6 +33,19 @@ from kinoscribe.settings import Settings
 
 STANDING = ("default", "embedded", "scripted")
 _TAKEN = (*STANDING, "openai")
+# The fields of a request that are made anew for each: the operator has settings for some of them.
+_OURS = (
+    "model",
+    "messages",
+    "stream",
+    "stream_options",
+    "max_tokens",
+    "max_completion_tokens",
+    "n",
+    "response_format",
+    "cache_salt",
+    "media_io_kwargs",
+)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,31}")
 
 
@@ -74,6 +88,33 @@ def _rules(name: str) -> str:
     return name
 
 
+def _extra(fields: dict[str, Any]) -> dict[str, Any]:
+    taken = [name for name in fields if name in _OURS]
+    if taken:
+        raise ValueError(
+            f"{', '.join(taken)} cannot be set here: Kinoscribe writes that itself for every request"
+        )
+    _check_value("", fields)
+    return fields
+
+
+def _check_value(place: str, value: object) -> None:
+    """Raises `ValueError` for what TOML has and JSON has not."""
+    match value:
+        case dict():
+            for name, inner in value.items():
+                _check_value(f"{place}.{name}" if place else str(name), inner)
+        case list():
+            for inner in value:
+                _check_value(place, inner)
+        case float() if not math.isfinite(value):
+            raise ValueError(f"{place} is {value}, which no request can hold")
+        case str() | bool() | int() | float():
+            return
+        case _:
+            raise ValueError(f"{place} is a date or a time, which no request can hold: write it as a text")
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -95,7 +136,7 @@ class EngineTable(_Strict):
     sequence: bool = False
     thinks: bool = False
     at_once: int | None = Field(None, ge=1, le=64)
-    extra: dict[str, Any] = Field(default_factory=dict)
+    extra: Annotated[dict[str, Any], AfterValidator(_extra)] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _has_urls(self) -> "EngineTable":
@@ -174,10 +215,35 @@ def _place(path: Iterable[object]) -> str:
     return f"{told}: " if told else ""
 
 
+# What is wrong with a value, by the kinds that the library tells apart.
+_WRONG = {
+    "extra_forbidden": "there is no such field",
+    "missing": "it must be given",
+    "tuple_type": 'it must be a list, as in ["..."]',
+    "too_short": "the list is empty",
+    "string_type": "it must be a text in quotation marks",
+    "path_type": "it must be the path of a file, in quotation marks",
+    "int_type": "it must be a whole number",
+    "int_parsing": "it must be a whole number",
+    "int_from_float": "it must be a whole number",
+    "finite_number": "it must be a whole number",
+    "int_parsing_size": "the number is too large",
+    "bool_type": "it must be true or false",
+    "bool_parsing": "it must be true or false",
+    "dict_type": "it must be a table",
+    "model_type": "it must be a table",
+    "greater_than_equal": "{ge} is the least that it may be",
+    "less_than_equal": "{le} is the most that it may be",
+    "literal_error": "there are {expected}",
+}
+
+
 def _sentence(part: Any) -> str:
-    if part["type"] == "extra_forbidden":
-        return "there is no such field"
-    return str(part["msg"]).removeprefix("Value error, ")
+    """What is wrong, in our own words; checks of our own bring theirs."""
+    told = _WRONG.get(part["type"])
+    if told is None:
+        return str(part["msg"]).removeprefix("Value error, ")
+    return told.format(**part.get("ctx", {}))
 
 
 def _check_name(name: str, what: str) -> None:

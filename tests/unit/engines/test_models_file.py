@@ -35,6 +35,10 @@ def written(folder: Path, text: str) -> Path:
     return file
 
 
+def with_urls(more: str) -> str:
+    return f"[engines.a]\nurls = ['http://a.example/v1']\n{more}"
+
+
 def test_names_of_models_get_their_engines_in_order_and_their_rules(tmp_path: Path) -> None:
     read = read_models_file(written(tmp_path, WHOLE))
     assert read.models["pegasus1.5"].engines == ("big", "embedded")
@@ -58,6 +62,26 @@ def test_names_of_models_get_their_engines_in_order_and_their_rules(tmp_path: Pa
         ("[engines.big]\nkind = 'embedded'\nmodel = 'x'", "has no such fields"),
         ("[engines.embedded]\nkind = 'embedded'", "the name embedded is taken"),
         ("[models.mine]\nengines = []", "models.mine.engines"),
+        ("[models.mine]\nengines = 'big'", 'models.mine.engines: it must be a list, as in ["..."]'),
+        ("[models.mine]", "models.mine.engines: it must be given"),
+        ("engines = 5", "engines: it must be a table"),
+        ("engines.a = 5", "engines.a: it must be a table"),
+        ("[engines.a]\nurls = 'http://a.example/v1'", 'engines.a.urls: it must be a list, as in ["..."]'),
+        ("[engines.a]\nurls = [5]", "engines.a.urls.0: it must be a text in quotation marks"),
+        ("[engines.a]\nkind = 'vllm'", "engines.a.kind: there are 'embedded', 'scripted' or 'openai'"),
+        ("[engines.a]\nkind = 'scripted'\nfile = 5", "engines.a.file: it must be the path of a file"),
+        (with_urls("context_tokens = 10"), "engines.a.context_tokens: 1024 is the least that it may be"),
+        (with_urls("context_tokens = 1.5"), "engines.a.context_tokens: it must be a whole number"),
+        (with_urls("context_tokens = inf"), "engines.a.context_tokens: it must be a whole number"),
+        (with_urls("pictures = 99999"), "engines.a.pictures: 4096 is the most that it may be"),
+        (with_urls("sequence = 'perhaps'"), "engines.a.sequence: it must be true or false"),
+        (with_urls("extra = 5"), "engines.a.extra: it must be a table"),
+        *(
+            (with_urls(f"extra = {{top_k = 20, {name} = 1}}"), f"engines.a.extra: {name} cannot be set here")
+            for name in ("messages", "model", "stream", "max_tokens", "cache_salt", "response_format")
+        ),
+        (with_urls("extra = {a = {b = [inf]}}"), "engines.a.extra: a.b is inf"),
+        (with_urls("extra = {when = 1979-05-27}"), "engines.a.extra: when is a date or a time"),
         ("[models.mine]\nengines = ['big']", "names the engine big; there are default, embedded, scripted"),
         ("[models.mine]\nengines = ['default', 'default']", "names an engine twice"),
         ("[models.mine]\nengines = ['default']\nrules = 'gpt'", "there are the rules of pegasus1.2"),
@@ -71,6 +95,7 @@ def test_what_is_wrong_in_a_file_is_told_with_its_place(tmp_path: Path, text: st
     file = written(tmp_path, text)
     with pytest.raises(EnginesInvalid) as refused:
         read_models_file(file)
+    assert "Input should" not in str(refused.value)
     assert told in str(refused.value)
     assert str(file) in str(refused.value)
     assert "secret" not in str(refused.value)
