@@ -58,12 +58,23 @@ _read = msgspec.json.Decoder(_Chunk).decode
 
 
 def events(parts: Iterable[bytes]) -> Iterator[bytes]:
-    """The data of every event of an event stream, `[DONE]` included. Raises `Unreadable`."""
+    """The data of every event of an event stream, `[DONE]` included. Raises `Unreadable`.
+
+    Lines end with CR LF, LF or CR, as the standard has it.
+    """
     rest = b""
+    returned = False
     data: list[bytes] = []
     size = 0
     for part in parts:
-        lines = (rest + part).replace(b"\r\n", b"\n").split(b"\n")
+        new = part
+        if part and returned:
+            new = part.removeprefix(b"\n")  # the other half of an end that was taken for a whole one
+            returned = False
+        if b"\r" in part:
+            returned = part.endswith(b"\r")
+            new = new.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        lines = (rest + new).split(b"\n")
         rest = lines.pop()
         if len(rest) > _LONGEST_EVENT:
             raise Unreadable("sent an event without an end")

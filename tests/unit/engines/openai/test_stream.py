@@ -20,7 +20,7 @@ def stream(end: bytes) -> bytes:
 
 
 @settings(deadline=None)
-@given(st.lists(st.integers(0, 400)), st.sampled_from([b"\n", b"\r\n"]))
+@given(st.lists(st.integers(0, 400)), st.sampled_from([b"\n", b"\r\n", b"\r"]))
 def test_events_are_the_same_however_they_are_cut(cuts: list[int], end: bytes) -> None:
     data = stream(end)
     edges = [0, *sorted(cuts), len(data)]
@@ -30,9 +30,19 @@ def test_events_are_the_same_however_they_are_cut(cuts: list[int], end: bytes) -
     assert is_done(found[-1])
 
 
+def test_an_event_is_there_as_soon_as_its_empty_line_is_whatever_ends_lines() -> None:
+    for end in (b"\n", b"\r\n", b"\r"):
+        taken: list[int] = []
+        parts = [b"data: a" + end + end, b"data: b" + end + end]
+        found = events(taken.append(number) or part for number, part in enumerate(parts))  # type: ignore[func-returns-value]
+        assert (next(found), taken) == (b"a", [0])
+        assert (next(found), taken) == (b"b", [0, 1])
+
+
 def test_an_event_without_its_empty_line_at_the_end_still_counts() -> None:
     assert list(events([b'data: {"a":1}'])) == [b'{"a":1}']
     assert list(events([b"data: a\ndata: b\n\n"])) == [b"a\nb"]
+    assert list(events([b"data: a\r", b"\n", b"", b"\n", b"data: b\r", b"", b"\n\n"])) == [b"a", b"b"]
 
 
 def test_lines_that_are_no_data_are_passed_over() -> None:
