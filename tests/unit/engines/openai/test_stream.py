@@ -43,6 +43,7 @@ def test_an_event_without_its_empty_line_at_the_end_still_counts() -> None:
     assert list(events([b'data: {"a":1}'])) == [b'{"a":1}']
     assert list(events([b"data: a\ndata: b\n\n"])) == [b"a\nb"]
     assert list(events([b"data: a\r", b"\n", b"", b"\n", b"data: b\r", b"", b"\n\n"])) == [b"a", b"b"]
+    assert list(events([b"data: a\r", b"", b"\ndata: b\r\n\r\n"])) == [b"a\nb"]
 
 
 def test_lines_that_are_no_data_are_passed_over() -> None:
