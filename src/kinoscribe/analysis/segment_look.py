@@ -16,7 +16,7 @@ from kinoscribe.analysis.said import in_full
 from kinoscribe.analysis.scene import Scene, View
 from kinoscribe.analysis.segment_text import Nonsense, Raw, read_cut, read_raw, read_segments
 from kinoscribe.analysis.side_by_side import SideBySide, Streak
-from kinoscribe.analysis.windows import Edges, Window, longest_window, windows
+from kinoscribe.analysis.windows import Edges, Window, longest_window, union, windows
 from kinoscribe.cancel import Cancel
 from kinoscribe.contract.errors import AnalysisFailed, ApiError, ContextTooLong, EngineFailed
 from kinoscribe.contract.events import Event, Progress
@@ -93,7 +93,13 @@ class Looker:
 
         Raises `AnalysisFailed`, and what the engine raises.
         """
-        ranges = (r for wish in self.wishes for r in wish.ranges)
+        ranges = union(r for wish in self.wishes for r in wish.ranges)
+        if self.scene is not None and any(end - start > self._longest() for start, end in ranges):
+            windowed = replace(self, scene=self.scene.for_windows())
+            return (yield from windowed._look(ranges))
+        return (yield from self._look(ranges))
+
+    def _look(self, ranges: list[tuple[float, float]]) -> Generator[Event, None, Found]:
         round_ = _Round(deque(windows(ranges, self.moments, self._longest())), Streak(_PATIENCE))
         most = 1 if self.scene is None else self.scene.sight.at_once
         parts: list[_Part] = []
@@ -212,7 +218,7 @@ class Looker:
         request, scene = self.job.request, self.scene
         if scene is not None:
             budget = share_out(scene.spare, self._words(), self._answer(), window.end - window.start)
-            view = scene.look(window.start, window.end, budget)
+            view = scene.look_in_full(window.start, window.end, budget)
             most = answer_room(scene.spare, self._words(), view.tokens, request.max_tokens)
             more = {"segments": wishes, "max_tokens": most}
             return scene.ask("", view, window.start, window.end, **more), view

@@ -52,6 +52,7 @@ class Frames:
 
     sampling: str = "1 a second"
     asked: list[tuple[float, float, int]] = field(default_factory=list)
+    sides: set[int] = field(default_factory=set)
     broken: Callable[[float, float], ApiError | None] = lambda _start, _end: None
 
     def of(
@@ -71,6 +72,7 @@ class Frames:
         assert account == "one"
         assert notes.start <= start < end <= notes.end
         self.asked.append((start, end, budget_tokens))
+        self.sides.add(sight.max_side)
         error = self.broken(start, end)
         if error is not None:
             raise error

@@ -16,7 +16,7 @@ from kinoscribe.cancel import Cancel
 from kinoscribe.contract.errors import AnalysisFailed, ContextTooLong, EngineFailed
 from kinoscribe.contract.events import Ended, TextPart
 from kinoscribe.contract.segments import Definition, DefinitionField, Segmentation
-from kinoscribe.engines.engine import Ask, Finished, Piece
+from kinoscribe.engines.engine import Ask, Finished, Piece, Sight
 from kinoscribe.tokens import count_tokens
 
 PART = Definition("part", "a part of it", (DefinitionField("title", "string", "a title"),))
@@ -66,6 +66,37 @@ def test_every_window_comes_with_its_pictures_and_its_evidence(context: int) -> 
         assert (ask.content, ask.salt) == (job.looked.content, cinema.cache.salt("one"))
     assert [seen.how for seen in job.ledger.windows] == ["asked"] * len(cinema.engine.asked)
     assert sum(seen.pictures for seen in job.ledger.windows) == len(job.ledger.pictures)
+
+
+PATCHES = Sight(1_000, 768, lambda width, height: -(-width // 28) * -(-height // 28) + 12)
+
+
+@pytest.mark.parametrize(("context", "side", "longest"), [(4_096, 256, 45.0), (8_192, 320, 89.0)])
+def test_windows_of_a_small_context_show_as_small_pictures_as_those_of_a_question(
+    context: int, side: int, longest: float
+) -> None:
+    cinema = Cinema(sees(half_minutes, context=context, sight=PATCHES), 1_200.0)
+    found, ended, _ = say(cinema)
+    assert len(found) == 40
+    assert ended.warning is None
+    assert cinema.frames.sides == {side}
+    assert all(ask.frames for ask in cinema.engine.asked)
+    assert max(ask.end - ask.start for ask in cinema.engine.asked) > longest
+
+
+def test_what_fits_in_one_window_shows_pictures_as_large_as_they_come() -> None:
+    cinema = Cinema(sees(half_minutes, context=8_192, sight=PATCHES), 60.0)
+    say(cinema)
+    assert cinema.frames.sides == {768}
+
+
+def test_what_the_words_of_a_window_leave_is_for_pictures() -> None:
+    cinema = Cinema(sees(half_minutes, context=4_096), 20.0)
+    say(cinema)
+    (ask,) = cinema.engine.asked
+    ((_, _, frames),) = cinema.frames.asked
+    free = 4_096 - padded(count_tokens(ask.brief)) - frames
+    assert free < 1_700, "there is a sentence or none in it, and the rest is for the answer and the words"
 
 
 def test_a_window_with_too_many_segments_for_an_answer_is_asked_about_in_halves() -> None:
