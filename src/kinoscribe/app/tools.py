@@ -59,17 +59,18 @@ _PICTURE_SECONDS = 30.0
 _log = structlog.get_logger(__name__)
 
 
-def build_tools(settings: Settings, *, queued: bool = False) -> Tools:
+def build_tools(settings: Settings, *, queued: bool = False, tidy: bool = True) -> Tools:
     """Opens the data folder and starts what an analysis needs; `Tools.close` ends it.
 
-    `queued`: evidence is left to the workers, and no model that perceives is loaded here.
+    `queued`: evidence is left to the workers, and no model that perceives is loaded here. `tidy`: what dead
+    processes left goes at once.
     Raises `DataFolderUnusable`, `StoreUnusable`, `DatabaseUnusable`, `EnginesInvalid`, `ScriptInvalid`.
     Models are loaded when they are first needed.
     """
     folder = open_folder(settings)
     database = open_database(settings.database_url, folder)
     pepper = pepper_of(folder.path)
-    blobs = open_blobs(settings, folder, database)
+    blobs = open_blobs(settings, folder, database, tidy=tidy)
     deliveries = DeliveryRows(
         database, waits=settings.webhook_waits, lease=settings.webhook_seconds + _DELIVERY_MARGIN
     )

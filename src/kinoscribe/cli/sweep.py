@@ -25,7 +25,7 @@ def sweep(
 ) -> None:
     """Remove what is too old or too much by the settings. Workers do the same every hour."""
     settings = read_settings(data_dir=data_dir)
-    with closing(house.build_tools(settings, queued=True)) as tools:
+    with closing(house.build_tools(settings, queued=True, tidy=False)) as tools:
         found = house.build_retention(tools).sweep(dry=dry_run)
     if as_json:
         typer.echo(json.dumps([asdict(swept) for swept in found], indent=2))

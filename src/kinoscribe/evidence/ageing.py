@@ -48,9 +48,12 @@ class Ageing:
         self._files = NotesFolder(folder, away)
         self._away = away
 
+    def tidy(self, *, dry: bool) -> int:
+        """Removes files that killed processes left, and what was to be found for a while only; says how many."""
+        return self._files.sweep(dry=dry)
+
     def sweep(self, needed: Collection[str], *, unused: float, most: int, dry: bool) -> Aged:
         """Raises `StoreUnavailable`."""
-        self._files.sweep()
         before = clock.now().timestamp() - unused
         known = self._known()
         gone = self._going(known, needed, before, most)
@@ -59,9 +62,9 @@ class Ageing:
                 self._files.forget_here(content)
                 if self._away is None:
                     self._when_gone(content)
-            if self._away is not None:
-                self._sweep_away(self._away, known.keys() - gone, needed, before)
-        return Aged(len(gone), sum(known[content].bytes for content in gone))
+        if self._away is not None:
+            gone |= self._sweep_away(self._away, known.keys() - gone, needed, before, dry=dry)
+        return Aged(len(gone), sum(known[content].bytes for content in gone if content in known))
 
     def _known(self) -> dict[str, _Known]:
         """By content: when any of it was used last, and what it takes."""
@@ -86,21 +89,32 @@ class Ageing:
             used -= known[content].bytes
         return gone
 
-    def _sweep_away(self, away: Away, here: Collection[str], needed: Collection[str], before: float) -> None:
-        """Removes what has become too old in the bucket, and copies of what another machine has removed there."""
+    def _sweep_away(
+        self, away: Away, here: Collection[str], needed: Collection[str], before: float, *, dry: bool
+    ) -> set[str]:
+        """Removes what has become too old in the bucket, and copies of what another machine has removed there.
+
+        Says of which contents.
+        """
+        gone = set[str]()
         newest: dict[str, float] = {}
         for key, moment in away.times_below(AWAY):
             content = key.split("/")[1]
             newest[content] = max(moment.timestamp(), newest.get(content, 0.0))
         for content, put in newest.items():
             if put < before and content not in needed and content not in here:
-                away.remove_below(f"{AWAY}/{content}")
-                self._when_gone(content)
+                gone.add(content)
+                if not dry:
+                    away.remove_below(f"{AWAY}/{content}")
+                    self._when_gone(content)
         fresh = clock.now().timestamp() - _FRESH
         for content in here:
             files = below(self._folder, content[:2], f"{content}*")
             if content not in newest and all(_used(file) < fresh for file in files):
-                self._files.forget_here(content)
+                gone.add(content)
+                if not dry:
+                    self._files.forget_here(content)
+        return gone
 
 
 def _used(file: Path) -> float:

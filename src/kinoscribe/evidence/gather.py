@@ -51,6 +51,7 @@ class Gatherer:
         pace: Pace | None = None,
     ) -> None:
         self._shelf = Shelf(folder, versions, away)
+        self._shelf.files.sweep()
         self._pace = pace or Pace()
         self._children = children
         self._missing = missing

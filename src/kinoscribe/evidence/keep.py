@@ -24,6 +24,8 @@ _USED_ANEW = 3600.0
 # Nobody writes for so long: what is older was left by a process that was killed.
 _FORGOTTEN = 24 * 3600.0
 _UNFINISHED = ".unfinished-"
+# What is to be found for a while only.
+_PASSING = (".flawed", ".milestone")
 
 _log = structlog.get_logger(__name__)
 _decoder = msgspec.json.Decoder(Notes)
@@ -215,21 +217,35 @@ class NotesFolder:
         except OSError as error:
             raise StorageFull from error
 
-    def sweep(self) -> None:
-        """Removes what killed processes left, and what was to be found for a while only."""
-        before = clock.now().timestamp() - _FORGOTTEN
-        for left in (f"{_UNFINISHED}*", "*.flawed", "*.milestone"):
-            for file in below(self._folder, "*", left):
-                with suppress(OSError):
-                    if file.stat().st_mtime < before:
-                        file.unlink()
+    def sweep(self, *, dry: bool = False) -> int:
+        """Removes what killed processes left, and what was to be found for a while only; says of how many files.
+
+        With `dry` they stay.
+        """
+        before, gone = clock.now().timestamp() - _FORGOTTEN, 0
+        passing = [f"{_UNFINISHED}*", *(f"*{kind}" for kind in _PASSING)]
+        for file in (found for name in passing for found in below(self._folder, "*", name)):
+            with suppress(OSError):
+                if file.stat().st_mtime < before:
+                    gone += _remove(file, dry=dry)
         for file in below(self._folder, "*", "*.making"):
             with suppress(OSError):
-                alone = not any(
-                    file.with_suffix(kind).exists() for kind in (".json", ".flawed", ".milestone")
-                )
-                if alone and file.stat().st_mtime < before:
-                    file.unlink()
+                beside = (file.with_suffix(kind) for kind in (".json", *_PASSING))
+                needed = any(other.exists() and not (dry and _is_passing(other, before)) for other in beside)
+                if not needed and file.stat().st_mtime < before:
+                    gone += _remove(file, dry=dry)
+        return gone
+
+
+def _remove(file: Path, *, dry: bool) -> int:
+    if not dry:
+        file.unlink()
+    return 1
+
+
+def _is_passing(file: Path, before: float) -> bool:
+    """Whether a sweep takes this file away."""
+    return file.suffix in _PASSING and file.stat().st_mtime < before
 
 
 def _away(key: str, kind: str) -> str:

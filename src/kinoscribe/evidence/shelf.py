@@ -43,7 +43,6 @@ class Shelf:
 
     def __init__(self, folder: Path, versions: tuple[str, ...], away: Away | None = None) -> None:
         self.files = NotesFolder(folder, away)
-        self.files.sweep()
         self._versions = versions
         self._lock = threading.Lock()
         self._at_hand: OrderedDict[str, _AtHand] = OrderedDict()

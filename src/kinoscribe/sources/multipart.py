@@ -134,22 +134,24 @@ class Multipart:
         if not self.rows.needed((upload_id,)):  # else it was not kept, as another worker has the asset now
             self._parts.drop(upload_id)
 
-    def expire(self) -> int:
-        """Ends sessions whose time has passed, and with them what they hold; says how many. Asks the database alone."""
-        expired = self.rows.expire(_EXPIRED)
-        for upload_id in expired:
+    def expire(self, *, dry: bool = False) -> int:
+        """Ends sessions whose time has passed, and with them what they hold; says how many, or with `dry` would end.
+
+        Asks the database alone.
+        """
+        expired = self.rows.expire(_EXPIRED, dry=dry)
+        for upload_id in () if dry else expired:
             _log.info("upload_expired", upload=upload_id)
             self._parts.drop(upload_id)
         return len(expired)
 
-    def sweep(self) -> int:
+    def sweep(self, *, dry: bool = False) -> int:
         """Drops bytes that nobody waits for, left by a process that died; says of how many uploads.
 
-        Looks at all that the store holds of uploads, so it is not to be called often.
+        With `dry` they stay. Looks at all that the store holds of uploads, so it is not to be called often.
         """
-        self.rows.forget()
         idle = tuple(self._parts.held(_IDLE_SECONDS))
         stray = sorted(set(idle) - self.rows.needed(idle))
-        for upload_id in stray:
+        for upload_id in () if dry else stray:
             self._parts.drop(upload_id)
         return len(stray)

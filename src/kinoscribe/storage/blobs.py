@@ -35,13 +35,15 @@ class Blobs:
     `when_dropped` hears of every content that is kept no longer.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, tidy: bool = True) -> None:
+        """With `tidy`, what dead processes left goes at once; else it stays until the next `sweep`."""
         self._media = folder / "media"
         self._incoming = folder / "incoming"
         for path in (self._media, self._incoming):
             path.mkdir(mode=0o700, exist_ok=True)
         with held(self._incoming / "sweep.lock"):
-            _sweep(self._incoming)
+            if tidy:
+                _sweep(self._incoming, dry=False)
             self._own = self._incoming / secrets.token_hex(8)
             self._own.mkdir(mode=0o700)
             self._lock = os.open(self._own / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
@@ -125,9 +127,10 @@ class Blobs:
         """Whether `reach` would find it."""
         return Path(word).exists()
 
-    def sweep(self) -> int:
-        """Removes what dead processes left where this process could not see them end; says how much."""
-        return 0
+    def sweep(self, *, dry: bool = False) -> int:
+        """Removes what dead processes left; says how much, or with `dry` would go."""
+        with held(self._incoming / "sweep.lock"):
+            return _sweep(self._incoming, dry=dry)
 
     def kept(self) -> Iterator[str]:
         """Every content that lies in `media/`, whether a row refers to it or not."""
@@ -154,8 +157,9 @@ class Blobs:
                 self._lock = -1
 
 
-def _sweep(incoming: Path) -> None:
-    """Removes the folders whose process has died; the lock of a living one cannot be had."""
+def _sweep(incoming: Path, *, dry: bool) -> int:
+    """Removes the folders whose process has died; the lock of a living one cannot be had. Says of how many files."""
+    left = 0
     for folder in below(incoming, "*"):
         if not folder.is_dir():
             continue
@@ -163,6 +167,9 @@ def _sweep(incoming: Path) -> None:
             handle = os.open(folder / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(folder, ignore_errors=True)
+                left += sum(path.name != "lock" for path in below(folder, "*"))
+                if not dry:
+                    shutil.rmtree(folder, ignore_errors=True)
             finally:
                 os.close(handle)
+    return left

@@ -165,12 +165,22 @@ class CacheFolder:
         found = self._entries("*", salt, "*") if _NAME.fullmatch(salt) else ()
         return self._remove([entry for entry in found if entry.used < before], "all")
 
-    def sweep(self, unused_for: float) -> CacheUse:
-        """Removes what was not used for so many seconds, what killed processes left, and what exceeds the quota."""
+    def sweep(self, unused_for: float, *, dry: bool = False) -> CacheUse:
+        """Removes what was not used for so many seconds, what killed processes left, and what exceeds the quota.
+
+        Says what went, or with `dry` would go.
+        """
         before = clock.now().timestamp() - unused_for
-        gone = self._remove([entry for entry in self._entries() if entry.used < before], "all")
-        more = self._evict() or CacheUse("all")
-        return CacheUse("all", gone.entries + more.entries, gone.bytes + more.bytes, gone.last_used)
+        entries = list(self._entries())
+        old = [entry for entry in entries if entry.used < before]
+        left = self._sweep_unfinished(dry=dry)
+        if dry:
+            gone = _use("all", old)
+            more = _use("all", self._exceeding([entry for entry in entries if entry.used >= before]))
+        else:
+            gone = self._remove(old, "all")
+            more = self._evict() or CacheUse("all")
+        return CacheUse("all", gone.entries + more.entries + left, gone.bytes + more.bytes, gone.last_used)
 
     def _name(self, what: str, of: str) -> str:
         body = f"cache {what}\0{of}".encode("utf-8", "surrogatepass")
@@ -221,17 +231,20 @@ class CacheFolder:
         with self._alone() as ours:
             if not ours:
                 return None
-            self._sweep_unfinished()
-            entries = sorted(self._entries(), key=lambda entry: entry.used)
-            total = sum(entry.bytes for entry in entries)
-            going: list[_Entry] = []
-            if total > self._quota:
-                for entry in entries:
-                    if total <= self._quota * _KEEP:
-                        break
-                    going.append(entry)
-                    total -= entry.bytes
-            return self._remove(going, "all")
+            self._sweep_unfinished(dry=False)
+            return self._remove(self._exceeding(list(self._entries())), "all")
+
+    def _exceeding(self, entries: list[_Entry]) -> list[_Entry]:
+        """Those that were not used for longest, if there is more than the quota."""
+        total = sum(entry.bytes for entry in entries)
+        going: list[_Entry] = []
+        if total > self._quota:
+            for entry in sorted(entries, key=lambda entry: entry.used):
+                if total <= self._quota * _KEEP:
+                    break
+                going.append(entry)
+                total -= entry.bytes
+        return going
 
     def _remove(self, entries: list[_Entry], kind: str) -> CacheUse:
         gone = []
@@ -245,12 +258,16 @@ class CacheFolder:
                     empty.rmdir()
         return _use(kind, gone)
 
-    def _sweep_unfinished(self) -> None:
-        before = clock.now().timestamp() - _FORGOTTEN
+    def _sweep_unfinished(self, *, dry: bool) -> int:
+        """Removes what killed processes left, or with `dry` only counts it."""
+        before, gone = clock.now().timestamp() - _FORGOTTEN, 0
         for left in below(self._folder, ".new", "*"):
             with suppress(OSError):
                 if left.stat().st_mtime < before:
-                    left.unlink()
+                    if not dry:
+                        left.unlink()
+                    gone += 1
+        return gone
 
     @contextmanager
     def _alone(self) -> Iterator[bool]:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, insert, or_, select, update
 
 from kinoscribe import ids
 from kinoscribe.contract.tasks import Status, TaskView
@@ -28,6 +28,7 @@ from kinoscribe.contract.webhooks import (
 )
 from kinoscribe.storage.database import Database
 from kinoscribe.storage.instants import Clock, moment
+from kinoscribe.storage.removal import remove
 from kinoscribe.storage.settling import EndedIndexTask
 from kinoscribe.storage.tables import deliveries, delivery_attempts, webhooks
 from kinoscribe.storage.webhook_rows import REMOVED, Webhook
@@ -266,12 +267,12 @@ class DeliveryRows:
         with self._database.writing() as db:
             return db.execute(held.values(owner=None, lease_until=None)).rowcount
 
-    def forget(self) -> int:
-        """Removes tests that ended a month ago, which no task takes with it; says how many."""
-        with self._database.writing() as db:
+    def forget(self, *, dry: bool = False) -> int:
+        """Removes what ended a month ago and no task takes with it; says how many, or with `dry` would go."""
+        with self._database.reading() as db:
             old = moment(db, self._clock) - _TESTS_KEPT
-            gone = delete(deliveries).where(deliveries.c.task_id.is_(None), deliveries.c.ended_at < old)
-            return db.execute(gone).rowcount
+        where = (deliveries.c.task_id.is_(None), deliveries.c.ended_at < old)
+        return remove(self._database, deliveries, *where, dry=dry)
 
     def _new(
         self, webhook_id: str, url: str, account: str, event_id: str, kind: str, body: bytes, now: datetime

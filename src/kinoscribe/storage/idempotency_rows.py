@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from kinoscribe.contract.errors import IdempotencyKeyReused
 from kinoscribe.storage.database import Database
+from kinoscribe.storage.removal import remove
 from kinoscribe.storage.tables import idempotency_keys as keys
 
 Made = TypeVar("Made")
@@ -81,11 +82,9 @@ class IdempotencyRows:
         connection.execute(self._insert, {**row, "account": account, "route": once.route, "key": once.key})
         return replay
 
-    def forget(self) -> int:
-        """Drops the answers that are too old to be given again; says how many."""
-        with self._database.writing() as db:
-            old = delete(keys).where(keys.c.created_at <= self._database.now(-_KEPT))
-            return db.execute(old).rowcount
+    def forget(self, *, dry: bool = False) -> int:
+        """Drops the answers that are too old to be given again; says how many, or with `dry` would be dropped."""
+        return remove(self._database, keys, keys.c.created_at <= self._database.now(-_KEPT), dry=dry)
 
 
 _NAMED = (

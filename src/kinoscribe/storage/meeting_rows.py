@@ -10,6 +10,7 @@ from sqlalchemy import Select, String, and_, bindparam, case, delete, exists, fu
 from sqlalchemy.dialects import postgresql, sqlite
 
 from kinoscribe.storage.database import Database
+from kinoscribe.storage.removal import remove
 from kinoscribe.storage.tables import meetings
 
 _INSERT: dict[str, Callable[..., Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
@@ -109,8 +110,7 @@ class MeetingRows:
         with self._database.writing() as db:
             db.execute(delete(meetings).where(meetings.c.content == content))
 
-    def sweep(self, seconds: float) -> int:
-        """Removes what was asked for so long ago and never handed out; says how many rows went."""
+    def sweep(self, seconds: float, *, dry: bool = False) -> int:
+        """Removes what was asked for so long ago and never handed out; says how many rows went or would go."""
         old = (meetings.c.making.is_(None), meetings.c.asked_at < self._now(-seconds))
-        with self._database.writing() as db:
-            return db.execute(delete(meetings).where(*old)).rowcount
+        return remove(self._database, meetings, *old, dry=dry)

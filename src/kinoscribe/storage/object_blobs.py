@@ -37,8 +37,10 @@ class ObjectBlobs(Blobs):
     Files of a local store that was used before are still lent on the machine that has them.
     """
 
-    def __init__(self, folder: Path, objects: Objects, database: Database, quota: int) -> None:
-        super().__init__(folder)
+    def __init__(
+        self, folder: Path, objects: Objects, database: Database, quota: int, *, tidy: bool = True
+    ) -> None:
+        super().__init__(folder, tidy=tidy)
         self._objects = objects
         self._rows = ObjectRows(database)
         self._cache = ObjectCache(folder / "media-cache", quota, self._own)
@@ -131,16 +133,17 @@ class ObjectBlobs(Blobs):
             return self._objects.has(word.removeprefix(_LENT).split(":", 1)[1])
         return Path(word).exists() or bool(self._rows.pieces(content))
 
-    def sweep(self) -> int:
+    def sweep(self, *, dry: bool = False) -> int:
         before, known = clock.now() - _LEFT, self._rows.contents()
-        for content in self._cache.contents():
-            if content not in known:
-                self._cache.forget(content)
+        copies = [content for content in self._cache.contents() if content not in known]
         old = [each.key for each in self._objects.below("media") if each.modified < before]
         left = self._rows.unreferred(old)
         left += [each.key for each in self._objects.below("lent") if each.modified < before]
-        self._objects.remove(left)
-        return len(left)
+        if not dry:
+            self._objects.remove(left)
+            for content in copies:
+                self._cache.forget(content)
+        return len(left) + len(copies) + super().sweep(dry=dry)
 
     @contextmanager
     def _fetched(self, content: str, pieces: tuple[Piece, ...], cancel: Cancel) -> Iterator[Path]:

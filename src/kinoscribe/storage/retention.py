@@ -51,23 +51,26 @@ class OldRows:
         key = receipts.c.generation_id
         return self._remove(receipts, receipts.c.created_at, seconds, (), dry=dry, key=key)
 
-    def tasks_beyond(self, most: int, *, dry: bool) -> int:
-        """Of each account the ended tasks but the last `most`. Those of which a webhook has still to be told stay."""
-        untold = exists().where(deliveries.c.task_id == tasks.c.id, deliveries.c.ended_at.is_(None))
-        return self._remove_beyond(tasks, tasks.c.completed_at, most, (~untold,), dry=dry)
+    def tasks_beyond(self, most: int, *, dry: bool, within: float | None = None) -> int:
+        """Of each account the ended tasks but the last `most`. Those of which a webhook has still to be told stay.
 
-    def index_tasks_beyond(self, most: int, *, dry: bool) -> int:
+        `within`: older ones than so many seconds go by their age, and are not counted here.
+        """
+        untold = exists().where(deliveries.c.task_id == tasks.c.id, deliveries.c.ended_at.is_(None))
+        return self._remove_beyond(tasks, tasks.c.completed_at, most, (~untold,), within, dry=dry)
+
+    def index_tasks_beyond(self, most: int, *, dry: bool, within: float | None = None) -> int:
         """The same of tasks of indexes."""
         untold = exists().where(
             deliveries.c.index_task_id == index_tasks.c.id, deliveries.c.ended_at.is_(None)
         )
         where = (index_tasks.c.status.in_(_ENDED), ~untold)
-        return self._remove_beyond(index_tasks, index_tasks.c.updated_at, most, where, dry=dry)
+        return self._remove_beyond(index_tasks, index_tasks.c.updated_at, most, where, within, dry=dry)
 
-    def receipts_beyond(self, most: int, *, dry: bool) -> int:
+    def receipts_beyond(self, most: int, *, dry: bool, within: float | None = None) -> int:
         """Of each account the receipts but the last `most`."""
         key = receipts.c.generation_id
-        return self._remove_beyond(receipts, receipts.c.created_at, most, (), dry=dry, key=key)
+        return self._remove_beyond(receipts, receipts.c.created_at, most, (), within, dry=dry, key=key)
 
     def unused_contents(self, *, dry: bool) -> int:
         """Contents that no asset and no task refers to."""
@@ -109,6 +112,7 @@ class OldRows:
         ended: ColumnElement[Any],
         most: int,
         where: tuple[ColumnElement[bool], ...],
+        within: float | None,
         *,
         dry: bool,
         key: ColumnElement[Any] | None = None,
@@ -116,8 +120,10 @@ class OldRows:
         """Removes the oldest rows of each account that has more than `most`; several may do so at once."""
         key = table.c.id if key is None else key
         ripe = (ended.is_not(None), *where)
-        counted = select(table.c.account, func.count()).where(*ripe).group_by(table.c.account)
         with self._database.reading() as db:
+            if within is not None:
+                ripe = (*ripe, ended >= moment(db, self._clock) - timedelta(seconds=within))
+            counted = select(table.c.account, func.count()).where(*ripe).group_by(table.c.account)
             over = {name: count - most for name, count in db.execute(counted) if count > most}
         if dry:
             return sum(over.values())

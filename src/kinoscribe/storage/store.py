@@ -39,15 +39,19 @@ def open_folder(settings: Settings) -> DataFolder:
     return folder
 
 
-def open_blobs(settings: Settings, folder: DataFolder, database: Database) -> Blobs:
-    """Where contents lie. Raises `DataFolderUnusable` and `StoreUnusable`; a bucket is not asked yet."""
+def open_blobs(settings: Settings, folder: DataFolder, database: Database, *, tidy: bool = True) -> Blobs:
+    """Where contents lie. Raises `DataFolderUnusable` and `StoreUnusable`; a bucket is not asked yet.
+
+    With `tidy`, what dead processes left on this machine goes.
+    """
     if is_shared(settings):
         from kinoscribe.storage.object_blobs import ObjectBlobs
 
-        return ObjectBlobs(folder.path, open_objects(settings), database, settings.store_cache_bytes)
+        objects, quota = open_objects(settings), settings.store_cache_bytes
+        return ObjectBlobs(folder.path, objects, database, quota, tidy=tidy)
     if settings.store_url is not None:
-        return Blobs(DataFolder(_read_file_url(settings.store_url)).path)
-    return Blobs(folder.path)
+        return Blobs(DataFolder(_read_file_url(settings.store_url)).path, tidy=tidy)
+    return Blobs(folder.path, tidy=tidy)
 
 
 def open_objects(settings: Settings) -> Objects:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from kinoscribe.storage.asset_record import Asset
@@ -17,6 +17,7 @@ from kinoscribe.storage.database import Database
 from kinoscribe.storage.idempotency_rows import TRIES, IdempotencyRows, Once, Replay
 from kinoscribe.storage.instants import Clock, moment
 from kinoscribe.storage.parts import PartStored
+from kinoscribe.storage.removal import remove
 from kinoscribe.storage.tables import assets, upload_chunks, uploads
 from kinoscribe.storage.upload_record import Chunk, Counts, Kept, Proven, Report, Status, TooManyOpen, Upload
 
@@ -189,14 +190,19 @@ class UploadRows:
             lost = update(upload_chunks).where(upload_chunks.c.upload_id == upload_id)
             db.execute(lost.values(error=error, etag=None, reported_at=None, updated_at=now))
 
-    def expire(self, reason: str) -> tuple[str, ...]:
-        """Ends the sessions whose time has passed; says which. Their assets have failed for `reason`."""
+    def expire(self, reason: str, *, dry: bool = False) -> tuple[str, ...]:
+        """Ends the sessions whose time has passed; says which. Their assets have failed for `reason`.
+
+        With `dry` none ends, and it says which would.
+        """
         waits = (assets.c.status == "processing") & assets.c.content.is_(None)
         late = select(uploads.c.id, uploads.c.asset_id).join(assets, assets.c.id == uploads.c.asset_id)
         ended = []
         with self._database.reading() as db:
             late = late.where(uploads.c.status.in_(("active", "expired")), waits)
             found = db.execute(late.where(uploads.c.expires_at <= moment(db, self._clock))).all()
+        if dry:
+            return tuple(upload_id for upload_id, _ in found)
         for upload_id, asset_id in found:
             over = update(uploads).where(
                 uploads.c.id == upload_id, uploads.c.status.in_(("active", "expired"))
@@ -208,18 +214,18 @@ class UploadRows:
                 ended.append(upload_id)
         return tuple(ended)
 
-    def forget(self) -> int:
-        """Drops sessions that ended long ago; says how many. Their assets stay."""
-        with self._database.writing() as db:
+    def forget(self, *, dry: bool = False) -> int:
+        """Drops sessions that ended long ago; says how many, or with `dry` would be dropped. Their assets stay."""
+        with self._database.reading() as db:
             before = moment(db, self._clock) - _TOLD
-            waiting = select(assets.c.id).where(assets.c.status == "processing", assets.c.content.is_(None))
-            old = delete(uploads).where(
-                uploads.c.status != "active",
-                uploads.c.updated_at < before,
-                uploads.c.expires_at < before,
-                uploads.c.asset_id.not_in(waiting),
-            )
-            return db.execute(old).rowcount
+        waiting = select(assets.c.id).where(assets.c.status == "processing", assets.c.content.is_(None))
+        old = (
+            uploads.c.status != "active",
+            uploads.c.updated_at < before,
+            uploads.c.expires_at < before,
+            uploads.c.asset_id.not_in(waiting),
+        )
+        return remove(self._database, uploads, *old, dry=dry)
 
     def needed(self, upload_ids: Sequence[str]) -> frozenset[str]:
         """Those of the uploads whose bytes are still waited for: by a session, or by its asset."""

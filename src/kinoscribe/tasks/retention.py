@@ -52,32 +52,39 @@ class Retention:
 
     def _steps(self, settings: Settings, dry: bool) -> Iterator[tuple[str, Callable[[], tuple[int, int]]]]:
         rows, tools = self._rows, self._tools
-        if settings.task_days is not None:
-            age = settings.task_days * _DAY
+        age, last = _seconds(settings.task_days), _seconds(settings.receipt_days)
+        if age is not None:
             yield "tasks", lambda: (rows.tasks(age, dry=dry), 0)
             yield "tasks of indexes", lambda: (rows.index_tasks(age, dry=dry), 0)
         if (tasks_kept := settings.tasks_kept) is not None:
-            yield "tasks beyond the number kept", lambda: (rows.tasks_beyond(tasks_kept, dry=dry), 0)
+            yield (
+                "tasks beyond the number kept",
+                lambda: (rows.tasks_beyond(tasks_kept, within=age, dry=dry), 0),
+            )
             yield (
                 "tasks of indexes beyond the number kept",
-                lambda: (rows.index_tasks_beyond(tasks_kept, dry=dry), 0),
+                lambda: (rows.index_tasks_beyond(tasks_kept, within=age, dry=dry), 0),
             )
-        if settings.asset_days is not None:
-            oldest = settings.asset_days * _DAY
+        if (oldest := _seconds(settings.asset_days)) is not None:
             yield "assets", lambda: (rows.assets(oldest, dry=dry), 0)
-        if settings.receipt_days is not None:
-            last = settings.receipt_days * _DAY
+        if last is not None:
             yield "receipts", lambda: (rows.receipts(last, dry=dry), 0)
         if (receipts_kept := settings.receipts_kept) is not None:
-            yield "receipts beyond the number kept", lambda: (rows.receipts_beyond(receipts_kept, dry=dry), 0)
+            yield (
+                "receipts beyond the number kept",
+                lambda: (rows.receipts_beyond(receipts_kept, within=last, dry=dry), 0),
+            )
         yield "media that nothing refers to", lambda: (rows.unused_contents(dry=dry), 0)
+        unused = settings.evidence_days * _DAY
         yield "evidence", lambda: self._evidence(settings, dry)
-        if not dry:
-            yield "uploads", lambda: (tools.uploads.expire() + tools.uploads.sweep(), 0)
-            yield "answers kept for repeated requests", lambda: (tools.idempotency.forget(), 0)
-            yield "deliveries of webhooks", lambda: (tools.deliveries.forget(), 0)
-            yield "objects left in the store", lambda: (tools.blobs.sweep(), 0)
-            yield "cached pictures and answers", lambda: self._cache(settings)
+        yield "unfinished evidence", lambda: (self._ageing.tidy(dry=dry), 0)
+        yield "waits for evidence", lambda: (tools.meetings.sweep(unused, dry=dry), 0)
+        yield "uploads that ended", lambda: (tools.uploads.rows.forget(dry=dry), 0)
+        yield "uploads", lambda: (tools.uploads.expire(dry=dry) + tools.uploads.sweep(dry=dry), 0)
+        yield "answers kept for repeated requests", lambda: (tools.idempotency.forget(dry=dry), 0)
+        yield "deliveries of webhooks", lambda: (tools.deliveries.forget(dry=dry), 0)
+        yield "files left in the store", lambda: (tools.blobs.sweep(dry=dry), 0)
+        yield "cached pictures and answers", lambda: self._cache(settings, dry)
 
     def _evidence(self, settings: Settings, dry: bool) -> tuple[int, int]:
         aged = self._ageing.sweep(
@@ -86,13 +93,15 @@ class Retention:
             most=settings.evidence_bytes,
             dry=dry,
         )
-        if not dry:
-            self._tools.meetings.sweep(settings.evidence_days * _DAY)
         return aged.videos, aged.bytes
 
-    def _cache(self, settings: Settings) -> tuple[int, int]:
-        went = self._tools.cache.sweep(settings.cache_days * _DAY)
+    def _cache(self, settings: Settings, dry: bool) -> tuple[int, int]:
+        went = self._tools.cache.sweep(settings.cache_days * _DAY, dry=dry)
         return went.entries, went.bytes
+
+
+def _seconds(days: float | None) -> float | None:
+    return None if days is None else days * _DAY
 
 
 def _told(kind: str, step: Callable[[], tuple[int, int]]) -> Swept:

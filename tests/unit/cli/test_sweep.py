@@ -60,6 +60,16 @@ def test_what_is_too_old_goes_and_is_said(desk: Desk, tmp_path: Path) -> None:
     assert {swept["kind"] for swept in json.loads(run("sweep", tmp_path, "--json").output)} >= {"evidence"}
 
 
+def test_what_a_dead_process_left_stays_in_a_dry_sweep(desk: Desk, tmp_path: Path) -> None:
+    half = tmp_path / "incoming" / "dead" / "half"
+    half.parent.mkdir()
+    half.write_bytes(b"data")
+    assert run("sweep", tmp_path, "--dry-run").output == "files left in the store: 1 would go\n"
+    assert half.exists()
+    assert run("sweep", tmp_path).output == "files left in the store: 1 went\n"
+    assert not half.exists()
+
+
 def test_what_could_not_be_looked_at_is_said() -> None:
     found = (Swept("evidence", 2, 3_400_000), Swept("receipts", error="The disk is away."))
     assert lines(found, dry=False) == ["evidence: 2 went, 3.4 MB", "receipts: The disk is away."]

@@ -86,7 +86,9 @@ def test_evidence_in_the_bucket_goes_by_the_time_it_was_put_there(tmp_path: Path
     assert len(bucket.names()) == 2
     here.sweep({OLD}, unused=-60.0, most=MANY, dry=False)
     assert len(bucket.names()) == 2
-    here.sweep((), unused=-60.0, most=MANY, dry=False)
+    would = here.sweep((), unused=-60.0, most=MANY, dry=True)
+    assert (would.videos, len(bucket.names())) == (1, 2)
+    assert here.sweep((), unused=-60.0, most=MANY, dry=False) == would
     assert bucket.names() == []
 
 
@@ -96,8 +98,12 @@ def test_copies_of_what_another_machine_has_removed_go(
 ) -> None:
     lay(tmp_path / "here", OLD, days, bucket.objects())
     NotesFolder(tmp_path / "there", bucket.objects()).forget(OLD)
-    Ageing(tmp_path / "here", bucket.objects()).sweep((), unused=30 * DAY, most=MANY, dry=False)
+    ageing = Ageing(tmp_path / "here", bucket.objects())
+    would = ageing.sweep((), unused=30 * DAY, most=MANY, dry=True)
+    assert left(tmp_path / "here") == {OLD}
+    assert ageing.sweep((), unused=30 * DAY, most=MANY, dry=False) == would
     assert (left(tmp_path / "here") == {OLD}) is stays
+    assert would.videos == (0 if stays else 1)
 
 
 @pytest.mark.parametrize(

@@ -172,6 +172,8 @@ def test_an_object_that_could_not_be_removed_is_swept_later(
     assert len(bucket.names()) == 2
     assert here.blobs.sweep() == 0, "it may be of a transaction that has not ended"
     monkeypatch.setattr(blobs_module, "_LEFT", timedelta(seconds=-60))
+    assert here.blobs.sweep(dry=True) == 1
+    assert len(bucket.names()) == 2
     assert here.blobs.sweep() == 1
     assert here.rows.get("one", other) is not None
     assert here.read(b"other") == b"other"
@@ -185,8 +187,9 @@ def test_what_no_row_knows_any_more_leaves_the_cache_of_every_machine(
     asset = here.add(b"data")
     there.read(b"data")
     here.rows.remove("one", asset)
+    assert there.blobs.sweep(dry=True) == 1
     assert there.files("media-cache") != []
-    there.blobs.sweep()
+    assert there.blobs.sweep() == 1
     assert there.files("media-cache") == []
 
 
