@@ -151,11 +151,11 @@ def _caption(scene: Scene, window: Window) -> Caption:
     if not found:
         job.ledger.unusable("said nothing of a part of the video that can be read", again=False)
         raise EngineFailed(reason="it said nothing of a part of the video.")
-    told = {"events": happenings.stored(found), "pictures": len(view.frames), "input_tokens": asked}
+    told = {"events": happenings.stored(found), "pictures": job.ledger.shown, "input_tokens": asked}
     body = json.dumps(told)
     job.kept.put(_name(scene, window), body)
     scene.tools.cache.put(KIND, _key(scene, window), body.encode())
-    job.ledger.windows.append(Seen(window.start, window.end, "asked", len(view.frames)))
+    job.ledger.windows.append(Seen(window.start, window.end, "asked", job.ledger.shown))
     return Caption(window, found)
 
 

@@ -60,12 +60,24 @@ class Ledger:
     missed: dict[tuple[str, str], Misses] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
     _latest: int = 0
+    _unanswered: bool = False
     _heard: str = ""
 
     def show(self, frames: tuple[Frame, ...]) -> None:
-        """Counts pictures that an engine gets to see."""
+        """Counts pictures that go out with an ask. Where nobody answers it, they were not looked at."""
+        self._settle()
         self.pictures += [(frame.time, frame.width, frame.height) for frame in frames]
         self._latest = len(frames)
+        self._unanswered = True
+
+    def answered(self) -> None:
+        """The latest ask was answered, at least in part."""
+        self._unanswered = False
+
+    @property
+    def shown(self) -> int:
+        """How many pictures of the latest ask were looked at."""
+        return 0 if self._unanswered else self._latest
 
     def look_anew(self) -> None:
         """Forgets what was looked at: all of it was too much for the server, and is looked at again."""
@@ -73,6 +85,7 @@ class Ledger:
         self.close.clear()
         self.pictures.clear()
         self.dropped = self.picture_tokens = self.strips_kept = self._latest = 0
+        self._unanswered = False
 
     def ask(self, stage: str, input_tokens: int, output_tokens: int) -> None:
         """Counts one ask and its tokens."""
@@ -82,6 +95,7 @@ class Ledger:
 
     def hear(self, notes: dict[str, str]) -> None:
         """Takes down what an engine says of how it came to an answer."""
+        self.answered()
         if "server" in notes:
             self.servers.add(notes["server"])
         self._heard = notes.get("server", "")
@@ -103,6 +117,11 @@ class Ledger:
             known = known[0], "failed in yet another way"
         return self.missed.setdefault(known, Misses())
 
+    def _settle(self) -> None:
+        if self._unanswered:
+            self._show_only(frozenset())
+            self._unanswered = False
+
     def _show_only(self, times: frozenset[str]) -> None:
         """Of the latest pictures no others went out."""
         before = len(self.pictures)
@@ -112,7 +131,8 @@ class Ledger:
         self.picture_tokens = round(self.picture_tokens * len(self.pictures) / max(1, before))
 
     def add(self, other: "Ledger") -> None:
-        """Adds what another one holds: that of a part of the same analysis."""
+        """Adds what another one holds: that of a part of the same analysis, which has ended."""
+        other._settle()
         self.pictures += other.pictures
         self.dropped += other.dropped
         self.picture_tokens += other.picture_tokens
@@ -139,7 +159,8 @@ class Ledger:
         return next((seen.reason for seen in self.windows if seen.how == "missing" and seen.reason), "")
 
     def body(self) -> dict[str, Any]:
-        """The part of a receipt that says all this."""
+        """The part of a receipt that says all this, once the analysis has ended."""
+        self._settle()
         times = [round(time, 3) for time, _, _ in self.pictures]
         windows = sorted(self.windows, key=lambda seen: (seen.start, seen.end))
         return {

@@ -201,7 +201,7 @@ class Looker:
             again = replace(ask, prompt=f"Your last answer cannot be used: {error}.")
             raw, exact = self._asked_again(again, view)
         self.job.kept.put(key, json.dumps({"exact": exact, "segments": raw}))
-        self._see(window, "asked", len(ask.frames))
+        self._see(window, "asked", self.job.ledger.shown)
         return raw, exact
 
     def _see(self, window: Window, how: How, pictures: int = 0, reason: str | None = None) -> None:

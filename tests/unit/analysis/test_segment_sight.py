@@ -16,7 +16,7 @@ from kinoscribe.cancel import Cancel
 from kinoscribe.contract.errors import AnalysisFailed, ContextTooLong, EngineFailed
 from kinoscribe.contract.events import Ended, TextPart
 from kinoscribe.contract.segments import Definition, DefinitionField, Segmentation
-from kinoscribe.engines.engine import Ask, Finished, Piece, Sight
+from kinoscribe.engines.engine import Ask, Finished, Piece, Sight, Text
 from kinoscribe.tokens import count_tokens
 
 PART = Definition("part", "a part of it", (DefinitionField("title", "string", "a title"),))
@@ -88,6 +88,17 @@ def test_what_fits_in_one_window_shows_pictures_as_large_as_they_come() -> None:
     cinema = Cinema(sees(half_minutes, context=8_192, sight=PATCHES), 60.0)
     say(cinema)
     assert cinema.frames.sides == {768}
+
+
+def test_windows_say_how_many_pictures_of_them_the_server_took() -> None:
+    def few(ask: Ask, _cancel: Cancel) -> Iterator[Piece]:
+        yield Text(half_minutes(ask))
+        yield Finished(notes={"shown": " ".join(f"{frame.time:.3f}" for frame in ask.frames[:4])})
+
+    cinema = Cinema(sees(half_minutes), 1_200.0)
+    cinema.engine.play = few
+    _, _, job = say(cinema)
+    assert {seen.pictures for seen in job.ledger.windows} == {4}
 
 
 def test_what_the_words_of_a_window_leave_is_for_pictures() -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from kinoscribe.analysis.pictures import Reference
 from kinoscribe.cancel import Canceled
 from kinoscribe.contract.errors import ContextTooLong, EngineFailed
 from kinoscribe.contract.events import Ended, Event, Progress, TextPart
-from kinoscribe.engines.engine import Ask, Finished, Missed, Sight, Text
+from kinoscribe.engines.engine import Ask, Finished, Missed, Piece, Sight, Text
 from kinoscribe.media.pieces import Cutout
 from kinoscribe.tokens import count_tokens
 
@@ -371,6 +372,53 @@ def test_the_receipt_of_a_failure_says_which_servers_were_asked_how_often_and_wh
             "waited_seconds": 1.5,
         }
     ]
+
+
+def test_windows_say_how_many_pictures_of_them_the_server_took() -> None:
+    def few(ask: Ask) -> Iterator[Piece]:
+        yield Text(play(ask))
+        yield Finished(notes={"shown": " ".join(f"{frame.time:.3f}" for frame in ask.frames[:4])})
+
+    cinema = Cinema(sees(play), 1_800.0)
+    cinema.engine.play = lambda ask, _cancel: few(ask)
+    answered(cinema, cinema.job(SUMMARY))
+    body = cinema.parts.receipts.bodies["an-id"]["looked_at"]
+    assert len(body["windows"]) > 3
+    assert {one["frames"] for one in body["windows"]} == {4}
+    answered(cinema, cinema.job("Why?"))
+    kept = cinema.parts.receipts.bodies["an-id"]["looked_at"]["windows"]
+    assert {(one["how"], one["frames"]) for one in kept} == {("cached", 4)}
+
+
+def test_pictures_of_an_ask_that_nobody_answered_were_not_looked_at() -> None:
+    def mostly(ask: Ask) -> Any:
+        if helps(ask) and ask.start <= 600.0 < ask.end:
+            return EngineFailed(reason="no power.")
+        return play(ask)
+
+    cinema = Cinema(sees(mostly), 1_800.0)
+    answered(cinema, cinema.job(SUMMARY))
+    body = cinema.parts.receipts.bodies["an-id"]["looked_at"]
+    asked = sum(one["frames"] for one in body["windows"])
+    assert body["frames"]["used"] == asked + len(last(cinema).frames)
+    assert body["frames"]["tokens"] == A_PICTURE * body["frames"]["used"]
+    cinema = Cinema(sees(lambda _ask: EngineFailed(reason="no power.")), 60.0)
+    with pytest.raises(EngineFailed):
+        answered(cinema, cinema.job("Why?"))
+    frames = cinema.parts.receipts.bodies["an-id"]["looked_at"]["frames"]
+    assert (frames["used"], frames["tokens"]) == (0, 0)
+
+
+def test_pictures_of_an_answer_that_broke_off_were_looked_at() -> None:
+    def breaks(_ask: Ask, _cancel: object) -> Iterator[Piece]:
+        yield Text("A dog")
+        raise EngineFailed(reason="no power.")
+
+    cinema = Cinema(sees(play), 60.0)
+    cinema.engine.play = breaks
+    with pytest.raises(EngineFailed):
+        answered(cinema, cinema.job("Why?"))
+    assert cinema.parts.receipts.bodies["an-id"]["looked_at"]["frames"]["used"] == 60
 
 
 def test_what_windows_failed_of_adds_up_and_is_bounded() -> None:

@@ -10,6 +10,7 @@ from kinoscribe.engines.engine import Frame, Missed
 def ledger(windows: int = 2) -> Ledger:
     made = Ledger(dropped=3, picture_tokens=250, strips_kept=1, contexts=[32_768])
     made.show((Frame(0.0, 448, 252, b""), Frame(3_605.5, 448, 252, b"")))
+    made.answered()
     made.windows = [Seen(n * 300.0, (n + 1) * 300.0, "asked", 120) for n in range(windows)]
     made.windows[-1] = Seen(windows * 300.0 - 300.0, windows * 300.0, "missing", reason="It broke.")
     made.close = [(300.0, 600.0)]
