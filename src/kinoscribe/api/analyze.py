@@ -1,8 +1,9 @@
 """Turns the bytes of `POST /analyze` into a job, and the job into a stream or one JSON body (contract 4)."""
 
 import asyncio
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from functools import partial
+from typing import Any
 
 import structlog
 from anyio import to_thread
@@ -13,8 +14,7 @@ from kinoscribe.analysis.run import events, prepare
 from kinoscribe.api.door import BASE_PATH, Call, error_response
 from kinoscribe.api.places import Place
 from kinoscribe.api.request_body import read_json_body
-from kinoscribe.api.stream import EventStream, cancel_when_gone, collect
-from kinoscribe.api.threads import in_thread
+from kinoscribe.api.stream import EventStream, Telling, cancel_when_gone, collect
 from kinoscribe.cancel import Cancel, Canceled
 from kinoscribe.contract.analyze import AnalyzeRequest, read_analyze
 from kinoscribe.contract.errors import ApiError, RequestCanceled
@@ -27,83 +27,96 @@ _log = structlog.get_logger(__name__)
 async def create(call: Call) -> Response:
     """`POST /analyze`."""
     with call.house.bodies.place() as body_place:
-        asked = [await _read(call, body_place)]
-        call.house.slots.take()
-        streams = False
+        settings = call.house.tools.settings
+        body = [await read_json_body(call.request, settings.max_body_bytes, body_place)]
+        return await _Analysis(call, body, body_place).answer()
+
+
+class _Analysis:
+    """One question, in one thread from its reading to its end; its place and its job are given back there."""
+
+    def __init__(self, call: Call, body: list[bytes], place: Place) -> None:
+        """Takes the bytes out of `body`: they may hold a whole video, which nobody needs once it lies on disk.
+
+        From then on they need no place among the large ones.
+        """
+        self._call = call
+        self._body = body
+        self._place = place
+        self._cancel = Cancel()
+        self._loop = asyncio.get_running_loop()
+        self._streams: asyncio.Future[Job] = self._loop.create_future()
+        self._telling = Telling(call.house.tools)
+
+    async def answer(self) -> Response:
+        """The answer, or the beginning of one. Raises what refuses the question."""
+        work = asyncio.ensure_future(to_thread.run_sync(self._work, limiter=self._call.house.analyses))
+        watch = asyncio.ensure_future(cancel_when_gone(self._call.request.receive, self._cancel))
+        either: tuple[asyncio.Future[Any], ...] = (work, self._streams)
+        begun = False
         try:
-            response = await _answer(call, asked, body_place)
-            streams = isinstance(response, EventStream)
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            begun = self._streams.done()
+            if begun:
+                job = self._streams.result()
+                return EventStream(job, self._telling, work, watch, headers=_receipt(job))
+            response = await work
+            assert response is not None, "what is not streamed is answered"
             return response
-        finally:
-            if not streams:
-                call.house.slots.leave()
-
-
-async def _read(call: Call, place: Place) -> AnalyzeRequest:
-    settings = call.house.tools.settings
-    body = await read_json_body(call.request, settings.max_body_bytes, place)
-    model, names = call.default_model, call.house.tools.engines.names
-
-    def read() -> AnalyzeRequest:
-        return read_analyze(
-            body,
-            default_model=model,
-            count_tokens=count_tokens,
-            names=names,
-            allow_http_images=settings.allow_http_images,
-            wide_schema=settings.schema == "wide",
-        )
-
-    return await to_thread.run_sync(read, limiter=call.house.small)
-
-
-async def _answer(call: Call, asked: list[AnalyzeRequest], place: Place) -> Response:
-    """Takes the request out of `asked`: it may hold a whole video, which nobody needs once it lies on disk.
-
-    From then on the body needs no place among the large ones.
-    """
-    house, cancel = call.house, Cancel()
-    watch = asyncio.ensure_future(cancel_when_gone(call.request.receive, cancel))
-    with ExitStack() as made:
-
-        def make_job() -> Job:
-            job = prepare(asked.pop(), call.account.name, house.tools, cancel)
-            made.callback(job.close)
-            call.spending.reserve(job.looked.end - job.looked.start)
-            return job
-
-        try:
-            job = await in_thread(make_job, cancel, house.analyses)
-            place.leave()
-            headers = {"X-Receipt": f"{BASE_PATH}/receipts/{job.generation_id}"}
-            if job.request.stream:
-                made.pop_all()
-                return EventStream(
-                    job,
-                    house.tools,
-                    house.analyses,
-                    headers,
-                    when_told=partial(_charge, call, job),
-                    when_over=house.slots.leave,
-                )
-
-            def whole() -> Response:
-                try:
-                    with closing(job):
-                        text, ended = collect(events(job, house.tools))
-                except ApiError as error:  # what was looked at until then stands in the receipt
-                    failed = error_response(call.request.url.path, error)
-                    failed.headers.update(headers)
-                    return failed
-                finally:
-                    _charge(call, job)
-                return JSONResponse(answer_body(job.generation_id, text, ended), headers=headers)
-
-            return await in_thread(whole, cancel, house.analyses)
         except Canceled as error:
             raise RequestCanceled from error
         finally:
-            watch.cancel()
+            if not begun:
+                self._cancel.throw()
+                watch.cancel()
+                self._telling.close()
+                await asyncio.gather(work, return_exceptions=True)
+
+    def _work(self) -> Response | None:
+        call, tools = self._call, self._call.house.tools
+        asked = [self._read()]
+        with call.house.slots.place() as slot, ExitStack() as made:
+            slot.take()
+            job = prepare(asked.pop(), call.account.name, tools, self._cancel)
+            made.callback(job.close)
+            call.spending.reserve(job.looked.end - job.looked.start)
+            self._place.leave()
+            if not job.request.stream:
+                return self._whole(job)
+            self._loop.call_soon_threadsafe(partial(_begin, self._streams, job))
+            self._telling.produce(job, when_told=partial(_charge, call, job))
+        return None
+
+    def _read(self) -> AnalyzeRequest:
+        call = self._call
+        return read_analyze(
+            self._body.pop(),
+            default_model=call.default_model,
+            count_tokens=count_tokens,
+            names=call.house.tools.engines.names,
+            allow_http_images=call.house.tools.settings.allow_http_images,
+            wide_schema=call.house.tools.settings.schema == "wide",
+        )
+
+    def _whole(self, job: Job) -> Response:
+        try:
+            text, ended = collect(events(job, self._call.house.tools))
+        except ApiError as error:  # what was looked at until then stands in the receipt
+            failed = error_response(self._call.request.url.path, error)
+            failed.headers.update(_receipt(job))
+            return failed
+        finally:
+            _charge(self._call, job)
+        return JSONResponse(answer_body(job.generation_id, text, ended), headers=_receipt(job))
+
+
+def _begin(streams: asyncio.Future[Job], job: Job) -> None:
+    if not streams.done():  # else the call was given up meanwhile
+        streams.set_result(job)
+
+
+def _receipt(job: Job) -> dict[str, str]:
+    return {"X-Receipt": f"{BASE_PATH}/receipts/{job.generation_id}"}
 
 
 def _charge(call: Call, job: Job) -> None:

@@ -1,6 +1,6 @@
 """Turns the table of routes into the ASGI application that a server runs."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
@@ -8,18 +8,18 @@ from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route as AnyRoute
 from starlette.types import ASGIApp
 
 from kinoscribe import __version__
 from kinoscribe.api import health
-from kinoscribe.api.door import BASE_PATH, Door, House, error_response, guarded
+from kinoscribe.api.door import BASE_PATH, Door, Endpoint, House, error_response, guarded
 from kinoscribe.api.openapi import document
-from kinoscribe.api.routes import LEFT_OUT, ROUTES
+from kinoscribe.api.routes import LEFT_OUT, ROUTES, Route
 from kinoscribe.contract.errors import ApiError, EndpointNotSupported, MethodNotAllowed, RouteUnknown
 
 _ANY_METHOD = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-_PREFIXES = ("", BASE_PATH)
+_PREFIXES = (BASE_PATH, "")
 
 Hook = Callable[[], Awaitable[None]]
 
@@ -47,18 +47,20 @@ def make_application(house: House, start: Hook, stop: Hook) -> ASGIApp:
         ROUTES, str(house.tools.settings.public_url or "/"), house.tools.engines.names
     )
     _add_health(app, house)
+    exact = [route for route in ROUTES if "{" not in route.path]
+    _add(app, house, exact)
     _add_left_out(app, house)
-    for prefix in _PREFIXES:
-        for route in ROUTES:
-            app.add_api_route(
-                prefix + route.path,
-                guarded(route.handler, house, route.limited, keyless=route.keyless),
-                methods=_methods(route.method),
-                include_in_schema=False,
-                response_model=None,
-            )
+    _add(app, house, [route for route in ROUTES if "{" in route.path])
     _add_errors(app, house)
     return Door(app)
+
+
+def _add(app: FastAPI, house: House, routes: Sequence[Route]) -> None:
+    """Routes are looked at one after another, so that the most asked for stand in front."""
+    for prefix in _PREFIXES:
+        for route in routes:
+            endpoint = guarded(route.handler, house, route.limited, keyless=route.keyless)
+            _answer(app, prefix + route.path, endpoint, _methods(route.method))
 
 
 def _add_health(app: FastAPI, house: House) -> None:
@@ -67,13 +69,7 @@ def _add_health(app: FastAPI, house: House) -> None:
 
     for prefix in _PREFIXES:
         for path, endpoint in (("/healthz", health.healthz), ("/readyz", readyz)):
-            app.add_api_route(
-                prefix + path,
-                endpoint,
-                methods=_methods("GET"),
-                include_in_schema=False,
-                response_model=None,
-            )
+            _answer(app, prefix + path, endpoint, _methods("GET"))
 
 
 def _add_left_out(app: FastAPI, house: House) -> None:
@@ -84,9 +80,12 @@ def _add_left_out(app: FastAPI, house: House) -> None:
     for prefix in _PREFIXES:
         for path in LEFT_OUT:
             for full in (prefix + path, prefix + path + "/{rest:path}"):
-                app.add_api_route(
-                    full, left_out, methods=_ANY_METHOD, include_in_schema=False, response_model=None
-                )
+                _answer(app, full, left_out, _ANY_METHOD)
+
+
+def _answer(app: FastAPI, path: str, endpoint: Endpoint, methods: list[str]) -> None:
+    """The endpoint reads the request itself: what FastAPI would make of its parameters is not needed."""
+    app.add_route(path, endpoint, methods=methods, include_in_schema=False)
 
 
 def _add_errors(app: FastAPI, house: House) -> None:
@@ -127,5 +126,5 @@ def _methods(method: str) -> list[str]:
 
 def _allowed(app: FastAPI, path: str) -> list[str]:
     """The methods of every route that fits the path: several routes may share it."""
-    fitting = (route for route in app.routes if isinstance(route, Route) and route.path_regex.match(path))
+    fitting = (route for route in app.routes if isinstance(route, AnyRoute) and route.path_regex.match(path))
     return sorted({method for route in fitting for method in route.methods or ()})

@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 from anyio import CapacityLimiter
@@ -32,6 +33,9 @@ BASE_PATH = f"/{API_VERSION}"
 # Whoever comes by a signed URL. No account has this name.
 _NOBODY = Account("")
 
+# Threads in which questions are read and refused while all others are taken by analyses.
+READERS = 40
+
 _log = structlog.get_logger(__name__)
 
 
@@ -39,8 +43,9 @@ _log = structlog.get_logger(__name__)
 class House:
     """What handlers share: the tools, the keys, and the threads set aside for each kind of work.
 
-    `slots` are places for synchronous analyses, `bodies` for large bodies that are read into memory. `creations` may
-    wait for the host of a URL, so that they have threads of their own.
+    `slots` are places for synchronous analyses, each of which takes one of the `analyses` threads; there are some more
+    of these, to refuse what finds no place. `bodies` are places for large bodies that are read into memory.
+    `creations` may wait for the host of a URL, so that they have threads of their own.
     """
 
     tools: Tools
@@ -101,12 +106,13 @@ def guarded(
 
     async def endpoint(request: Request) -> Response:
         request_id = request.scope["kinoscribe.request_id"]
-        account = _NOBODY if keyless else await house.keys.account_of(request.headers.get("x-api-key"))
-        spending = Spending()
-        if limited is not None and house.limits is not None:
-            spending = await house.limits.enter(account, limited)
-            request.scope["kinoscribe.spending"] = spending
-            await _let_in(spending, request)
+        account, spending = _NOBODY, Spending()
+        if not keyless:
+            count = None if limited is None or house.limits is None else partial(house.limits.enter, limited)
+            account, spent = await house.keys.let_in(request.headers.get("x-api-key"), count)
+            if spent is not None:
+                spending = request.scope["kinoscribe.spending"] = spent
+                await _let_in(spending, request)
         return await handler(Call(request, account, house, request_id, spending))
 
     return endpoint

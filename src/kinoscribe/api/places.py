@@ -1,5 +1,6 @@
 """Counts how much of a costly kind goes on at once, and turns away what is one too many."""
 
+import threading
 from types import TracebackType
 from typing import Self
 
@@ -7,12 +8,13 @@ from kinoscribe.contract.errors import ServiceUnavailable
 
 
 class Slots:
-    """Places for work of one kind, `what`; lives on the event loop, so it needs no lock."""
+    """Places for work of one kind, `what`. May be used by many threads at once."""
 
     def __init__(self, most: int, what: str = "synchronous analyses") -> None:
         self._most = most
         self._what = what
         self._taken = 0
+        self._lock = threading.Lock()
 
     @property
     def taken(self) -> int:
@@ -21,14 +23,17 @@ class Slots:
 
     def take(self) -> None:
         """Takes a place. Raises `ServiceUnavailable` when all are taken."""
-        if self._taken >= self._most:
-            raise ServiceUnavailable(
-                reason=f"All {self._most} places for {self._what} are taken. Please try again later."
-            )
-        self._taken += 1
+        with self._lock:
+            if self._taken < self._most:
+                self._taken += 1
+                return
+        raise ServiceUnavailable(
+            reason=f"All {self._most} places for {self._what} are taken. Please try again later."
+        )
 
     def leave(self) -> None:
-        self._taken -= 1
+        with self._lock:
+            self._taken -= 1
 
     def place(self) -> "Place":
         """A place that is taken only once it is needed."""
@@ -36,7 +41,7 @@ class Slots:
 
 
 class Place:
-    """At most one of the places. It is left at the end of the `with` block, unless that was done before."""
+    """At most one of the places, for one call. It is left at the end of the `with` block, unless before."""
 
     def __init__(self, slots: Slots) -> None:
         self._slots = slots

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from anyio import CapacityLimiter, to_thread
-
 from kinoscribe.contract.errors import TooManyRequests
 from kinoscribe.contract.rate_limits import Category, LimitState, limit_headers
 from kinoscribe.storage.api_key_rows import Account
@@ -51,19 +49,13 @@ class Spending:
 
 
 class RateLimits:
-    """Counts calls in threads of its own, so that letting one in never waits for work on another."""
+    """Counts calls; uses the database, so it wants a thread."""
 
     def __init__(self, rates: RateRows) -> None:
         self._rates = rates
-        self._threads: CapacityLimiter | None = None
 
-    async def enter(self, account: Account, category: Category) -> Spending:
+    def enter(self, category: Category, account: Account) -> Spending:
         """Counts one call of the account. Where it comes over a limit, `check` of what is returned says so."""
-        if self._threads is None:
-            self._threads = CapacityLimiter(16)
-        return await to_thread.run_sync(self._enter, account, category, limiter=self._threads)
-
-    def _enter(self, account: Account, category: Category) -> Spending:
         rates = self._rates
         counters = rates.counters(account.name, account.key_id, category)
         try:

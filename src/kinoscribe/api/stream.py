@@ -9,9 +9,9 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
-from anyio import CapacityLimiter, to_thread
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -43,6 +43,40 @@ class _Over:
 _Item = Event | _Over
 
 
+class Telling:
+    """What the thread of an analysis tells, until it is written. Made and closed on the event loop."""
+
+    def __init__(self, tools: Tools) -> None:
+        self.heartbeat = tools.settings.heartbeat_seconds
+        self.said: Handover[_Item] = Handover(_joined)
+        self._tools = tools
+
+    def produce(self, job: Job, *, when_told: Callable[[], None]) -> None:
+        """Runs the analysis to its end, whatever that is; `when_told` is called last."""
+        over = _Over(None)
+        try:
+            with closing(events(job, self._tools)) as telling:
+                for event in telling:
+                    if not isinstance(event, Progress):
+                        self.said.put(event)
+        except Canceled:
+            _log.info("analysis_canceled", generation_id=job.generation_id)
+        except ApiError as error:
+            _log.warning("analysis_failed", generation_id=job.generation_id, reason=error.message)
+            over = _Over(error)
+        except Exception:  # noqa: BLE001  the edge of the API: logged in full, told in general
+            _log.exception("unexpected", generation_id=job.generation_id)
+            over = _Over(ApiError())
+        finally:
+            job.close()
+            self.said.put(over)
+            when_told()
+
+    def close(self) -> None:
+        """Nobody writes any more."""
+        self.said.close()
+
+
 class EventStream(Response):
     """The streamed answer to `POST /analyze` (contract 5)."""
 
@@ -51,54 +85,26 @@ class EventStream(Response):
     def __init__(
         self,
         job: Job,
-        tools: Tools,
-        limiter: CapacityLimiter,
+        telling: Telling,
+        work: asyncio.Future[Any],
+        watch: asyncio.Future[None],
         headers: dict[str, str],
-        *,
-        when_told: Callable[[], None],
-        when_over: Callable[[], None],
     ) -> None:
-        """`when_told` is called in the thread of the analysis when that ends, `when_over` when nothing is left."""
+        """`work` ends with the thread that tells, `watch` throws the switch of the job when the client leaves."""
         super().__init__(
             headers={**headers, "Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
         )
         del self.headers["content-length"]
         self._job = job
-        self._tools = tools
-        self._limiter = limiter
-        self._heartbeat = tools.settings.heartbeat_seconds
-        self._when_told = when_told
-        self._when_over = when_over
+        self._telling = telling
+        self._work = work
+        self._watch = watch
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        said: Handover[_Item] = Handover(_joined)
-
-        def produce() -> None:
-            over = _Over(None)
-            try:
-                with closing(events(self._job, self._tools)) as telling:
-                    for event in telling:
-                        if not isinstance(event, Progress):
-                            said.put(event)
-            except Canceled:
-                _log.info("analysis_canceled", generation_id=self._job.generation_id)
-            except ApiError as error:
-                _log.warning("analysis_failed", generation_id=self._job.generation_id, reason=error.message)
-                over = _Over(error)
-            except Exception:  # noqa: BLE001  the edge of the API: logged in full, told in general
-                _log.exception("unexpected", generation_id=self._job.generation_id)
-                over = _Over(ApiError())
-            finally:
-                self._job.close()
-                said.put(over)
-                self._when_told()
-
-        work = asyncio.ensure_future(to_thread.run_sync(produce, limiter=self._limiter))
-        watch = asyncio.ensure_future(cancel_when_gone(receive, self._job.cancel))
         whole = False
         try:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            whole = await self._write(said, send)
+            whole = await self._write(self._telling.said, send)
         except TimeoutError:
             _log.info("reader_given_up", generation_id=self._job.generation_id)
         except asyncio.CancelledError:
@@ -108,11 +114,9 @@ class EventStream(Response):
             raise
         finally:
             self._job.cancel.throw()
-            watch.cancel()
-            said.close()
-            await asyncio.gather(work, watch, return_exceptions=True)
-            self._job.close()
-            self._when_over()
+            self._watch.cancel()
+            self._telling.close()
+            await asyncio.gather(self._work, self._watch, return_exceptions=True)
         if whole:  # only now: whoever has read to the end may ask again at once and finds the place free
             with suppress(TimeoutError):
                 await _send_body(send, b"", more=False)
@@ -123,12 +127,12 @@ class EventStream(Response):
         Raises `TimeoutError` when the client takes nothing for a minute.
         """
         whole = False
-        silent_until = clock.steady() + self._heartbeat
+        silent_until = clock.steady() + self._telling.heartbeat
         async with _patiently(send) as say:
             while True:
                 if not await said.wait(silent_until - clock.steady()):
                     await say(HEARTBEAT)
-                    silent_until = clock.steady() + self._heartbeat
+                    silent_until = clock.steady() + self._telling.heartbeat
                     continue
                 for item in _together(said.take()):
                     if isinstance(item, _Over):
@@ -139,7 +143,7 @@ class EventStream(Response):
                     assert line is not None, "only progress is not said"
                     whole = isinstance(item, Ended)
                     await say(line)
-                    silent_until = clock.steady() + self._heartbeat
+                    silent_until = clock.steady() + self._telling.heartbeat
 
     async def _say_failure(self, error: ApiError, send: Send, patience: float = _PATIENCE) -> None:
         """The last line, and no end of the body: every client sees that the answer is not whole."""

@@ -25,7 +25,7 @@ def build_asgi(tools: Tools) -> ASGIApp:
     from kinoscribe.api.application import make_application
     from kinoscribe.api.auth import Keys
     from kinoscribe.api.chunk_urls import ChunkUrls
-    from kinoscribe.api.door import House
+    from kinoscribe.api.door import READERS, House
     from kinoscribe.api.first_look import FirstLook
     from kinoscribe.api.places import Slots
     from kinoscribe.api.rate_limit import RateLimits
@@ -42,7 +42,7 @@ def build_asgi(tools: Tools) -> ASGIApp:
         thumbnail_urls=ThumbnailUrls(pepper_of(tools.folder.path)),
         chunk_urls=ChunkUrls(pepper_of(tools.folder.path), settings.upload_url_seconds),
         bodies=Slots(settings.large_bodies, "large bodies"),
-        analyses=CapacityLimiter(settings.sync_slots),
+        analyses=CapacityLimiter(settings.sync_slots + READERS),
         limits=RateLimits(tools.rates),
     )
 

@@ -14,7 +14,7 @@ from tests.unit.analysis.pretended import Parts
 
 from kinoscribe.api.application import make_application
 from kinoscribe.api.auth import Keys
-from kinoscribe.api.door import House
+from kinoscribe.api.door import READERS, House
 from kinoscribe.api.first_look import FirstLook
 from kinoscribe.api.places import Slots
 from kinoscribe.contract.errors import ApiKeyInvalid
@@ -33,6 +33,12 @@ class KnownKeys:
         if key not in ("one", "two"):
             raise ApiKeyInvalid
         return cast("Account", SimpleNamespace(name=key))
+
+    async def let_in(
+        self, key: str | None, count: Callable[[Account], Any] | None = None
+    ) -> tuple[Account, Any]:
+        account = await self.account_of(key)
+        return account, None if count is None else count(account)
 
     def missing(self) -> list[str]:
         return list(self.lacks)
@@ -69,7 +75,7 @@ def make_house(parts: Parts, *, slots: int = 2, keys: KnownKeys | None = None) -
         keys=cast("Keys", keys or KnownKeys()),
         first_look=cast("FirstLook", None),
         slots=Slots(slots),
-        analyses=CapacityLimiter(slots),
+        analyses=CapacityLimiter(slots + READERS),
     )
 
 

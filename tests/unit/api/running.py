@@ -24,7 +24,7 @@ from kinoscribe.api import first_look as first_look_module
 from kinoscribe.api.application import make_application
 from kinoscribe.api.auth import Keys
 from kinoscribe.api.chunk_urls import ChunkUrls
-from kinoscribe.api.door import House
+from kinoscribe.api.door import READERS, House
 from kinoscribe.api.first_look import FirstLook
 from kinoscribe.api.http_protocol import KinoscribeProtocol
 from kinoscribe.api.places import Slots
@@ -174,7 +174,7 @@ def _running(folder: Path, **settings: Any) -> Iterator[Running]:
         first_look=first_look,
         slots=Slots(2),
         chunk_urls=ChunkUrls(b"pepper", chosen.upload_url_seconds),
-        analyses=CapacityLimiter(2),
+        analyses=CapacityLimiter(2 + READERS),
         limits=RateLimits(RateRows(database, [read_limit(text) for text in chosen.rate_limits])),
         bodies=Slots(chosen.large_bodies, "large bodies"),
     )

@@ -12,13 +12,13 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from anyio import CapacityLimiter
+from starlette.types import Receive
 
 from kinoscribe.analysis.job import Job, Spent
 from kinoscribe.analysis.receipt import Looked
 from kinoscribe.analysis.tools import Tools
 from kinoscribe.api import stream
-from kinoscribe.api.stream import EventStream
+from kinoscribe.api.stream import EventStream, Telling, cancel_when_gone
 from kinoscribe.cancel import Cancel
 from kinoscribe.contract.analyze import AnalyzeRequest
 from kinoscribe.contract.errors import EngineFailed
@@ -61,15 +61,7 @@ class Run:
 
         async def go() -> None:
             tools = cast("Tools", SimpleNamespace(settings=SimpleNamespace(heartbeat_seconds=self.heartbeat)))
-            response = EventStream(
-                self.job,
-                tools,
-                CapacityLimiter(2),
-                {"X-Receipt": "r"},
-                when_told=self.tell,
-                when_over=self.leave,
-            )
-            await asyncio.wait_for(response({"type": "http"}, receive, send), 30)
+            await asyncio.wait_for(self.response(tools, receive)({"type": "http"}, receive, send), 30)
 
         asyncio.run(go())
         assert self.closed.is_set(), "the job is closed whatever happens"
@@ -77,8 +69,18 @@ class Run:
         assert self.told == 1, "what was used is counted once"
         return self.sent[1:]
 
-    def leave(self) -> None:
-        self.left += 1
+    def response(self, tools: Tools, receive: Receive) -> EventStream:
+        """The answer, whose analysis goes on in a thread that leaves its place at the end."""
+        telling = Telling(tools)
+
+        def work() -> None:
+            telling.produce(self.job, when_told=self.tell)
+            time.sleep(0.05)
+            self.left += 1
+
+        working = asyncio.ensure_future(asyncio.to_thread(work))
+        watch = asyncio.ensure_future(cancel_when_gone(receive, self.job.cancel))
+        return EventStream(self.job, telling, working, watch, {"X-Receipt": "r"})
 
     def tell(self) -> None:
         self.told += 1
@@ -115,7 +117,7 @@ def test_an_answer_is_start_text_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_whoever_has_read_to_the_end_finds_the_place_free(monkeypatch: pytest.MonkeyPatch) -> None:
     bodies = Run(whole, monkeypatch).play()
-    assert [body["left"] for body in bodies] == [0] * (len(bodies) - 1) + [1]
+    assert bodies[-1]["left"] == 1
 
 
 def test_silence_is_broken_by_empty_lines_even_while_work_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,10 +211,7 @@ class Slow(Run):
 
         async def go() -> None:
             tools = cast("Tools", SimpleNamespace(settings=SimpleNamespace(heartbeat_seconds=60.0)))
-            response = EventStream(
-                self.job, tools, CapacityLimiter(2), {}, when_told=self.tell, when_over=self.leave
-            )
-            await asyncio.wait_for(response({"type": "http"}, receive, send), 30)
+            await asyncio.wait_for(self.response(tools, receive)({"type": "http"}, receive, send), 30)
 
         asyncio.run(go())
         self.sent = [{"body": body} for body in sent]
