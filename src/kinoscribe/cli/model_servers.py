@@ -1,6 +1,6 @@
 """Asks the model servers that an operator named what they can, and turns that into findings of `kinoscribe doctor`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 
 from kinoscribe.cancel import Cancel
@@ -26,7 +26,7 @@ def model_servers(settings: Settings) -> Iterator[Finding]:
 
 
 def _engine(what: str, prober: Prober) -> Iterator[Finding]:
-    found = prober.look(Cancel())
+    each = prober.look(Cancel())
     faults = [server for server in prober.servers if server.fault]
     others = len(prober.servers) - len(faults)
     for server in faults:
@@ -36,13 +36,29 @@ def _engine(what: str, prober: Prober) -> Iterator[Finding]:
             f"{server.url}: {server.fault}",
             "Start it, or correct its settings.",
         )
-    if found is not None:
-        yield from _abilities(what, found, prober.config)
+    for found in each.values():
+        where = f"{found.url}: " if len(prober.servers) > 1 else ""
+        yield from _abilities(what, where, found, prober.config_of(found.url))
+    if len(each) > 1:
+        yield _together(what, each, prober.config)
 
 
-def _abilities(what: str, found: Abilities, config: OpenAIConfig) -> Iterator[Finding]:
+def _together(what: str, each: Mapping[int, Abilities], config: OpenAIConfig) -> Finding:
+    """What a question may hold that any of the servers may be asked."""
+    told = (
+        f"Whichever of the {len(each)} is asked, a question and its answer may have {config.context:,} tokens"
+    )
+    if config.sees:
+        told += f" and {config.sight.most} pictures"
+    blind = sum(one.sees is False for one in each.values())
+    if config.sees and blind:
+        told += f"; those that look at none ({blind}) are asked last"
+    return Finding("ok", what, f"{told}.")
+
+
+def _abilities(what: str, where: str, found: Abilities, config: OpenAIConfig) -> Iterator[Finding]:
     server = found.server or "A server of a kind that is not known"
-    told = f"{server} answers with {found.model or config.model}, profile {config.profile}."
+    told = f"{where}{server} answers with {found.model or config.model}, profile {config.profile}."
     yield Finding("ok", what, told)
     yield _context(what, found, config)
     yield _pictures(what, found, config)

@@ -49,6 +49,24 @@ def test_what_a_server_lacks_is_told_with_what_it_means(
     assert any(told in one.sentence for one in slow)
 
 
+def test_each_server_of_a_list_is_told_of_and_what_they_have_in_common(
+    tmp_path: Path, server: ModelServer
+) -> None:
+    with (
+        ModelServer("llamacpp", Nature(context=8_000, sees=False)) as blind,
+        ModelServer("vllm") as mute,
+    ):
+        mute.otherwise = Script(status=500)
+        findings = found(tmp_path, mute.url, server.url, blind.url)
+        told = [one.sentence for one in findings]
+    assert told[0].startswith(f"{mute.url}: It lists its models, and answers no question.")
+    assert f"{server.url}: vLLM 0.32-scripted answers with scripted-vl, profile vllm." in told
+    assert any(one.startswith(f"{blind.url}: llama.cpp") for one in told)
+    assert told.count("It looks at no pictures.") == 1
+    assert told[-1].startswith("Whichever of the 2 is asked, a question and its answer may have 8,000 tokens")
+    assert "those that look at none (1) are asked last" in told[-1]
+
+
 def test_a_schema_that_does_not_hold_is_told(tmp_path: Path, server: ModelServer) -> None:
     server.nature.constrains = False
     server.otherwise = Script("No.")

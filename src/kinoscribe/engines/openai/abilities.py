@@ -1,6 +1,6 @@
 """Says what a model server was found to be able to do, and fits an engine's configuration to it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from math import floor, sqrt
@@ -14,6 +14,8 @@ from kinoscribe.engines.openai.profiles import ProfileName
 LEAST_PICTURE = 8
 # Two sizes of a picture whose costs differ by less are taken to cost the same: the server scales all to one size.
 _SAME = 1.15
+# By a picture of this size it is told which server takes most for one.
+_USUAL = (448, 252)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,11 @@ class Abilities:
     usage_streamed: bool | None = None
     looked_at: datetime | None = None
     remarks: tuple[str, ...] = ()
+
+    def same_as(self, other: "Abilities") -> bool:
+        """Whether it is the same server with the same model."""
+        mine = (self.url, self.profile, self.server, self.model, self.weights)
+        return mine == (other.url, other.profile, other.server, other.model, other.weights)
 
     @property
     def square(self) -> int | None:
@@ -102,6 +109,55 @@ def fitted(config: OpenAIConfig, found: Abilities, *, pinned: bool) -> OpenAICon
         sees=config.sees and found.sees is not False,
         **pictures,
     )
+
+
+def common(configs: Sequence[OpenAIConfig]) -> OpenAIConfig:
+    """What a question may hold that any of the servers may be asked: as much as the least of them takes.
+
+    Pictures are chosen where one of them looks at any: another one gets the evidence alone.
+    """
+    first = configs[0]
+    if all(one == first for one in configs):
+        return first
+    seeing = [one for one in configs if one.sees] or configs
+    dear = max(seeing, key=lambda one: one.picture_tokens(*_USUAL))
+    return replace(
+        first,
+        context_tokens=min(one.context for one in configs),
+        most_pictures=min(one.most_pictures or one.row.pictures for one in seeing),
+        tokens_a_picture=dear.tokens_a_picture,
+        picture_square=dear.picture_square,
+        sees=any(one.sees for one in configs),
+        weights="+".join(dict.fromkeys(one.weights for one in configs if one.weights)),
+        at_once=min(one.at_once or one.row.at_once for one in configs),
+    )
+
+
+def about_all(each: Mapping[int, Abilities]) -> Mapping[str, Any]:
+    """For receipts and `/models`: what holds for all servers, by their places in the list, and what each can."""
+    found = list(each.values())
+    if len(found) < 2:
+        return found[0].about() if found else {}
+    dear = max(found, key=lambda one: max((cost.tokens for cost in one.pictures), default=0))
+    whole = {
+        **dear.about(),
+        "context_tokens": _least(*(one.context_tokens for one in found)),
+        "sees_pictures": _any(one.sees for one in found),
+        "most_pictures": _least(*(one.most_pictures for one in found)),
+        "json_schema_holds": _all(one.constrained for one in found),
+        "usage_streamed": _all(one.usage_streamed for one in found),
+    }
+    return {**whole, "servers": {str(place): one.about() for place, one in each.items()}}
+
+
+def _any(known: Iterable[bool | None]) -> bool | None:
+    told = list(known)
+    return True if True in told else None if None in told else False
+
+
+def _all(known: Iterable[bool | None]) -> bool | None:
+    told = list(known)
+    return False if False in told else None if None in told else True
 
 
 def _least(*numbers: int | None) -> int | None:

@@ -18,7 +18,13 @@ class Known(Protocol):
     """What is known of the servers by now: the operator's configuration with what was found, and whether they work."""
 
     @property
-    def config(self) -> OpenAIConfig: ...
+    def config(self) -> OpenAIConfig:
+        """What holds whichever server is asked."""
+        ...
+
+    def config_of(self, url: str) -> OpenAIConfig:
+        """What holds when the server of this URL is asked."""
+        ...
 
     @property
     def unwell(self) -> frozenset[str]:
@@ -83,13 +89,21 @@ class OpenAIEngine:
         that another server can still be asked.
         """
         try:
-            order = self._servers.order(ask.content, self._known.unwell)
-            yield from Generation(ask, cancel, self.config, self._exchange, self._servers, order).run()
+            known = self._known
+            order = self._servers.order(ask.content, known.unwell, self._blind(ask))
+            yield from Generation(ask, cancel, known.config_of, self._exchange, self._servers, order).run()
             self._known.answered()
         except (EngineFailed, ServiceUnavailable) as error:
             if not isinstance(error, ContextTooLong):
                 self._known.failed()
             raise
+
+    def _blind(self, ask: Ask) -> frozenset[str]:
+        """The servers that would have to do without the pictures of this ask."""
+        config = self.config
+        if len(config.urls) < 2 or not config.sees or not (ask.frames or ask.images):
+            return frozenset()
+        return frozenset(url for url in config.urls if not self._known.config_of(url).sees)
 
     def state(self) -> EngineState:
         return self._known.state()
@@ -104,6 +118,9 @@ class _Believed:
 
     def __init__(self, config: OpenAIConfig) -> None:
         self.config = config
+
+    def config_of(self, _url: str) -> OpenAIConfig:
+        return self.config
 
     def state(self) -> EngineState:
         return EngineState(ready=True)

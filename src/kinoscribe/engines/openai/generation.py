@@ -3,7 +3,7 @@
 What a server refuses is made less where that helps; before its first word a failed server is followed by another one.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 
@@ -36,29 +36,32 @@ _UNREACHED = "No model server can be reached at the moment. Please try again lat
 
 
 class Generation:
-    """One Ask on its way through the servers. `_dress`, `_most` and `_config` become less where a server wants less."""
+    """One Ask on its way through the servers. `_dress`, `_most` and `_config` become less where a server wants less.
+
+    `configs` is what is known of each server, `_base` that of the one which is asked.
+    """
 
     def __init__(
         self,
         ask: Ask,
         cancel: Cancel,
-        config: OpenAIConfig,
+        configs: Callable[[str], OpenAIConfig],
         exchange: Exchange,
         servers: Servers,
         order: tuple[str, ...],
     ) -> None:
         self._ask = ask
         self._cancel = cancel
-        self._config = config
+        self._configs = configs
+        self._base = self._config = self._config_of(order[0])
         self._exchange = exchange
         self._servers = servers
-        self._course = Course(order, config.waits.busy)
+        self._course = Course(order, self._config.waits.busy)
         self._dress = Dress.FULL
-        self._sees = config.sees
         self._unwanted: set[str] = set()
         self._fits = 0
         self._waited = 0.0
-        self._request = chat_request(ask, config)
+        self._request = chat_request(ask, self._config)
         self._most = self._request.max_tokens
         self._dress_for(self._course.url)
 
@@ -143,10 +146,24 @@ class Generation:
             self._servers.learn(url, self._request.schema)
             if not self._dress.shape:
                 self._servers.learn(url, _OBJECTS)
-        if self._sees and not self._config.sees:
+        if self._base.sees and not self._config.sees:
             self._servers.learn(url, _PICTURES)
         for field in self._unwanted:
             self._servers.learn(url, field)
+
+    def _config_of(self, url: str) -> OpenAIConfig:
+        """What is known of a server. One without eyes is shown the client's own pictures all the same: it says so."""
+        config = self._configs(url)
+        return config if config.sees or not self._ask.images else replace(config, sees=True)
+
+    def _turn_to(self, url: str) -> None:
+        """What is sent to the next server fits that one."""
+        base = self._config_of(url)
+        if base != self._base:
+            self._base = self._config = base
+            self._request = chat_request(self._ask, base, self._dress)
+            self._most = self._request.max_tokens
+        self._dress_for(url)
 
     def _dress_for(self, url: str) -> None:
         """As much as the server is not known to refuse."""
@@ -156,7 +173,7 @@ class Generation:
             objects=not self._servers.refuses(url, _OBJECTS),
         )
         self._unwanted = {field for field in _FIELDS if self._servers.refuses(url, field)}
-        sees = self._sees and not (self._blind_will_do and self._servers.refuses(url, _PICTURES))
+        sees = self._base.sees and not (self._blind_will_do and self._servers.refuses(url, _PICTURES))
         self._wear(dress, sequence=not self._servers.refuses(url, _SEQUENCE), sees=sees)
 
     @property
@@ -241,7 +258,7 @@ class Generation:
         self._waited = wait
         if wait and self._cancel.wait(wait):
             raise Canceled
-        self._dress_for(self._course.url)
+        self._turn_to(self._course.url)
 
 
 def _error(failed: ServerFailed) -> ApiError:

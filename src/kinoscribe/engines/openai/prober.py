@@ -1,16 +1,17 @@
 """Keeps what is known of the model servers behind one engine: asked in the background, never waited for at length."""
 
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from queue import SimpleQueue
+from typing import Any
 
 import structlog
 
 from kinoscribe import clock
 from kinoscribe.cancel import Cancel, Canceled
 from kinoscribe.engines.engine import EngineState, Missed
-from kinoscribe.engines.openai.abilities import Abilities, fitted
+from kinoscribe.engines.openai.abilities import Abilities, about_all, common, fitted
 from kinoscribe.engines.openai.config import OpenAIConfig
 from kinoscribe.engines.openai.identify import Unfit
 from kinoscribe.engines.openai.probe import examine, listen, meet
@@ -36,11 +37,20 @@ class Server:
     fault: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Sum:
+    """What follows from what was found: for all servers, and for each."""
+
+    config: OpenAIConfig
+    of: Mapping[str, OpenAIConfig] = field(default_factory=dict)
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
 class Prober:
     """What a list of servers of one model can. Nothing is asked of them before somebody wants to know.
 
-    `pinned`: the operator named the profile. With several servers the first that answers is examined; all must have the
-    model, and the shortest context holds for all.
+    `pinned`: the operator named the profile. All must have the model, and each is examined: what is asked fits the one
+    that takes least, and goes to each as that one takes it.
     """
 
     def __init__(self, config: OpenAIConfig, *, pinned: bool = False) -> None:
@@ -49,8 +59,8 @@ class Prober:
         self._cancel = Cancel()
         self._lock = threading.Lock()
         self._met = threading.Event()
-        self._found: Abilities | None = None
-        self._fitted: tuple[Abilities | None, OpenAIConfig] = (None, config)
+        self._known: dict[str, Abilities] = {}
+        self._sum = _Sum(config)
         self._servers: tuple[Server, ...] = ()
         self._able: tuple[Abilities, ...] = ()
         self._unfit: dict[str, str] = {}
@@ -65,17 +75,12 @@ class Prober:
     def config(self) -> OpenAIConfig:
         """The operator's configuration with what was found so far. Starts a look where it is time for one."""
         self._start_if_due()
-        found, (known, config) = self._found, self._fitted
-        if found is not known:
-            assert found is not None, "what was found is never forgotten"
-            config = fitted(self._given, found, pinned=self._pinned)
-            self._fitted = found, config
-        return config
+        return self._sum.config
 
-    @property
-    def found(self) -> Abilities | None:
-        """What the last look found; None before it."""
-        return self._found
+    def config_of(self, url: str) -> OpenAIConfig:
+        """The same for one server of the list."""
+        known = self._sum
+        return known.of.get(url, known.config)
 
     @property
     def servers(self) -> tuple[Server, ...]:
@@ -90,15 +95,14 @@ class Prober:
         """Whether a server has the model. Before anybody knows, it is waited for, for a moment and once."""
         self._start_if_due()
         self._met.wait(FIRST_WAIT)
-        servers, found = self._servers, self._found
-        about = {} if found is None else found.about()
+        servers = self._servers
         if not servers:
             return EngineState(ready=False, reason=f"The model server of {self._given.name} does not answer.")
         faults = [server.fault for server in servers if server.fault]
         if len(faults) == len(servers):
             missed = tuple(Missed(str(number), fault) for number, fault in enumerate(faults, 1))
             return EngineState(False, f"The model server of {self._given.name}: {faults[0]}", missed=missed)
-        return EngineState(ready=True, about=about)
+        return EngineState(ready=True, about=self._sum.about)
 
     def failed(self) -> None:
         """A server failed an ask: look soon whether it is there, and whether it answers anything."""
@@ -115,14 +119,14 @@ class Prober:
                 self._due = min(self._due, self._ended + SOON)
             self._start_if_due()
 
-    def look(self, cancel: Cancel) -> Abilities | None:
-        """Looks now and in full, and waits for it. None where no server can be used. Raises `Canceled`."""
-        met = self._meet(cancel)
-        if met is None:
-            return None
-        found = self._examine(met, cancel)
-        self._listen([one for one in self._able if one.url != met.url], cancel)
-        return found
+    def look(self, cancel: Cancel) -> Mapping[int, Abilities]:
+        """Looks now and in full, and waits for it: what each server that can be used can, by its place in the list.
+
+        Raises `Canceled`.
+        """
+        self._meet(cancel)
+        self._examine(self._able, cancel)
+        return self._well()
 
     def close(self) -> None:
         """A look that is under way ends soon."""
@@ -138,17 +142,17 @@ class Prober:
     def _look_aside(self) -> None:
         wait = AGAIN
         try:
-            known, before = self._found, self._servers
-            met = found = self._meet(self._cancel)
+            before = self._servers
+            self._meet(self._cancel)
             self._tell_faults(before)
             doubted = self._doubted and clock.steady() >= self._listened + AGAIN
-            unheard = [one for one in self._able if doubted or self._unfit.get(one.url)]
-            if met is not None and not _is_known(met, known):
-                found = self._examine(met, self._cancel)
-                self._tell(found)
-                unheard = [one for one in unheard if one.url != met.url]
+            due = [one for one in self._able if not self._is_examined(one)]
+            unheard = [one for one in self._able if one not in due and (doubted or self._unfit.get(one.url))]
+            self._examine(due, self._cancel)
+            if due:
+                self._tell(before)
             self._listen(unheard, self._cancel)
-            wait = self._wait(found)
+            wait = self._wait()
         except Canceled:
             return
         finally:
@@ -157,24 +161,24 @@ class Prober:
                 self._ended = clock.steady()
                 self._due = self._ended + wait
 
-    def _wait(self, found: Abilities | None) -> float:
+    def _wait(self) -> float:
         """Seconds until the next look; twice as many each time that a server is there and answers nothing."""
         silent = any(self._unfit.values())
         self._silences = self._silences + 1 if silent else 0
         if silent:
             return min(ANEW, AGAIN * 2.0 ** min(self._silences - 1, 10))
-        if found is None or self.unwell or self._doubted:
+        if not self._able or self.unwell or self._doubted:
             return AGAIN
-        return KEPT if found.looked_at is not None else ANEW
+        return KEPT if all(self._is_examined(one) for one in self._able) else ANEW
 
     def _listen(self, able: Sequence[Abilities], cancel: Cancel) -> None:
         """Asks servers that were met one short question each. Raises `Canceled`."""
         if not able:
             return
         self._doubted = False
-        before, sees = self._servers, None if self._found is None else self._found.sees
+        before = self._servers
         for one in able:
-            self._judge(one.url, listen(self._given, replace(one, sees=sees), cancel))
+            self._judge(one.url, listen(self._given, self._known[one.url], cancel))
         self._listened = clock.steady()
         self._tell_faults(before)
 
@@ -182,6 +186,7 @@ class Prober:
         """Keeps why nobody can use a server that was met; empty where it can be used."""
         self._unfit[url] = fault
         self._servers = tuple(Server(url, fault) if server.url == url else server for server in self._servers)
+        self._sum_up()
 
     def _tell_faults(self, before: tuple[Server, ...]) -> None:
         """Logs what has changed: servers that are away or say nothing, and those that are back."""
@@ -192,85 +197,101 @@ class Prober:
             elif not server.fault and before and server.url not in well:
                 _log.info("model_server_back", engine=self._given.name, number=number)
 
-    def _examine(self, met: Abilities, cancel: Cancel) -> Abilities | None:
-        """What a server that was met can; None where it cannot be used after all. Raises `Canceled`."""
-        found, fault = None, ""
-        try:
-            self._found = found = examine(self._given, met, cancel)
-        except Unfit as error:
-            fault = str(error)
-        self._judge(met.url, fault)
-        return found
+    def _examine(self, due: Sequence[Abilities], cancel: Cancel) -> None:
+        """Finds out what servers that were met can, of all at once. Raises `Canceled`."""
+        found = self._of_each(due, lambda one: examine(self._given, one, cancel))
+        for _ in due:
+            one = found.get()
+            cancel.check()
+            if isinstance(one, Abilities) and (one.looked_at is not None or not self._is_known(one)):
+                self._known[one.url] = one  # one that was too busy can what it could
+            self._judge(one.url, "" if isinstance(one, Abilities) else one.fault)
 
-    def _tell(self, found: Abilities | None) -> None:
-        if found is None:
+    def _well(self) -> Mapping[int, Abilities]:
+        """What is known of the servers that can be used, by their places."""
+        return {place: one for place, one in self._there().items() if not self._unfit.get(one.url)}
+
+    def _there(self) -> Mapping[int, Abilities]:
+        """The same of all that answered anything."""
+        places = {server.url: place for place, server in enumerate(self._servers, 1)}
+        return {places[one.url]: self._known[one.url] for one in self._able}
+
+    def _sum_up(self) -> None:
+        """Puts together what was found. It is never forgotten while nobody is there."""
+        each = self._well() or self._there()
+        if not each:
+            return
+        of = {url: fitted(self._given, one, pinned=self._pinned) for url, one in self._known.items()}
+        self._sum = _Sum(common([of[one.url] for one in each.values()]), of, about_all(each))
+
+    def _tell(self, before: tuple[Server, ...]) -> None:
+        """Logs what was found."""
+        self._tell_faults(before)
+        each = self._well()
+        if not each:
             faults = [server.fault for server in self._servers]
             _log.warning("model_server_unusable", engine=self._given.name, faults=faults)
-            return
-        _log.info("model_server", engine=self._given.name, **found.about())
-        for remark in found.remarks:
-            _log.warning("model_server_remark", engine=self._given.name, remark=remark)
+        for place, found in each.items():
+            _log.info("model_server", engine=self._given.name, number=place, **found.about())
+            for remark in found.remarks:
+                _log.warning("model_server_remark", engine=self._given.name, number=place, remark=remark)
 
-    def _meet(self, cancel: Cancel) -> Abilities | None:
-        """Asks all servers at once what they are. What they have in common is kept at once. Raises `Canceled`."""
-        answers: SimpleQueue[Abilities | Server] = SimpleQueue()
+    def _is_examined(self, met: Abilities) -> bool:
+        """Whether the same server with the same model was examined, and is not yet due to be examined again."""
+        looked_at = self._known[met.url].looked_at
+        return looked_at is not None and (clock.now() - looked_at).total_seconds() <= KEPT
+
+    def _is_known(self, met: Abilities) -> bool:
+        """Whether the same server with the same model was examined, however long ago."""
+        known = self._known.get(met.url)
+        return known is not None and known.looked_at is not None and known.same_as(met)
+
+    def _meet(self, cancel: Cancel) -> None:
+        """Asks all servers at once what they are. What is known of some is kept at once. Raises `Canceled`."""
         urls = tuple(dict.fromkeys(self._given.urls))
-        for url in urls:
-            threading.Thread(
-                target=self._meet_one, args=(url, cancel, answers), daemon=True, name="meet"
-            ).start()
+        asked = tuple(Abilities(url) for url in urls)
+        answers = self._of_each(asked, lambda one: meet(self._given, one.url, cancel, pinned=self._pinned))
         met: dict[str, Abilities | Server] = {}
-        first = None
         while len(met) < len(urls):
             answer = answers.get()
             cancel.check()
             met[answer.url] = answer
             if len(met) == len(urls) or not self._met.is_set():
-                first = self._take([met[url] for url in urls if url in met])
+                self._take([met[url] for url in urls if url in met])
         self._met.set()
-        return first
 
-    def _meet_one(self, url: str, cancel: Cancel, answers: "SimpleQueue[Abilities | Server]") -> None:
-        answer: Abilities | Server = Server(url, "It was not asked.")
-        try:
-            answer = meet(self._given, url, cancel, pinned=self._pinned)
-        except Unanswered as error:
-            answer = Server(url, f"It {error}.")
-        except Unfit as error:
-            answer = Server(url, str(error))
-        except Canceled:
-            return  # whoever waits for the answer is told so as well
-        finally:
-            answers.put(answer)
+    def _of_each(
+        self, servers: Sequence[Abilities], ask: Callable[[Abilities], Abilities]
+    ) -> "SimpleQueue[Abilities | Server]":
+        """What comes of asking each of them, in threads of their own, as it comes."""
+        answers: SimpleQueue[Abilities | Server] = SimpleQueue()
 
-    def _take(self, met: list[Abilities | Server]) -> Abilities | None:
+        def ask_one(one: Abilities) -> None:
+            answer: Abilities | Server = Server(one.url, "It was not asked.")
+            try:
+                answer = ask(one)
+            except Unanswered as error:
+                answer = Server(one.url, f"It {error}.")
+            except Unfit as error:
+                answer = Server(one.url, str(error))
+            except Canceled:
+                return  # whoever waits for the answer is told so as well
+            finally:
+                answers.put(answer)
+
+        for one in servers:
+            threading.Thread(target=ask_one, args=(one,), daemon=True, name="meet").start()
+        return answers
+
+    def _take(self, met: list[Abilities | Server]) -> None:
         """Keeps what is known of the servers that were met. With one that can be used nobody need wait for the rest."""
         self._servers = tuple(
             one if isinstance(one, Server) else Server(one.url, self._unfit.get(one.url, "")) for one in met
         )
-        able = [one for one in met if isinstance(one, Abilities)]
-        able.sort(key=lambda one: bool(self._unfit.get(one.url)))
-        self._able = tuple(able)
-        if not able:
-            return None
-        contexts = [one.context_tokens for one in able if one.context_tokens is not None]
-        first = replace(able[0], context_tokens=min(contexts) if contexts else None)
-        if not _is_known(first, self._found):
-            self._found = first
-        self._met.set()
-        return first
-
-
-def _is_known(met: Abilities, known: Abilities | None) -> bool:
-    """Whether the same server with the same model was examined before, and is not yet due to be examined again."""
-    if known is None or known.looked_at is None:
-        return False
-    if (clock.now() - known.looked_at).total_seconds() > KEPT:
-        return False
-    return (met.url, met.profile, met.server, met.model, met.weights) == (
-        known.url,
-        known.profile,
-        known.server,
-        known.model,
-        known.weights,
-    )
+        self._able = tuple(one for one in met if isinstance(one, Abilities))
+        for one in self._able:
+            known = self._known[one.url] if self._is_known(one) else one
+            self._known[one.url] = replace(known, context_tokens=one.context_tokens or known.context_tokens)
+        self._sum_up()
+        if self._able:
+            self._met.set()

@@ -29,11 +29,19 @@ class Servers:
         self._learnt: dict[tuple[str, str], float] = {}
         self._extras: dict[str, tuple[bool, float]] = {}
 
-    def order(self, content: str, unwell: Container[str] = ()) -> tuple[str, ...]:
-        """All servers; `unwell` are those of which is known that they cannot answer, however they did before."""
+    def order(self, content: str, unwell: Container[str] = (), worse: Container[str] = ()) -> tuple[str, ...]:
+        """All servers; `unwell` are those of which is known that they cannot answer, however they did before.
+
+        Of those that are well, the `worse` ones come last.
+        """
         now = clock.steady()
         ranked = sorted(self._urls, key=lambda url: _rank(content, url), reverse=True)
-        return tuple(sorted(ranked, key=lambda url: url in unwell or self._away.get(url, _WELL)[0] > now))
+        return tuple(
+            sorted(
+                ranked,
+                key=lambda url: (url in unwell or self._away.get(url, _WELL)[0] > now, url in worse),
+            )
+        )
 
     def number(self, url: str) -> int:
         """The place of a server in the operator's list, from 1: what may be told of it."""

@@ -347,6 +347,9 @@ class _Known:
     unwell: frozenset[str]
     failures: int = 0
 
+    def config_of(self, _url: str) -> OpenAIConfig:
+        return self.config
+
     def state(self) -> EngineState:
         return EngineState(ready=True)
 

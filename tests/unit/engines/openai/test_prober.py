@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from tests.model_server.script import Nature, Script
 from tests.model_server.server import ModelServer
-from tests.unit.engines.openai.asks import ask
+from tests.unit.engines.openai.asks import ask, jpeg
 
 from kinoscribe.cancel import Cancel
-from kinoscribe.contract.errors import EngineFailed
+from kinoscribe.contract.errors import EngineFailed, EngineRefused
 from kinoscribe.engines.chosen import Chosen, Engines
 from kinoscribe.engines.engine import Missed
 from kinoscribe.engines.openai import prober as module
@@ -220,9 +220,10 @@ def test_one_question_that_failed_is_no_reason_to_pass_a_server_by(
     before = len(server.chats())
     prober.failed()
     assert until(lambda: len(server.chats()) > before)
+    monkeypatch.setattr(module, "AGAIN", 3600.0)
     assert until(lambda: not prober._looking)
     assert prober.state().ready
-    monkeypatch.setattr(module, "AGAIN", 3600.0)
+    assert until(lambda: not prober._looking)
     after, lists = len(server.chats()), len(server.seen)
     for _ in range(5):
         prober.failed()
@@ -235,10 +236,9 @@ def test_who_stays_silent_is_asked_less_and_less_often(server: ModelServer, keep
     prober = keep(Prober(config(server)))
     assert examined(prober)
     prober._judge(server.url, "It says nothing.")
-    found = prober.found
-    assert [prober._wait(found) for _ in range(5)] == [10.0, 20.0, 40.0, 60.0, 60.0]
+    assert [prober._wait() for _ in range(5)] == [10.0, 20.0, 40.0, 60.0, 60.0]
     prober._judge(server.url, "")
-    assert prober._wait(found) == module.KEPT
+    assert prober._wait() == module.KEPT
 
 
 def test_an_answer_that_came_after_all_makes_it_look_again_at_once(
@@ -285,6 +285,124 @@ def test_of_two_servers_the_one_that_answers_is_examined(
         assert until(lambda: bool(prober.state().about.get("sees_pictures")))
         assert prober.state().ready
         assert prober.unwell == {mute.url}
+
+
+def test_all_servers_of_a_list_are_examined_also_where_the_first_answers_nothing() -> None:
+    with ModelServer("vllm") as mute, ModelServer("llamacpp") as one, ModelServer("vllm") as other:
+        mute.otherwise = Script(status=500)
+        with closing(Prober(config(mute, one, other))) as prober:
+            each = prober.look(Cancel())
+            assert prober.unwell == {mute.url}
+    assert list(each) == [2, 3]
+    assert all(found.sees and found.constrained and found.looked_at for found in each.values())
+    assert [found.profile for found in each.values()] == ["llamacpp", "vllm"]
+
+
+def test_a_question_fits_the_server_that_takes_least_and_each_is_asked_as_it_is() -> None:
+    with (
+        ModelServer("vllm", Nature(context=9_000, most_pictures=10)) as large,
+        ModelServer("llamacpp", Nature(context=5_000, sees=False)) as blind,
+        ModelServer("sglang", Nature(context=7_000, constrains=False)) as third,
+        closing(Prober(config(large, blind, third))) as prober,
+    ):
+        prober.look(Cancel())
+        own = [prober.config_of(server.url) for server in (large, blind, third)]
+        whole, about = prober.config, prober.state().about
+    assert [(one.profile, one.context, one.sees) for one in own] == [
+        ("vllm", 9_000, True),
+        ("llamacpp", 5_000, False),
+        ("sglang", 7_000, True),
+    ]
+    assert (whole.context, whole.sees, whole.sight.most) == (5_000, True, own[0].sight.most)
+    assert own[0].sight.most <= 10 < own[2].sight.most
+    assert (about["context_tokens"], about["sees_pictures"], about["json_schema_holds"]) == (
+        5_000,
+        True,
+        False,
+    )
+    assert {place: one["profile"] for place, one in about["servers"].items()} == {
+        "1": "vllm",
+        "2": "llamacpp",
+        "3": "sglang",
+    }
+    assert "127.0.0.1" not in str(about)
+
+
+def test_what_a_server_that_is_away_takes_bounds_no_question() -> None:
+    with (
+        ModelServer("vllm", Nature(context=9_000)) as one,
+        ModelServer("vllm", Nature(context=5_000)) as other,
+        closing(Prober(config(one, other))) as prober,
+    ):
+        prober.look(Cancel())
+        assert prober.config.context == 5_000
+        other.down()
+        prober.look(Cancel())
+        assert prober.config.context == 9_000
+        assert prober.config_of(other.url).context == 5_000, "and it is known when it comes back"
+
+
+def test_what_is_known_holds_while_a_server_is_examined_again_and_when_it_is_too_busy_for_that(
+    server: ModelServer, keep: Keep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prober = keep(Prober(config(server)))
+    prober.look(Cancel())
+    known = prober.config
+    assert known.sees
+    assert known.tokens_a_picture or known.picture_square
+    seen: list[OpenAIConfig] = []
+    true_examine = module.examine
+
+    def examine(*given: Any) -> Abilities:
+        seen.append(prober._sum.config)
+        return true_examine(*given)
+
+    monkeypatch.setattr(module, "examine", examine)
+    server.otherwise = Script(status=503)
+    prober.look(Cancel())
+    assert seen == [known]
+    assert prober.config == known
+
+
+def test_each_server_is_asked_as_it_is_and_those_without_eyes_last() -> None:
+    with (
+        ModelServer("vllm", Nature(context=9_000)) as seeing,
+        ModelServer("llamacpp", Nature(context=1_500, sees=False)) as blind,
+        closing(Prober(config(seeing, blind))) as prober,
+        closing(OpenAIEngine(config(seeing, blind), prober)) as engine,
+    ):
+        prober.look(Cancel())
+        seeing.forget()
+        blind.forget()
+        for number in range(8):
+            list(engine.generate(ask(content=f"{number:064}", max_tokens=4_000), Cancel()))
+        assert (len(seeing.chats()), len(blind.chats())) == (8, 0)
+        seeing.otherwise = Script(status=500)
+        list(engine.generate(ask(max_tokens=4_000), Cancel()))
+        first, (last,) = seeing.chats()[-1], blind.chats()
+    assert first.chat is not None
+    assert last.chat is not None
+    assert "cache_salt" in first.chat.raw
+    assert len(first.chat.pictures) == 4
+    assert not {"cache_salt", "priority"} & set(last.chat.raw)
+    assert last.chat.pictures == ()
+    assert (last.chat.most_tokens or 0) < 1_500 < (first.chat.most_tokens or 0)
+
+
+def test_a_picture_of_the_clients_own_is_not_left_out_for_a_server_without_eyes() -> None:
+    with (
+        ModelServer("vllm") as seeing,
+        ModelServer("vllm", Nature(sees=False)) as blind,
+        closing(Prober(config(blind, seeing))) as prober,
+        closing(OpenAIEngine(config(blind, seeing), prober)) as engine,
+    ):
+        prober.look(Cancel())
+        seeing.otherwise = Script(status=500)
+        with pytest.raises((EngineFailed, EngineRefused)):
+            list(engine.generate(ask(images=(("one", jpeg(1)),)), Cancel()))
+        assert all(one.status == 400 for one in blind.chats() if one.chat and one.chat.pictures)
+        assert blind.chats()[-1].chat is not None
+        assert blind.chats()[-1].chat.pictures
 
 
 def test_the_shortest_context_of_the_list_holds_for_all(server: ModelServer, keep: Keep) -> None:
