@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import secrets
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 
 import httptools
 import structlog
@@ -13,6 +18,8 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from kinoscribe.api.door import own_headers
+from kinoscribe.api.request_body import TAKE
+from kinoscribe.api.taken_body import TakenBody
 from kinoscribe.contract.errors import ApiError, RequestHeadTooLarge, RequestUnreadable, error_body
 
 # The most bytes of a request's line and headers, and of anything else of which nothing is handed on.
@@ -23,6 +30,8 @@ HEAD_SECONDS = 60.0
 LINGER_SECONDS = 5.0
 
 _FRAMING = {b"content-length", b"transfer-encoding"}
+# A body above this may be taken.
+_LARGE = 1 << 20
 # A colon, a space and the end of a line.
 _AROUND = 4
 # More calls than these wait for the one before them only where they came in one piece with it.
@@ -45,6 +54,8 @@ class KinoscribeProtocol(HttpToolsProtocol):
         self._refusal: ApiError | None = None
         self._is_over = False
         self._timer: asyncio.TimerHandle | None = None
+        self._body_unread = 0
+        self._is_taken = False
         self._framing: tuple[bytes, bytes] | None = None
         self._is_again = False
         self._running: RequestResponseCycle | None = None
@@ -111,9 +122,13 @@ class KinoscribeProtocol(HttpToolsProtocol):
             lengths = [header for header in self.headers if header[0] in _FRAMING]
             self._framing = lengths[0] if lengths else None
         super().on_headers_complete()
+        self._body_unread = sum(int(value) for name, value in self.headers if name == b"content-length")
+        if self._body_unread > _LARGE:
+            self.scope["extensions"] = {TAKE: partial(self._taken, self.cycle)}  # type: ignore[dict-item]
 
     def on_body(self, body: bytes) -> None:
         self._is_moving = True
+        self._body_unread -= len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -131,9 +146,51 @@ class KinoscribeProtocol(HttpToolsProtocol):
         self._running = cycle
         super()._start_asgi_task(cycle, app)
 
-    def is_crowded(self) -> bool:
-        """Whether so many calls wait in this connection that no more are to be read."""
-        return len(self.pipeline) > _WAITING
+    def may_read(self) -> bool:
+        """Not while somebody else reads, nor when too many calls wait in this connection."""
+        return not self._is_taken and len(self.pipeline) <= _WAITING
+
+    @contextmanager
+    def _taken(self, cycle: RequestResponseCycle) -> Iterator[TakenBody | None]:
+        """The rest of the body of the call that is being answered, if there is one and it can be taken.
+
+        What is still unread at the end of the block comes as it would have come before.
+        """
+        connection = self.transport.get_extra_info("socket")
+        if (
+            connection is None
+            or connection.family not in {socket.AF_INET, socket.AF_INET6}
+            or self.transport.get_extra_info("sslcontext") is not None
+            or self._is_over
+            or self._is_taken
+            or cycle is not self.cycle
+            or not cycle.more_body
+        ):
+            yield None
+            return
+        early, cycle.body = bytes(cycle.body), bytearray()
+        cycle.message_event.clear()
+        self._is_taken = True
+        self.flow.pause_reading()
+        taken = TakenBody(socket.socket(fileno=os.dup(connection.fileno())), self._body_unread, early)
+        try:
+            yield taken
+        finally:
+            taken.close()
+            self._is_taken = False
+            self._go_on_after(taken.unread, cycle)
+
+    def _go_on_after(self, unread: int, cycle: RequestResponseCycle) -> None:
+        if self._is_over:
+            return
+        self._body_unread = unread
+        if unread:
+            self._framing = (b"content-length", str(unread).encode())
+        else:
+            cycle.more_body = False
+            self._in_head = True
+        self._renew_parser()
+        self.flow.resume_reading()
 
     def _feed(self, data: bytes) -> None:
         """Nothing but HTTP/1 is spoken here: a wish for another protocol is a call like others, and may have a body."""
@@ -233,5 +290,5 @@ class _Flow(FlowControl):
         self._protocol = protocol
 
     def resume_reading(self) -> None:
-        if not self._protocol.is_crowded():
+        if self._protocol.may_read():
             super().resume_reading()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import mimetypes
 from collections.abc import Callable
-from contextlib import aclosing
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -190,9 +189,7 @@ async def _receive(body: Body, begin: Callable[[], ChunkWriter], threads: Capaci
     """Writes a chunk as it comes, in threads; whatever ends this call also ends its writer."""
     writer = await in_thread_to_the_end(begin, Cancel(), threads)
     try:
-        async with aclosing(body.batches()) as batches:
-            async for batch in batches:
-                await to_thread.run_sync(writer.write, batch, limiter=threads)
+        await body.into(writer.write, threads)
         return await in_thread_to_the_end(writer.finish, Cancel(), threads)
     finally:
         with CancelScope(shield=True):

@@ -1,12 +1,16 @@
 """Turns the body of a call, as it comes in, into bytes or batches of bytes, never more than was agreed."""
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractContextManager, aclosing, nullcontext, suppress
+from functools import partial
 
-from anyio import fail_after, move_on_after
+from anyio import CapacityLimiter, fail_after, move_on_after
 from starlette.requests import ClientDisconnect, Request
 
 from kinoscribe.api.places import Place
+from kinoscribe.api.taken_body import TakenBody
+from kinoscribe.api.threads import in_thread
+from kinoscribe.cancel import Cancel
 from kinoscribe.contract.errors import BodyTooLarge, RequestCanceled, ServiceUnavailable
 
 IDLE_SECONDS = 60.0
@@ -14,6 +18,12 @@ BATCH = 1 << 19
 # A body above this takes a place among the large ones, and may keep it for so many seconds until it is whole.
 LARGE = 1 << 20
 LARGE_SECONDS = 600.0
+
+# The extension by which our own server lets the rest of a large body be taken.
+TAKE = "kinoscribe.body"
+
+Take = Callable[[], AbstractContextManager[TakenBody | None]]
+Write = Callable[[bytes | memoryview], None]
 
 _DRAIN_BYTES = 32 * 1024 * 1024
 _DRAIN_SECONDS = 5.0
@@ -74,21 +84,57 @@ class Body:
     async def pieces(self) -> AsyncGenerator[bytes, None]:
         """The body as it comes. Raises `ClientDisconnect` when it is cut, `RequestCanceled` when it stalls."""
         while not self._ended:
-            try:
-                with fail_after(IDLE_SECONDS):
-                    message = await self._request.receive()
-            except TimeoutError as error:
-                raise RequestCanceled from error
-            self._ended = not message.get("more_body", False)
-            if message["type"] == "http.disconnect":
-                raise ClientDisconnect
-            if piece := message.get("body", b""):
+            if piece := await self._next():
                 yield piece
 
-    async def batches(self) -> AsyncGenerator[bytes, None]:
+    async def into(self, write: Write, threads: CapacityLimiter) -> None:
+        """Gives the body to `write` as it comes, in threads, one call after another. It may not keep what it is given.
+
+        Raises what `pieces` does, and what `write` raises. No call of `write` outlives this one.
+        """
+        if self._ended:
+            return
+        first = await self._next()  # this is also what has a client that waits for it go on
+        with self._take() as taken:
+            if taken is not None:
+                taken.add(first)
+                await self._pump(taken, write, threads)
+                return
+        cancel = Cancel()
+        async with aclosing(self._batches(first)) as batches:
+            async for batch in batches:
+                await in_thread(partial(write, batch), cancel, threads)
+
+    async def _next(self) -> bytes:
+        try:
+            with fail_after(IDLE_SECONDS):
+                message = await self._request.receive()
+        except TimeoutError as error:
+            raise RequestCanceled from error
+        self._ended = not message.get("more_body", False)
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        found: bytes = message.get("body", b"")
+        return found
+
+    def _take(self) -> AbstractContextManager[TakenBody | None]:
+        take: Take | None = self._request.scope.get("extensions", {}).get(TAKE)
+        return nullcontext() if take is None or self._ended else take()
+
+    async def _pump(self, taken: TakenBody, write: Write, threads: CapacityLimiter) -> None:
+        cancel, is_late, moved = Cancel(), False, False
+        while True:
+            moved = await in_thread(partial(taken.pump, write, cancel), cancel, threads)
+            if not taken.unread:
+                self._ended = True
+                return
+            if is_late and not moved:
+                raise RequestCanceled
+            is_late = taken.is_dry and not await taken.readable(IDLE_SECONDS)
+
+    async def _batches(self, first: bytes) -> AsyncGenerator[bytes, None]:
         """The body in batches that are worth a hop to a thread."""
-        waiting: list[bytes] = []
-        size = 0
+        waiting, size = [first], len(first)
         async with aclosing(self.pieces()) as pieces:
             async for piece in pieces:
                 waiting.append(piece)
@@ -96,7 +142,7 @@ class Body:
                 if size >= BATCH:
                     yield b"".join(waiting)
                     waiting, size = [], 0
-        if waiting:
+        if size:
             yield b"".join(waiting)
 
     async def drain(self) -> None:

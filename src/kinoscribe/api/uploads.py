@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from anyio import CancelScope, CapacityLimiter, to_thread
@@ -70,9 +70,7 @@ async def read_form(
             await to_thread.run_sync(admit, body.announced, limiter=limiter)
         reader = FormReader(boundary, lambda: begin(body.announced), most, file_field)
         try:
-            async with aclosing(body.batches()) as batches:
-                async for batch in batches:
-                    await to_thread.run_sync(reader.feed, batch, limiter=limiter)
+            await body.into(reader.feed, limiter)
             yield reader.finish()
         finally:
             with CancelScope(shield=True):
@@ -113,10 +111,10 @@ class FormReader:
             },
         )
 
-    def feed(self, data: bytes) -> None:
-        """Takes the next bytes. Raises an `ApiError`."""
+    def feed(self, data: bytes | memoryview) -> None:
+        """Takes the next bytes, of which it keeps none. Raises an `ApiError`."""
         try:
-            self._parser.write(data)
+            self._parser.write(bytes(data))
         except FormParserError as error:
             raise _broken("is not a proper multipart form") from error
 

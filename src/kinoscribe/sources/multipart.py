@@ -51,7 +51,7 @@ class ChunkWriter:
             self.close()
             raise
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Raises `ParameterInvalid` when it is too much, `ChunkNotTaken` when a newer request sends the chunk."""
         with self._our_errors():
             self._part.write(data)

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import Any
+from contextlib import suppress
 
 import pytest
-import uvicorn
 from starlette.types import Receive, Scope, Send
+from tests.unit.api.connections import WAIT, Served, Wire, serving
 
 from kinoscribe.api import http_protocol
 from kinoscribe.api.http_protocol import HEAD_BYTES, KinoscribeProtocol
 
-WAIT = 30.0
 CL, TE = b"Content-Length: 3", b"Transfer-Encoding: chunked"
 GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -60,110 +57,15 @@ class App:
         await send({"type": "http.response.body", "body": said})
 
 
-class Wire:
-    """One connection on which bytes go out exactly as given."""
-
-    def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), WAIT)
-        self.got = b""
-
-    def send(self, *pieces: bytes) -> None:
-        for piece in pieces:
-            self.socket.sendall(piece)
-
-    def answer(self) -> tuple[int, dict[str, str], bytes]:
-        """The next answer: its status, its headers and its body."""
-        head, self.got = self._until(b"\r\n\r\n")
-        first, *lines = head.decode().split("\r\n")
-        headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
-        length = int(headers.get("content-length", "0"))
-        while len(self.got) < length:
-            self._more()
-        body, self.got = self.got[:length], self.got[length:]
-        return int(first.split()[1]), headers, body
-
-    def said(self) -> Any:
-        status, _, body = self.answer()
-        assert status == 200, body
-        return json.loads(body)
-
-    def refused(self) -> tuple[int, Any]:
-        status, headers, body = self.answer()
-        assert headers["content-type"] == "application/json"
-        assert headers["x-api-version"] == "v1.3"
-        assert len(headers["x-request-id"]) == 16
-        assert self.is_closed()
-        return status, json.loads(body)
-
-    def is_closed(self) -> bool:
-        """Waits for the other side to close; false when something comes instead."""
-        try:
-            return self.got == b"" and self.socket.recv(100) == b""
-        except ConnectionResetError:
-            return True
-
-    def _until(self, mark: bytes) -> tuple[bytes, bytes]:
-        while mark not in self.got:
-            self._more()
-        before, _, after = self.got.partition(mark)
-        return before, after
-
-    def _more(self) -> None:
-        piece = self.socket.recv(65536)
-        assert piece, self.got
-        self.got += piece
-
-
-class Served:
-    def __init__(self) -> None:
-        self.app = App()
-        self.wires: list[Wire] = []
-        config = uvicorn.Config(
-            self.app, "127.0.0.1", 0, http=KinoscribeProtocol, log_level="critical", ws="none"
-        )
-        self.server = uvicorn.Server(config)
-
-    @property
-    def port(self) -> int:
-        port: int = self.server.servers[0].sockets[0].getsockname()[1]
-        return port
-
-    def wire(self) -> Wire:
-        self.wires.append(Wire(self.port))
-        return self.wires[-1]
-
-    def until(self, condition: Any) -> bool:
-        end = time.monotonic() + WAIT
-        while not (met := bool(condition())) and time.monotonic() < end:
-            time.sleep(0.01)
-        return met
-
-
-@contextmanager
-def serving() -> Iterator[Served]:
-    served = Served()
-    thread = threading.Thread(target=lambda: asyncio.run(served.server.serve()))
-    thread.start()
-    while not served.server.started:
-        time.sleep(0.01)
-    try:
+@pytest.fixture
+def served() -> Iterator[Served[App]]:
+    with serving(App()) as served:
         yield served
-    finally:
         served.app.go.set()
-        for wire in served.wires:
-            wire.socket.close()
-        served.server.should_exit = True
-        thread.join()
 
 
 @pytest.fixture
-def served() -> Iterator[Served]:
-    with serving() as served:
-        yield served
-
-
-@pytest.fixture
-def wire(served: Served) -> Wire:
+def wire(served: Served[App]) -> Wire:
     return served.wire()
 
 
@@ -182,27 +84,33 @@ def test_calls_follow_each_other_on_one_connection_however_they_are_cut(wire: Wi
         assert wire.said() == ["POST", "/b", "abc"]
 
 
-def test_calls_that_are_sent_at_once_are_answered_in_their_order(served: Served, wire: Wire) -> None:
+def test_calls_that_are_sent_at_once_are_answered_in_their_order(served: Served[App], wire: Wire) -> None:
     paths = [f"/{number}" for number in range(3000)]
     wire.send(*(b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n" % path.encode() for path in paths))
     assert [wire.said()[1] for _ in paths] == paths
 
 
 def test_a_client_that_asks_and_asks_is_read_no_further_before_it_has_its_answers(
-    served: Served, wire: Wire
+    served: Served[App], wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    waiting: list[int] = []
+    begin = KinoscribeProtocol.on_headers_complete
+
+    def counted(protocol: KinoscribeProtocol) -> None:
+        begin(protocol)
+        waiting.append(len(protocol.pipeline))
+
+    monkeypatch.setattr(KinoscribeProtocol, "on_headers_complete", counted)
     wire.send(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
     assert served.until(lambda: served.app.calls)
-    wire.socket.settimeout(0.5)
-    sent = 0
-    with suppress(TimeoutError):
-        while sent < 1 << 26:
-            sent += wire.socket.send(GET * 1000)
-    assert sent < 1 << 26
-    (connection,) = served.server.server_state.connections
-    assert isinstance(connection, KinoscribeProtocol)
-    assert connection.is_crowded()
-    assert len(connection.pipeline) <= (1 << 19) // len(GET)
+    sending = threading.Thread(target=wire.send, args=(GET * 30_000,))
+    sending.start()
+    assert served.until(lambda: max(waiting) > 0)
+    served.app.go.set()
+    assert wire.said()[1] == "/slow"
+    assert all(wire.said()[1] == "/a" for _ in range(30_000))
+    sending.join(WAIT)
+    assert max(waiting) <= (1 << 19) // len(GET)
 
 
 def test_a_wait_for_leave_to_go_on_is_answered_when_the_body_is_wanted(wire: Wire) -> None:
@@ -220,7 +128,7 @@ def test_a_call_of_the_old_version_ends_its_connection(wire: Wire) -> None:
 
 def test_a_call_for_the_headers_has_no_body_in_its_answer(wire: Wire) -> None:
     wire.send(GET.replace(b"GET", b"HEAD"))
-    head, _ = wire._until(b"\r\n\r\n")
+    head, _ = wire.until(b"\r\n\r\n")
     assert b"content-length: 18" in head
     wire.got = b""
     wire.send(GET)
@@ -239,7 +147,9 @@ def test_a_wish_for_another_protocol_is_a_call_like_others(wire: Wire, protocol:
         assert [asked[n] for n in (0, 2, 4)] == [["POST", "/a", body] for body in ("abc", "abc", "")]
 
 
-def test_spaces_around_a_value_are_no_part_of_it_and_trailers_no_headers(served: Served, wire: Wire) -> None:
+def test_spaces_around_a_value_are_no_part_of_it_and_trailers_no_headers(
+    served: Served[App], wire: Wire
+) -> None:
     chunks = b"0\r\nX-Api-Key: b\r\n\r\n"
     wire.send(post(chunks, b"X-Api-Key:  a \t", b"Transfer-Encoding: chunked ") + GET)
     assert wire.said() == ["POST", "/a", ""]
@@ -289,7 +199,7 @@ WRONG = {
 
 @pytest.mark.parametrize("sent", WRONG.values(), ids=WRONG)
 def test_what_is_no_call_or_may_be_two_is_refused_in_the_error_form(
-    served: Served, wire: Wire, sent: bytes
+    served: Served[App], wire: Wire, sent: bytes
 ) -> None:
     wire.send(GET + sent + GET)
     assert wire.said() == ["GET", "/a", ""]
@@ -306,7 +216,7 @@ def test_what_is_no_call_or_may_be_two_is_refused_in_the_error_form(
     "chunks", [b"zz\r\nabc\r\n", b"3 \r\nabc\r\n", b"3\nabc\n", b"3\r\nabcd\r\n", b"f" * 17 + b"\r\n"]
 )
 def test_a_body_in_broken_pieces_is_refused_and_its_call_given_up(
-    served: Served, wire: Wire, chunks: bytes
+    served: Served[App], wire: Wire, chunks: bytes
 ) -> None:
     wire.send(post(b"2\r\nab\r\n", TE))
     assert served.until(lambda: served.app.calls)
@@ -315,16 +225,16 @@ def test_a_body_in_broken_pieces_is_refused_and_its_call_given_up(
     assert served.app.left.wait(WAIT)
 
 
-def test_an_answer_that_has_begun_is_not_followed_by_a_refusal(served: Served, wire: Wire) -> None:
+def test_an_answer_that_has_begun_is_not_followed_by_a_refusal(served: Served[App], wire: Wire) -> None:
     wire.send(post(b"2\r\nab\r\n", TE, path=b"/stream"))
-    head, wire.got = wire._until(b"first\r\n")
+    head, wire.got = wire.until(b"first\r\n")
     assert b"200" in head
     wire.send(b"zz\r\n")
     assert wire.is_closed()
     assert served.app.left.wait(WAIT)
 
 
-def test_calls_before_a_broken_one_are_answered(served: Served, wire: Wire) -> None:
+def test_calls_before_a_broken_one_are_answered(served: Served[App], wire: Wire) -> None:
     wire.send(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n" + GET + b"no call\r\n\r\n")
     assert served.until(lambda: served.app.calls)
     served.app.go.set()
@@ -344,7 +254,7 @@ ENDLESS = {
 
 @pytest.mark.parametrize(("before", "again", "end"), ENDLESS.values(), ids=ENDLESS)
 def test_a_head_may_have_so_many_bytes_and_no_more(
-    served: Served, before: bytes, again: bytes, end: bytes
+    served: Served[App], before: bytes, again: bytes, end: bytes
 ) -> None:
     room = (HEAD_BYTES - 200) // max(len(again), 5 if again == b"A:\r\n" else 1)
     wire = served.wire()
@@ -410,7 +320,7 @@ def test_a_head_that_comes_slowly_is_given_up_and_a_silent_connection_too(
     assert open_ones == []
 
 
-def test_a_call_that_takes_long_is_not_given_up(monkeypatch: pytest.MonkeyPatch, served: Served) -> None:
+def test_a_call_that_takes_long_is_not_given_up(monkeypatch: pytest.MonkeyPatch, served: Served[App]) -> None:
     monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.05)
     wire = served.wire()
     wire.send(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\nGET /b")
@@ -421,10 +331,10 @@ def test_a_call_that_takes_long_is_not_given_up(monkeypatch: pytest.MonkeyPatch,
 
 
 def test_whoever_is_being_answered_is_known_to_have_left_also_when_others_wait(
-    served: Served, wire: Wire
+    served: Served[App], wire: Wire
 ) -> None:
     wire.send(b"GET /stream HTTP/1.1\r\nHost: x\r\n\r\n" + GET)
-    _, wire.got = wire._until(b"first\r\n")
+    _, wire.got = wire.until(b"first\r\n")
     wire.socket.close()
     assert served.app.left.wait(WAIT)
     assert served.until(lambda: not served.server.server_state.connections)
