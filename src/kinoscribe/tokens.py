@@ -4,15 +4,27 @@ The vocabulary is the uncased BERT WordPiece of all-MiniLM-L6-v2 (Apache-2.0, se
 engine that does not count for itself.
 """
 
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 from tokenizers import Tokenizer
+
+# Texts whose count is remembered; the longest are as long as a model's context.
+_KEPT = 64
 
 
 def count_tokens(text: str) -> int:
     """The number of tokens in `text`."""
     return len(_tokenizer().encode(text, add_special_tokens=False).ids) if text else 0
+
+
+@lru_cache(maxsize=_KEPT)
+def count_again(text: str, whose: str) -> int:
+    """The same, remembered: for text that comes again with the next question of the same account.
+
+    `whose` stands for the account, so that no account learns by the time of it what another one's text was.
+    """
+    return count_tokens(text)
 
 
 def cut_to_tokens(text: str, most: int) -> tuple[str, int]:

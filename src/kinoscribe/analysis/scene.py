@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Self, TypeVar
 
 import structlog
@@ -20,7 +21,7 @@ from kinoscribe.engines.engine import Ask, Frame, Sight
 from kinoscribe.evidence.brief import brief, seconds_clock
 from kinoscribe.notes import Notes, within
 from kinoscribe.storage.cache_folder import CacheKey
-from kinoscribe.tokens import count_tokens
+from kinoscribe.tokens import count_again, count_tokens
 
 _CHARACTERS_A_TOKEN = 64
 _HALVINGS = 4
@@ -89,8 +90,19 @@ class Scene:
 
     def words(self, start: float, end: float, tokens: int) -> View:
         """The evidence from `start` to `end` as text of so many tokens at most, as the model counts them."""
-        text = brief(within(self.notes, start, end), fitting(tokens), clock=seconds_clock)
-        return View((), text, padded(count_tokens(text)))
+        count = partial(count_again, whose=self._salt)
+        text = brief(self._part(start, end), fitting(tokens), clock=seconds_clock, count=count)
+        return View((), text, padded(count(text)))
+
+    def _part(self, start: float, end: float) -> Notes:
+        looked = self.job.looked
+        if (start, end) == (looked.start, looked.end):
+            return self.notes
+        return within(self.notes, start, end)
+
+    @property
+    def _salt(self) -> str:
+        return self.tools.cache.salt(self.job.account)
 
     def evidence_a_second(self) -> float:
         """The tokens (counted here) that all evidence takes for a second."""
@@ -123,14 +135,14 @@ class Scene:
         return Ask(
             prompt=prompt,
             facts=self.job.looked.facts,
-            notes=within(self.notes, start, end),
+            notes=self._part(start, end),
             start=start,
             end=end,
             model_name=request.model_name,
             frames=view.frames,
             brief=view.brief,
             content=self.job.looked.content,
-            salt=self.tools.cache.salt(self.job.account),
+            salt=self._salt,
             missed=self.job.ledger.miss,
             **(given | more),
         )

@@ -17,10 +17,17 @@ def seconds_clock(seconds: float) -> str:
     return f"{seconds:.1f} s"
 
 
-def brief(notes: Notes, most_tokens: int = DEFAULT_TOKENS, *, clock: Clock = hh_mm_ss) -> str:
+def brief(
+    notes: Notes,
+    most_tokens: int = DEFAULT_TOKENS,
+    *,
+    clock: Clock = hh_mm_ss,
+    count: Callable[[str], int] = count_tokens,
+) -> str:
     """The notes as text: shots, speech, screen text, things, in the order of time under each heading.
 
-    When all of it is too long, the room is shared out among the headings by what each has.
+    When all of it is too long, the room is shared out among the headings by what each has. `count` may know some
+    counts already.
     """
     told = (
         _shots(notes, clock),
@@ -29,7 +36,7 @@ def brief(notes: Notes, most_tokens: int = DEFAULT_TOKENS, *, clock: Clock = hh_
         _things(notes, clock),
     )
     parts = [list(part) for part in told if part]
-    sizes = [count_tokens("\n".join(part)) for part in parts]
+    sizes = [count("\n".join(part)) for part in parts]
     whole = sum(sizes)
     if whole <= most_tokens:
         return "\n".join(line for part in parts for line in part)

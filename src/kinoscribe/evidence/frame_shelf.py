@@ -134,11 +134,13 @@ class FrameShelf:
             return Strip()
         wanted = _wanted(plan, bars, facts, start, end, sight)
         key = self._cache.key(account, content, "stills", self._made_by, msgspec.json.encode(wanted).decode())
-        with self._turn(key, cancel):
-            kept, from_cache = self._kept(key), True
-            if kept is None:
-                kept, from_cache = self._make(path, wanted, cancel), False
-                self._cache.put(KIND, key, msgspec.msgpack.encode(kept))
+        kept, from_cache = self._kept(key), True
+        if kept is None:
+            with self._turn(key, cancel):
+                kept = self._kept(key)
+                if kept is None:
+                    kept, from_cache = self._make(path, wanted, cancel), False
+                    self._cache.put(KIND, key, msgspec.msgpack.encode(kept))
         return _strip(kept, sight, budget_tokens, from_cache=from_cache)
 
     def close(self) -> None:
@@ -148,6 +150,9 @@ class FrameShelf:
     def _bars(self, path: Path, content: str, facts: VideoFacts, cancel: Cancel, account: str) -> Bars:
         """The black bars of the whole video, so that all windows are cut alike; looked for once."""
         key = self._cache.key(account, content, "bars", self._made_by)
+        known = self._bars_at_hand.get(key)
+        if known is not None:
+            return known
         with self._turn(key, cancel):
             known = self._bars_at_hand.get(key) or self._kept_bars(key)
             if known is None:

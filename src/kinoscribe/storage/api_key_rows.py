@@ -80,7 +80,7 @@ class ApiKeyRows:
         digest = self._digest(key)
         if self._preset is not None and hmac.compare_digest(digest, self._preset):
             return Account(DEFAULT_ACCOUNT)
-        with self._database.reading() as db:
+        with self._database.asking() as db:
             rows, _ = self._database.run(db, _VALID, {"digest": digest})
         now = clock.now()
         if not rows:

@@ -13,7 +13,7 @@ from kinoscribe.engines.openai.config import OpenAIConfig
 from kinoscribe.engines.openai.dress import Dress
 from kinoscribe.engines.openai.messages import is_sequence, messages, shown_frames
 from kinoscribe.engines.openai.schema import response_format, wanted_schema
-from kinoscribe.tokens import count_tokens
+from kinoscribe.tokens import count_again, count_tokens
 
 _LEAST_ANSWER = 256
 _MARGIN = 128
@@ -101,6 +101,8 @@ def _digest(text: str) -> str:
 
 def _tokens(ask: Ask, config: OpenAIConfig, said: list[dict[str, Any]]) -> int:
     """As far as that can be told before: the server has the last word."""
-    words = [said[0]["content"], *(part["text"] for part in said[1]["content"] if part["type"] == "text")]
-    pictures = sum(config.picture_tokens(frame.width, frame.height) for frame in shown_frames(ask, config))
-    return pictures + count_tokens("\n".join(words))
+    *shown, asked = (part["text"] for part in said[1]["content"] if part["type"] == "text")
+    words = count_again("\n".join([said[0]["content"], *shown]), ask.salt) + count_tokens(asked)
+    return words + sum(
+        config.picture_tokens(frame.width, frame.height) for frame in shown_frames(ask, config)
+    )
