@@ -6,6 +6,7 @@ from kinoscribe.api.door import Call
 from kinoscribe.api.uploads import FORM_AROUND_FILE
 from kinoscribe.contract.idempotency import read_idempotency_key
 from kinoscribe.storage.blobs import Incoming
+from kinoscribe.storage.reservations import Reservation
 
 
 class AssetFiles:
@@ -19,6 +20,8 @@ class AssetFiles:
         self._route = route
         self._account = call.account.name
         self._room = call.house.tools.assets.room
+        self.reserved: Reservation | None = None
+        """What was set aside for the file that `begin` has opened."""
 
     def admit(self, announced: int) -> None:
         """Raises `StorageQuotaExceeded` for a form of so many bytes whose file cannot fit, before any of it comes."""
@@ -27,12 +30,21 @@ class AssetFiles:
             raise self._room.refusal(self._account, announced - FORM_AROUND_FILE)
 
     def begin(self, announced: int) -> Incoming:
-        """A file that takes no more than there is room for; then it raises `StorageQuotaExceeded`."""
-        incoming = self._call.house.tools.blobs.begin(announced)
-        left = self._left()
-        if left is not None:
-            incoming.bound(left, lambda size: self._room.refusal(self._account, size))
-        return incoming
+        """A file that takes no more than there is room for; then it raises `StorageQuotaExceeded`.
+
+        What the client has announced is set aside at once, of other files what comes, until there is the asset.
+        """
+        if not self._room.is_limited or self._is_repeated():
+            return self._call.house.tools.blobs.begin(announced)
+        self.reserved = reserved = self._room.reserve(self._account)
+        try:
+            if announced:
+                reserved.announce(max(1, announced - FORM_AROUND_FILE), announced)
+            incoming = self._call.house.tools.blobs.begin(announced)
+        except BaseException:
+            reserved.close()
+            raise
+        return incoming.bound(reserved.bytes, reserved.grow, reserved.close)
 
     def _left(self) -> int | None:
         if not self._room.is_limited or self._is_repeated():

@@ -56,7 +56,7 @@ async def create(call: Call) -> Response:
         call.request, files.begin, most=most, limiter=call.house.uploads, admit=files.admit
     ) as form:
         wanted = read_asset_form(form.fields, has_file=form.file is not None)
-        add = partial(_add, call, wanted, form)
+        add = partial(_add, call, wanted, form, files)
         added = await in_thread_to_the_end(add, Cancel(), call.house.uploads)
     match added:
         case Replay(status=status, body=body):
@@ -136,7 +136,7 @@ def shown(asset: Asset, call: Call | None = None) -> dict[str, Any]:
     )
 
 
-def _add(call: Call, wanted: AssetForm, form: Form) -> Replay | tuple[Asset, bool]:
+def _add(call: Call, wanted: AssetForm, form: Form, files: AssetFiles) -> Replay | tuple[Asset, bool]:
     """The row of a new asset, with its file when there is one, and whether its answer was kept for a repetition."""
     name = wanted.filename or form.filename
     if wanted.url is not None and not name:
@@ -157,6 +157,7 @@ def _add(call: Call, wanted: AssetForm, form: Form) -> Replay | tuple[Asset, boo
         url=wanted.url,
         hold=None if stored is None else call.house.first_look.hold,
         wants_thumbnail=wanted.enable_thumbnail,
+        reserved=files.reserved,
     )
     return added if isinstance(added, Replay) else (added, once is not None)
 

@@ -51,7 +51,7 @@ async def create(call: Call) -> Response:
         if wanted.url is not None:
             with url_errors("video_url"):
                 read_reachable(wanted.url, tools.fetcher.gate)
-        added = await in_thread_to_the_end(partial(_add, call, wanted, form), Cancel(), limiter)
+        added = await in_thread_to_the_end(partial(_add, call, wanted, form, files), Cancel(), limiter)
     if isinstance(added, Replay):
         return replayed(added.status, added.body)
     return JSONResponse(added)
@@ -102,7 +102,7 @@ def shown(task: IndexTask) -> dict[str, Any]:
     )
 
 
-def _add(call: Call, wanted: IndexTaskForm, form: Form) -> Replay | dict[str, Any]:
+def _add(call: Call, wanted: IndexTaskForm, form: Form, files: AssetFiles) -> Replay | dict[str, Any]:
     """The answer for a new task with its video and its asset; or the one that was kept for a repetition."""
     tools, first_look, account = call.house.tools, call.house.first_look, call.account.name
     if tools.indexes.get(account, wanted.index_id) is None:
@@ -130,6 +130,7 @@ def _add(call: Call, wanted: IndexTaskForm, form: Form) -> Replay | dict[str, An
             task_id=answer["_id"],
             video_id=answer["video_id"],
         ),
+        reserved=files.reserved,
     )
     if isinstance(added, Replay):
         return added

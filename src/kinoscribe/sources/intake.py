@@ -19,6 +19,7 @@ from kinoscribe.sources.url_guard import UrlRefused
 from kinoscribe.storage.asset_queue import AssetJob
 from kinoscribe.storage.asset_rows import Asset, AssetRows, Examined
 from kinoscribe.storage.blobs import Blobs, Stored
+from kinoscribe.storage.reservations import Reservation
 
 WhenReady = Callable[[Path, str, VideoFacts, str], None]
 Assemble = Callable[[str, Cancel], AbstractContextManager[Stored]]
@@ -113,20 +114,20 @@ class Intake:
     def _bring(self, job: AssetJob, cancel: Cancel) -> str | None:
         """Gets the file and gives it to the asset. None when that is gone or its owner's no more."""
         if job.url is not None:
-            with self.blobs.begin() as incoming:
-                room = self.assets.room
-                left = room.left(job.account)
-                if left is not None:
-                    incoming.bound(left, lambda size: room.refusal(job.account, size))
+            room = self.assets.room
+            with self.blobs.begin() as incoming, room.reserve(job.account) as reserved:
+                if room.is_limited:
+                    incoming.bound(0, reserved.grow, reserved.close)
                 self._fetcher.fetch(job.url, incoming, cancel, expect=incoming.expect)
-                return self._keep(job, incoming.finish())
+                return self._keep(job, incoming.finish(), reserved)
         assert job.upload_id is not None, "it has a file, a URL or an upload"
         assert self._assemble is not None, "whoever claims an upload can put it together"
         with self._assemble(job.upload_id, cancel) as stored:
             return self._keep(job, stored)
 
-    def _keep(self, job: AssetJob, stored: Stored) -> str | None:
-        return stored.sha256 if self.assets.arrived(job.id, stored, owner=job.owner) else None
+    def _keep(self, job: AssetJob, stored: Stored, reserved: Reservation | None = None) -> str | None:
+        arrived = self.assets.arrived(job.id, stored, owner=job.owner, reserved=reserved)
+        return stored.sha256 if arrived else None
 
     def _look(self, content: str, job: AssetJob, cancel: Cancel) -> tuple[FileKind, Examined]:
         with self.blobs.borrow(content, cancel) as path:

@@ -31,6 +31,7 @@ from kinoscribe.storage.blobs import Blobs, Stored
 from kinoscribe.storage.contents import Contents
 from kinoscribe.storage.database import Database
 from kinoscribe.storage.idempotency_rows import TRIES, IdempotencyRows, Once, Replay
+from kinoscribe.storage.reservations import Reservation
 from kinoscribe.storage.tables import asset_thumbnails, assets, videos
 
 __all__ = (
@@ -79,17 +80,18 @@ class AssetRows:
         hold: Hold | None = None,
         wants_thumbnail: bool = False,
         beside: Beside | None = None,
+        reserved: Reservation | None = None,
     ) -> Asset:
         """A new asset in `processing`, with the file `stored` or a `url` to fetch it from.
 
         Raises `StorageFull` and `StorageQuotaExceeded`; of a `url` only when there is no room for a single byte.
-        `beside` writes what belongs to it, in the same transaction.
+        `beside` writes what belongs to it, in the same transaction. The file takes the room that was `reserved`.
         """
         made = processing_asset(
             account, method, filename, file_type, user_metadata, stored, url, wants_thumbnail
         )
         with self._shipping(stored) as shipped, self._database.writing() as db:
-            self.room.take(db, account, _least(made))
+            self.room.take(db, account, _least(made), reserved)
             self.insert(db, made, hold, beside)
             self._contents.keep(db, *shipped)
         return made
@@ -108,6 +110,7 @@ class AssetRows:
         hold: Hold | None = None,
         wants_thumbnail: bool = False,
         beside: Beside | None = None,
+        reserved: Reservation | None = None,
     ) -> Asset | Replay:
         """`add`, or the answer that the same request had before: then there is no second asset.
 
@@ -122,7 +125,7 @@ class AssetRows:
                     replay = self._answers.look(db, account, once)
                     if replay is not None:
                         return replay
-                    self.room.take(db, account, _least(made))
+                    self.room.take(db, account, _least(made), reserved)
                     self.insert(db, made, hold, beside)
                     self._answers.keep(db, account, once, made)
                     self._contents.keep(db, *shipped)
@@ -130,7 +133,7 @@ class AssetRows:
         raise AssertionError
 
     def get(self, account: str, asset_id: str) -> Asset | None:
-        with self._database.reading() as db:
+        with self._database.asking() as db:
             rows, _ = self._database.run(db, _ONE, {"account": account, "asset_id": asset_id})
         return _made_of(dict(zip(_ROW, rows[0], strict=True))) if rows else None
 
@@ -161,7 +164,9 @@ class AssetRows:
         """Has a worker put the asset's file together out of an upload, in the transaction that completes that."""
         db.execute(_left(asset_id).values(upload_id=upload_id))
 
-    def arrived(self, asset_id: str, stored: Stored, *, owner: str | None = None) -> bool:
+    def arrived(
+        self, asset_id: str, stored: Stored, *, owner: str | None = None, reserved: Reservation | None = None
+    ) -> bool:
         """Gives a processing asset its file. False when it is gone, or has got one by another process meanwhile.
 
         The file is then not kept. With `owner` also when that one does not hold the asset any more. Raises
@@ -169,7 +174,7 @@ class AssetRows:
         """
         with self._shipping(stored) as shipped, self._database.writing() as db:
             if self.room.is_limited:
-                self._take_fetched(db, asset_id, stored.bytes)
+                self._take_fetched(db, asset_id, stored.bytes, reserved)
             without = _left(asset_id, owner).where(assets.c.content.is_(None))
             here = without.values(content=stored.sha256, size=stored.bytes)
             if db.execute(here).rowcount != 1:
@@ -253,12 +258,12 @@ class AssetRows:
         """Removes contents that no asset and no task refers to, left by a process that died; says how many."""
         return self._contents.sweep()
 
-    def _take_fetched(self, db: Connection, asset_id: str, size: int) -> None:
+    def _take_fetched(self, db: Connection, asset_id: str, size: int, reserved: Reservation | None) -> None:
         """Takes room for a file that nobody knew the size of before."""
         fetched = select(assets.c.account).where(assets.c.id == asset_id, assets.c.upload_id.is_(None))
         account = db.execute(fetched).scalar_one_or_none()
         if account is not None:
-            self.room.take(db, account, size)
+            self.room.take(db, account, size, reserved)
 
     def _shipping(self, stored: Stored | None) -> AbstractContextManager[tuple[Stored, ...]]:
         return self._contents.shipping(*(() if stored is None else (stored,)))

@@ -25,6 +25,7 @@ from kinoscribe.storage.parts import PartFolder, Parts
 __all__ = ("Blobs", "Incoming", "Stored", "our_errors")
 
 _CONTENT = re.compile(r"[0-9a-f]{64}")
+_BLOCK = 512
 
 
 class Blobs:
@@ -53,9 +54,11 @@ class Blobs:
         self.parts: Parts = PartFolder(folder / "parts", self._own)
 
     def begin(self, expected: int = 0) -> Incoming:
-        """A new, empty file to write to. Raises `StorageFull`, also when `expected` bytes could never fit."""
-        self._check_room(expected)
-        return Incoming(self._own / secrets.token_hex(16))
+        """A new, empty file to write to.
+
+        Raises `StorageFull`, also when `expected` bytes could never fit beside what other files have still to get.
+        """
+        return self._begin(expected, durable=True)
 
     def path(self, sha256: str) -> Path:
         """Where a kept content lies."""
@@ -144,9 +147,11 @@ class Blobs:
     def _place(self, sha256: str) -> Path:
         return self._media / sha256[:2] / sha256
 
-    def _check_room(self, expected: int) -> None:
-        if expected > self.room():
+    def _begin(self, expected: int, *, durable: bool) -> Incoming:
+        if expected > self.room() - sum(map(_hole, below(self._incoming, "*", "*"))):
             raise StorageFull
+        incoming = Incoming(self._own / secrets.token_hex(16), durable=durable)
+        return incoming.promise(expected) if expected else incoming
 
     def close(self) -> None:
         """Removes this process's incoming files. Nothing can be written afterwards."""
@@ -155,6 +160,14 @@ class Blobs:
                 shutil.rmtree(self._own, ignore_errors=True)
                 os.close(self._lock)
                 self._lock = -1
+
+
+def _hole(path: Path) -> int:
+    """Bytes of a file that were promised and have not come."""
+    with contextlib.suppress(OSError):
+        told = path.stat()
+        return max(0, told.st_size - told.st_blocks * _BLOCK)
+    return 0
 
 
 def _sweep(incoming: Path, *, dry: bool) -> int:

@@ -14,6 +14,7 @@ from typing import Self
 
 from kinoscribe.cancel import Cancel
 from kinoscribe.contract.errors import StorageFull
+from kinoscribe.storage.beside import Digest, ToDisk
 
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV, errno.ENOSYS}
 _PIECE = 1024 * 1024
@@ -60,51 +61,74 @@ class Incoming:
         self.path = path
         self._durable = durable
         self._most: int | None = None
-        self._refuse: Callable[[int], Exception] = lambda _size: StorageFull()
-        self._hash = hashlib.sha256()
+        self._more: Callable[[int], int] = lambda size: size
+        self._promised = 0
+        self._gone: Callable[[], None] = lambda: None
+        self._digest = Digest()
         self._size = 0
         with our_errors():
             self._file = open(path, "xb", buffering=0)  # noqa: SIM115  closed by `finish` and `discard`
+        self._to_disk = ToDisk(self._file.fileno())
 
     @property
     def size(self) -> int:
         """Bytes written so far."""
         return self._size
 
-    def bound(self, most: int, refuse: Callable[[int], Exception]) -> Self:
-        """Has writing stop before the file has more than `most` bytes, by raising what `refuse` makes of its size."""
-        self._most, self._refuse = most, refuse
+    def bound(self, most: int, more: Callable[[int], int], gone: Callable[[], None]) -> Self:
+        """Has `more` asked before the file has more than `most` bytes: for how many it may have, or it raises.
+
+        `gone` is called when the file was kept or removed.
+        """
+        self._most, self._more, self._gone = most, more, gone
+        return self
+
+    def promise(self, size: int) -> Self:
+        """Tells others who look at the disk how many bytes will come, as a hole that is that long."""
+        self._promised = size
+        with our_errors():
+            os.truncate(self._file.fileno(), size)
         return self
 
     def expect(self, size: int) -> None:
         """Hears how many bytes will come, before the first does. Raises what `write` would raise of so many."""
         if self._most is not None and size > self._most:
-            raise self._refuse(size)
+            self._most = self._more(size)
 
     def write(self, data: bytes | memoryview) -> None:
         """Appends `data`. Raises `StorageFull`, and where the file is bound what was said there."""
         view = memoryview(data)
         self.expect(self._size + len(view))
-        self._hash.update(view)
+        self._digest.update(view)
         self._size += len(view)
         with our_errors():
             while view:
-                view = view[self._file.write(view) :]
+                done = self._file.write(view)
+                view = view[done:]
+                if self._durable:
+                    self._to_disk.wrote(done)
 
     def finish(self) -> Stored:
         """Closes the file after its bytes have reached the disk. Raises `StorageFull`."""
         with our_errors():
             if not self._file.closed:
+                if self._promised > self._size:
+                    os.truncate(self._file.fileno(), self._size)
+                self._to_disk.wait()
                 if self._durable:
                     os.fsync(self._file.fileno())
                 self._file.close()
-        return Stored(self.path, self._hash.hexdigest(), self._size)
+        return Stored(self.path, self._digest.hexdigest(), self._size)
 
     def discard(self) -> None:
         """Removes the file; does nothing when it was kept or removed before."""
         with contextlib.suppress(OSError):
+            self._to_disk.wait()
+        with contextlib.suppress(OSError):
             self._file.close()
         self.path.unlink(missing_ok=True)
+        gone, self._gone = self._gone, lambda: None
+        gone()
 
     def __enter__(self) -> Self:
         return self

@@ -47,8 +47,7 @@ class ObjectBlobs(Blobs):
         self.parts = ObjectParts(objects, self._rows, self._own)
 
     def begin(self, expected: int = 0) -> Incoming:
-        self._check_room(expected)
-        return Incoming(self._own / secrets.token_hex(16), durable=False)
+        return self._begin(expected, durable=False)
 
     def path(self, content: str) -> Path:
         """Where the cache has a content that was just used; it may be gone at any time."""

@@ -393,6 +393,16 @@ content_pieces = Table(
     Column("sha256", String(64), nullable=False),
 )
 
+# Room for files on their way, of which there is no asset yet. One that is not renewed counts no more.
+reservations = Table(
+    "reservations",
+    tables,
+    Column("id", String(24), primary_key=True),
+    Column("account", String(64), nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("lease_until", Instant, nullable=False),
+)
+
 # The classic flow. A video is an asset in an index; what is `pending` here stands as its asset does.
 indexes = Table(
     "indexes",

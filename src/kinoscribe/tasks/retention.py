@@ -81,6 +81,10 @@ class Retention:
         yield "waits for evidence", lambda: (tools.meetings.sweep(unused, dry=dry), 0)
         yield "uploads that ended", lambda: (tools.uploads.rows.forget(dry=dry), 0)
         yield "uploads", lambda: (tools.uploads.expire(dry=dry) + tools.uploads.sweep(dry=dry), 0)
+        yield (
+            "room set aside by processes that died",
+            lambda: (tools.assets.room.reservations.sweep(dry=dry), 0),
+        )
         yield "answers kept for repeated requests", lambda: (tools.idempotency.forget(dry=dry), 0)
         yield "deliveries of webhooks", lambda: (tools.deliveries.forget(dry=dry), 0)
         yield "files left in the store", lambda: (tools.blobs.sweep(dry=dry), 0)

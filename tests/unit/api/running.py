@@ -51,7 +51,10 @@ from kinoscribe.storage.database import Database
 from kinoscribe.storage.delivery_log import DeliveryLog
 from kinoscribe.storage.delivery_rows import DeliveryRows
 from kinoscribe.storage.idempotency_rows import IdempotencyRows
+from kinoscribe.storage.index_rows import IndexRows
+from kinoscribe.storage.index_task_rows import IndexTaskRows
 from kinoscribe.storage.rate_rows import RateRows
+from kinoscribe.storage.settling import Settling
 from kinoscribe.storage.task_queue import TaskQueue
 from kinoscribe.storage.task_rows import TaskRows
 from kinoscribe.storage.upload_rows import UploadRows
@@ -162,6 +165,8 @@ def _running(folder: Path, **settings: Any) -> Iterator[Running]:
         facts=looks,
         resolver=Resolver(rows, blobs, fetcher, asset_wait=0),
         tasks=tasks,
+        indexes=IndexRows(database, blobs),
+        index_tasks=IndexTaskRows(database, Settling(deliveries.announce_index)),
         idempotency=IdempotencyRows(database),
         webhooks=WebhookRows(database),
         deliveries=deliveries,

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,9 @@ try:
 except StorageFull:
     print("full", flush=True)
 """
+
+
+MB = 1024 * 1024
 
 
 @pytest.fixture
@@ -220,6 +224,33 @@ def test_writing_a_large_file_needs_no_memory_of_its_size(blobs: Blobs) -> None:
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     assert peak < 100_000
+
+
+def test_what_is_still_to_come_of_other_files_is_not_given_away(
+    blobs: Blobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also not by another process of the same folder."""
+    with closing(Blobs(tmp_path)) as other:
+        for one in (blobs, other):
+            monkeypatch.setattr(one, "room", lambda: 10 * MB)
+        with blobs.begin(7 * MB) as first:
+            with pytest.raises(StorageFull):
+                other.begin(4 * MB)
+            with other.begin(3 * MB):
+                pass
+            first.write(bytes(MB) * 2)
+            with other.begin(5 * MB), pytest.raises(StorageFull):
+                blobs.begin(MB)
+        with other.begin(10 * MB):
+            pass
+
+
+def test_a_file_is_as_long_as_what_came_and_not_as_what_was_announced(blobs: Blobs) -> None:
+    for announced in (0, 3, 4, 10 * MB):
+        with blobs.begin(announced) as incoming:
+            incoming.write(b"data")
+            stored = incoming.finish()
+            assert (stored.bytes, stored.path.read_bytes()) == (4, b"data"), announced
 
 
 def test_the_room_on_the_disk_is_known(blobs: Blobs) -> None:

@@ -69,7 +69,7 @@ def test_processes_that_start_at_once_migrate_one_after_another(empty_url: str) 
         _, complaint = process.communicate(timeout=60)
         assert process.returncode == 0, complaint.decode()
     with closing(Database(empty_url)) as database, database.reading() as db:
-        assert db.execute(text("select version_num from alembic_version")).all() == [("0008",)]
+        assert db.execute(text("select version_num from alembic_version")).all() == [("0009",)]
 
 
 @pytest.mark.parametrize(

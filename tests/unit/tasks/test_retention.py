@@ -25,6 +25,7 @@ from kinoscribe.storage.tables import (
     indexes,
     meetings,
     receipts,
+    reservations,
     tasks,
     uploads,
 )
@@ -177,6 +178,7 @@ def leave_one_of_every_kind(tools: Tools) -> None:
         db.execute(row(idempotency_keys, old))
         db.execute(row(deliveries, old, ended_at=old))
         db.execute(row(meetings, old))
+        db.execute(row(reservations, old))
     tools.cache.put("pictures", tools.cache.key("a", "c", "old"), b"data")
     evidence = tools.folder.path / "evidence" / "ab"
     evidence.mkdir(parents=True)
