@@ -363,3 +363,18 @@ def test_the_operators_rate_is_the_most(
     decoders: Counting, cache: CacheFolder, clip: Path, facts: VideoFacts
 ) -> None:
     assert len(strip(FrameShelf(decoders, cache, most_a_second=0.5), clip, facts).frames) == 10
+
+
+def test_kept_pictures_are_read_while_others_wait_for_their_turn(
+    decoders: Counting, cache: CacheFolder, clip: Path, facts: VideoFacts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf = FrameShelf(decoders, cache)
+    made = strip(shelf, clip, facts)
+
+    def no_turn(*_: object) -> None:
+        raise AssertionError("waited for a turn")
+
+    monkeypatch.setattr(shelf, "_turn", no_turn)
+    again = strip(shelf, clip, facts)
+    assert again.from_cache
+    assert again.frames == made.frames
