@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import secrets
 import statistics
 import time
 from collections.abc import Callable
@@ -82,13 +83,16 @@ def in_chunks(served: Served, size: int) -> None:
 
 def in_one_piece(served: Served, size: int) -> None:
     """A direct upload; the answer is not waited for longer than it takes to keep the file."""
-    head = b'--x\r\nContent-Disposition: form-data; name="method"\r\n\r\ndirect\r\n'
-    head += b'--x\r\nContent-Disposition: form-data; name="file"; filename="bench.mp4"\r\n\r\n'
-    tail = b"\r\n--x--\r\n"
+    boundary = secrets.token_hex(16)  # as httpx and urllib3 make it
+    disposition = f"--{boundary}\r\nContent-Disposition: form-data; name="
+    head = (
+        f'{disposition}"method"\r\n\r\ndirect\r\n{disposition}"file"; filename="bench.mp4"\r\n\r\n'.encode()
+    )
+    tail = f"\r\n--{boundary}--\r\n".encode()
     connection = http.client.HTTPConnection(urlsplit(served.url).netloc, timeout=600)
     connection.putrequest("POST", "/v1.3/assets")
     connection.putheader("x-api-key", served.key)
-    connection.putheader("content-type", "multipart/form-data; boundary=x")
+    connection.putheader("content-type", f"multipart/form-data; boundary={boundary}")
     connection.putheader("content-length", str(len(head) + size + len(tail)))
     connection.endheaders(head)
     _send(connection, size)

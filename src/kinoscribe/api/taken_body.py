@@ -15,9 +15,10 @@ from kinoscribe.cancel import Cancel
 
 # What is handed on at once, from a buffer that each thread has.
 PIECE = 1 << 20
-# A thread is given back after so long, and as soon as it has waited for so long in all.
+# A thread is given back after so long, and as soon as it has waited for so long in all, and so long for each piece.
 SLICE_SECONDS = 0.5
 PATIENCE_SECONDS = 0.01
+PIECE_SECONDS = 0.02
 # Fewer bytes, unless they are the last ones, wake nobody: a slow client would cost a hop for each packet.
 _WORTH_A_HOP = 256 * 1024
 
@@ -66,6 +67,7 @@ class TakenBody:
             elif filled == PIECE:
                 write(buffer)
                 filled = 0
+                patience += PIECE_SECONDS
         if filled:
             write(buffer[:filled])
         return bool(early) or self.unread < before

@@ -1,4 +1,4 @@
-"""Hashes what is written to a file, and has it reach the disk, in threads beside the one that takes in what comes next."""
+"""Hashes what is written to a file, and has it reach the disk, in threads beside the one that takes in what follows."""
 
 from __future__ import annotations
 
