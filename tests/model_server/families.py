@@ -191,7 +191,7 @@ def aside(family: str, nature: Nature, method: str, path: str) -> Any | None:
                 "is_generation": True,
                 "has_image_understanding": nature.sees,
             }
-        case "sglang", "GET", "/get_server_info" | "/server_info":
+        case "sglang", "GET", other if other == ("/get_server_info" if nature.older else "/server_info"):
             return {"context_length": nature.context, "served_model_name": name, "version": "0.5-scripted"}
         case "ollama", "GET", "/api/version":
             return {"version": "0.12-scripted"}

@@ -59,4 +59,6 @@ class Nature:
     models_status: int = 200
     reachable: bool = True
     key: str | None = None
+    older: bool = False
+    """Has the addresses of earlier versions, where those have changed."""
     pings: bool = False

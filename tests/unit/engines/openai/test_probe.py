@@ -56,6 +56,13 @@ def test_the_kind_of_server_and_what_it_can_are_found_out(family: str) -> None:
     assert server.problems() == []
 
 
+@pytest.mark.parametrize("older", [False, True])
+def test_sglang_is_asked_at_the_address_that_its_version_has(older: bool) -> None:
+    with ModelServer("sglang", Nature(context=9000, tells_context=False, older=older)) as server:
+        found = look(server)
+    assert (found.server, found.context_tokens) == ("SGLang 0.5-scripted", 9000)
+
+
 def test_a_hosted_model_that_wants_other_fields_is_examined_with_them() -> None:
     newer = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
     warm = "Unsupported value: 'temperature' does not support 0 with this model."
