@@ -7,7 +7,7 @@ from kinoscribe.engines.engine import Frame, Missed
 
 # So many reasons are told apart; a long video may have a window for each.
 _MOST_REASONS = 40
-_TOLD = ("request", "input", "thoughts", "temperature", "pictures")
+_TOLD = ("request", "input", "output", "counts", "thoughts", "temperature", "pictures")
 How = Literal["asked", "resumed", "cached", "missing"]
 
 

@@ -33,6 +33,7 @@ class Told:
     bytes: int = 0
     space: int = 0
     thought: bool = False
+    miscounted: bool = False
     texts: list[str] = field(default_factory=list)
 
 
@@ -82,7 +83,7 @@ def pieces(
         reason=reason,
         input_tokens=_believed_input(told, sent),
         output_tokens=_believed_output(told, max_tokens),
-        notes=_notes(told, sent),
+        notes=_notes(told, sent, max_tokens),
     )
 
 
@@ -91,6 +92,7 @@ def _note(told: Told, one: Heard) -> None:
     told.input_tokens = one.input_tokens or told.input_tokens
     told.output_tokens = one.output_tokens or told.output_tokens
     told.thought = told.thought or one.thought
+    told.miscounted = told.miscounted or one.miscounted
 
 
 def _counted(told: Told, text: str, max_tokens: int) -> bool:
@@ -130,8 +132,12 @@ def _believed_output(told: Told, max_tokens: int) -> int | None:
     return count if count * _CHARACTERS_A_TOKEN >= told.characters else None
 
 
-def _notes(told: Told, sent: int) -> dict[str, str]:
+def _notes(told: Told, sent: int, max_tokens: int) -> dict[str, str]:
     notes = {"thoughts": "dropped"} if told.thought else {}
+    if told.miscounted and (told.input_tokens is None or told.output_tokens is None):
+        notes["counts"] = "the server's are none, so that tokens were counted here"
+    if told.output_tokens is not None and not told.thought and _believed_output(told, max_tokens) is None:
+        notes["output"] = f"the server counts {told.output_tokens} tokens of the answer, which cannot be"
     if told.input_tokens is not None and _believed_input(told, sent) is None:
         notes["input"] = f"the server counts {told.input_tokens} tokens, about {sent} were sent"
     elif told.input_tokens is not None and told.input_tokens * 2 < sent:

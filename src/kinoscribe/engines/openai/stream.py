@@ -45,13 +45,17 @@ class _Chunk(msgspec.Struct):
 
 
 class Heard(msgspec.Struct, frozen=True):
-    """What one event tells. `thought`: the model thinks. `reason` is why the answer ended, once it has."""
+    """What one event tells. `thought`: the model thinks. `reason` is why the answer ended, once it has.
+
+    `miscounted`: counts of tokens came that cannot be any.
+    """
 
     text: str = ""
     thought: bool = False
     reason: str | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
+    miscounted: bool = False
 
 
 _read = msgspec.json.Decoder(_Chunk).decode
@@ -117,10 +121,13 @@ def hear(event: bytes) -> Heard:
             thought = thought or bool(said.reasoning_content or said.reasoning)
         if isinstance(choice.finish_reason, str):
             reason = choice.finish_reason
+    if chunk.usage is None:
+        return Heard(text, thought, reason)
     usage = chunk.usage if isinstance(chunk.usage, dict) else {}
-    return Heard(
-        text, thought, reason, _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
-    )
+    read, said = usage.get("prompt_tokens"), usage.get("completion_tokens")
+    known = _count(read), _count(said)
+    odd = usage is not chunk.usage or (read is not None and known[0] is None) or (said not in (None, 0) and known[1] is None)
+    return Heard(text, thought, reason, *known, odd)
 
 
 def _text(content: Any) -> str:

@@ -763,6 +763,16 @@ def test_an_answer_held_back_by_a_filter_is_a_refusal() -> None:
 def test_counts_that_cannot_be_are_not_believed(usage: Any) -> None:
     end = end_of(told(says("A dog.", usage=usage))[0])
     assert (end.reason, end.input_tokens, end.output_tokens) == ("stop", None, None)
+    assert {"input", "output", "counts"} & set(end.notes), "whoever reads the receipt is told"
+
+
+def test_nothing_is_said_of_counts_that_are_sound_or_left_out() -> None:
+    for usage in (
+        {"prompt_tokens": 1_000, "completion_tokens": 3},
+        {"prompt_tokens": None, "completion_tokens": 0},
+        None,
+    ):
+        assert end_of(told(says("A dog.", usage=usage))[0]).notes == {"server": "1"}
 
 
 def test_a_count_far_below_what_was_sent_is_told_of() -> None:

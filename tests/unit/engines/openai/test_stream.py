@@ -73,8 +73,11 @@ def test_an_event_without_end_is_not_kept(part: bytes) -> None:
         ({"choices": [{"delta": {"content": 7}}]}, Heard()),
         ({"choices": [{"delta": {"content": [{"text": "a"}, 7, {"text": 8}]}}]}, Heard("a")),
         ({"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 4}}, Heard("", False, None, 3, 4)),
-        ({"choices": [], "usage": {"prompt_tokens": True, "completion_tokens": -1}}, Heard()),
-        ({"choices": [], "usage": "x", "error": None}, Heard()),
+        ({"choices": [], "usage": {"prompt_tokens": True, "completion_tokens": -1}}, Heard(miscounted=True)),
+        ({"choices": [], "usage": "x", "error": None}, Heard(miscounted=True)),
+        ({"choices": [], "usage": {"prompt_tokens": 0, "completion_tokens": 4}}, Heard("", False, None, None, 4, True)),
+        ({"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 0}}, Heard("", False, None, 3)),
+        ({"choices": [], "usage": {}}, Heard()),
     ],
 )  # fmt: skip
 def test_each_event_is_heard_for_what_it_is(event: Any, heard: Heard) -> None:
