@@ -126,8 +126,8 @@ def hear(event: bytes) -> Heard:
     usage = chunk.usage if isinstance(chunk.usage, dict) else {}
     read, said = usage.get("prompt_tokens"), usage.get("completion_tokens")
     known = _count(read), _count(said)
-    odd = usage is not chunk.usage or (read is not None and known[0] is None) or (said not in (None, 0) and known[1] is None)
-    return Heard(text, thought, reason, *known, odd)
+    odd = (read is not None and known[0] is None) or (said not in (None, 0) and known[1] is None)
+    return Heard(text, thought, reason, *known, odd or usage is not chunk.usage)
 
 
 def _text(content: Any) -> str:
