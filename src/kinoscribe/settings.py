@@ -202,7 +202,7 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(2048 * MIB, ge=1, description="Largest file by direct upload.")
     max_multipart_bytes: int = Field(10_000_000_000, ge=1, description="Largest file by an upload in chunks.")
     upload_chunk_bytes: int = Field(
-        16 * MIB,
+        32 * MIB,
         ge=1024,
         description="Size of the chunks that uploads are cut into; very large files get larger ones.",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -173,12 +174,7 @@ async def put_chunk(call: Call) -> Response:
     """`PUT` to a signed URL: 200 with the ETag of the chunk. The signature stands in for the key."""
     body = Body(call.request)
     try:
-        upload, number, size = await _signed(call)
-        if body.announced and body.announced != size:
-            reason = f"Chunk {number} has {size} bytes; {body.announced} were announced."
-            raise ParameterInvalid(p="request body", reason=reason)
-        begin = partial(call.house.tools.uploads.writer, upload, number, size)
-        etag = await _receive(body, begin, call.house.uploads)
+        etag = await _receive(body, partial(_begin, call, *_signed(call), body.announced), call.house.uploads)
     except ApiError:
         await body.drain()
         raise
@@ -190,22 +186,37 @@ async def _receive(body: Body, begin: Callable[[], ChunkWriter], threads: Capaci
     writer = await in_thread_to_the_end(begin, Cancel(), threads)
     try:
         await body.into(writer.write, threads)
-        return await in_thread_to_the_end(writer.finish, Cancel(), threads)
+        return await in_thread_to_the_end(partial(_finish, writer), Cancel(), threads)
     finally:
-        with CancelScope(shield=True):
-            await to_thread.run_sync(writer.close, limiter=threads)
+        if not writer.is_closed:
+            with CancelScope(shield=True):
+                await to_thread.run_sync(writer.close, limiter=threads)
 
 
-async def _signed(call: Call) -> tuple[Upload, int, int]:
-    """The session, the number and the size of the chunk that a signed URL is for."""
+def _signed(call: Call) -> tuple[str, int]:
+    """The session and the number of the chunk that a signed URL is for."""
     upload_id: str = call.request.path_params["upload_id"]
     query = call.request.query_params
     said = (call.request.path_params["number"], query.get("expires", ""), query.get("signature", ""))
-    number = call.house.chunk_urls.check(upload_id, *said)
-    upload = await _small(call, partial(call.house.tools.uploads.rows.get, None, upload_id))
+    return upload_id, call.house.chunk_urls.check(upload_id, *said)
+
+
+def _begin(call: Call, upload_id: str, number: int, announced: int) -> ChunkWriter:
+    """A writer of the chunk. `announced` are the bytes that the client said would come, or 0."""
+    uploads = call.house.tools.uploads
+    upload = uploads.rows.get(None, upload_id)
     if upload is None:
         raise ResourceNotExist(id=upload_id, collection=_COLLECTION)
-    return upload, number, _cut(_active(upload)).size_of(number)
+    size = _cut(_active(upload)).size_of(number)
+    if announced and announced != size:
+        reason = f"Chunk {number} has {size} bytes; {announced} were announced."
+        raise ParameterInvalid(p="request body", reason=reason)
+    return uploads.writer(upload, number, size)
+
+
+def _finish(writer: ChunkWriter) -> str:
+    with closing(writer):
+        return writer.finish()
 
 
 def _open(call: Call, wanted: UploadForm, cut: Cut, once: Once[Upload] | None) -> Upload | Replay:

@@ -41,6 +41,7 @@ class ChunkWriter:
         self._rows, self._parts = rows, parts
         self._upload, self._number, self._size = upload, number, size
         self._since: datetime | None = None
+        self.is_closed = False
         try:
             self._part = parts.put(upload.id, number, size)
         except PartsGone as error:
@@ -69,6 +70,7 @@ class ChunkWriter:
                 return stored.etag
 
     def close(self) -> None:
+        self.is_closed = True
         self._part.__exit__(None, None, None)
 
     def _claim(self) -> None:

@@ -74,7 +74,7 @@ class UploadRows:
 
     def get(self, account: str | None, upload_id: str) -> Upload | None:
         """The session; an `account` of `None` is whoever was given one of its signed URLs."""
-        with self._database.reading() as db:
+        with self._database.asking() as db:
             row = db.execute(select(uploads).where(*_owned(account, upload_id))).one_or_none()
             return None if row is None else self._upload(db, row)
 
