@@ -62,6 +62,7 @@ class Ledger:
     _latest: int = 0
     _unanswered: bool = False
     _heard: str = ""
+    _last: Misses | None = None
 
     def show(self, frames: tuple[Frame, ...]) -> None:
         """Counts pictures that go out with an ask. Where nobody answers it, they were not looked at."""
@@ -81,6 +82,8 @@ class Ledger:
 
     def look_anew(self) -> None:
         """Forgets what was looked at: all of it was too much for the server, and is looked at again."""
+        if self._last is not None:
+            self._last.again += 1
         self.windows.clear()
         self.close.clear()
         self.pictures.clear()
@@ -105,8 +108,8 @@ class Ledger:
 
     def miss(self, missed: Missed) -> None:
         """Takes down that a server was asked in vain."""
-        known = missed.server, missed.reason
-        self._misses(known).add(Misses(1, int(missed.again), missed.wait))
+        self._last = self._misses((missed.server, missed.reason))
+        self._last.add(Misses(1, int(missed.again), missed.wait))
 
     def unusable(self, reason: str, *, again: bool) -> None:
         """Takes down that nobody can use the answer that was heard last; whether it is asked for once more."""
@@ -148,6 +151,8 @@ class Ledger:
         self.servers |= other.servers
         for known, misses in other.missed.items():
             self._misses(known).add(misses)
+            if misses is other._last:
+                self._last = self._misses(known)
         self.notes |= other.notes
 
     def missing(self) -> tuple[tuple[float, float], ...]:

@@ -25,6 +25,7 @@ from kinoscribe.tokens import count_again, count_tokens
 
 _CHARACTERS_A_TOKEN = 64
 _HALVINGS = 4
+_LEAST_CONTEXT = 512
 _T = TypeVar("_T")
 _log = structlog.get_logger(__name__)
 
@@ -187,7 +188,9 @@ def scene_of(job: Job, notes: Notes, tools: Tools) -> Scene | None:
 def shrinking(
     scene: Scene, work: Callable[[Scene], Generator[Event, None, _T]]
 ) -> Generator[Event, None, _T]:
-    """What `work` returns. A server whose context is shorter than was believed gets half as much, a few times.
+    """What `work` returns. A server whose context is shorter than was believed gets as much as it says, else half.
+
+    That is done a few times.
 
     Raises what the work raises; `ContextTooLong` once a part of the answer was said, or nothing helped.
     """
@@ -201,7 +204,12 @@ def shrinking(
                 raise
             _log.warning("context_too_long", generation_id=job.generation_id, reason=error.message)
             job.ledger.look_anew()
-            scene = replace(scene, context=scene.context // 2)
+            scene = replace(scene, context=_shorter(scene.context, error.most))
+
+
+def _shorter(context: int, most: int | None) -> int:
+    """The context to try next; one that a server told counts where it can be one, and was not tried."""
+    return most if most is not None and _LEAST_CONTEXT <= most < context else context // 2
 
 
 def joined(first: View, second: View) -> View:

@@ -28,7 +28,7 @@ def looked_at_lines(looked_at: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield f"  for {stage}", f"{_number(asked['count'], 'question')} to the model, {tokens}"
     if looked_at.get("contexts_too_long"):
         lengths = ", ".join(map(str, looked_at["contexts_too_long"]))
-        yield "  too long", f"the server could not read {lengths} tokens at once; half as many were tried"
+        yield "  too long", f"the server could not read {lengths} tokens at once; fewer were tried"
     for name, said in looked_at.get("notes", {}).items():
         yield f"  {name}", str(said)
     yield from _servers(looked_at.get("servers", ()), looked_at.get("tried_again", 0))

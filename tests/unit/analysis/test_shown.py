@@ -374,6 +374,36 @@ def test_the_receipt_of_a_failure_says_which_servers_were_asked_how_often_and_wh
     ]
 
 
+@pytest.mark.parametrize(
+    ("told", "contexts"), [(4_096, [131_072]), (None, [131_072, 65_536, 32_768, 16_384])]
+)
+def test_a_server_that_tells_its_context_gets_that_much_at_once(
+    told: int | None, contexts: list[int]
+) -> None:
+    def short(ask: Ask) -> ContextTooLong | str:
+        used = padded(count_tokens(ask.brief)) + A_PICTURE * len(ask.frames) + ask.max_tokens
+        if used > (told or 8_192):
+            ask.missed(Missed("1", "found it too long"))
+            return ContextTooLong(most=told, prompt=used)
+        return play(ask)
+
+    cinema = Cinema(sees(short, context=131_072), 600.0)
+    answered(cinema, cinema.job("Why?"))
+    body = cinema.parts.receipts.bodies["an-id"]["looked_at"]
+    assert body["contexts_too_long"] == contexts
+    (missed,) = body["asked_in_vain"]
+    assert missed["count"] == missed["asked_again"] == body["tried_again"] >= len(contexts)
+
+
+@pytest.mark.parametrize("told", [1, 511, 10**8])
+def test_a_context_that_cannot_be_one_is_not_believed(told: int) -> None:
+    cinema = Cinema(sees(lambda _ask: ContextTooLong(most=told), context=32_768), 60.0)
+    with pytest.raises(ContextTooLong):
+        answered(cinema, cinema.job("Why?"))
+    body = cinema.parts.receipts.bodies["an-id"]["looked_at"]
+    assert body["contexts_too_long"] == [32_768, 16_384, 8_192, 4_096, 2_048]
+
+
 def test_windows_say_how_many_pictures_of_them_the_server_took() -> None:
     def few(ask: Ask) -> Iterator[Piece]:
         yield Text(play(ask))

@@ -41,7 +41,7 @@ def test_pictures_windows_questions_and_servers_are_told() -> None:
         ("  closely", "5:00 to 10:00"),
         ("  for windows", "2 questions to the model, 8000 tokens in, 600 out"),
         ("  for answer", "1 question to the model, 2000 tokens in, 150 out"),
-        ("  too long", "the server could not read 32768 tokens at once; half as many were tried"),
+        ("  too long", "the server could not read 32768 tokens at once; fewer were tried"),
         ("  answered", "by server 1 and 2 of the list; 2 questions asked again"),
         ("  server 1", "could not be reached"),
         ("  server 2", "answered with status 500, 2 times; asked again after 1.5 s"),
