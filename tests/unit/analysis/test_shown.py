@@ -395,6 +395,21 @@ def test_a_server_that_tells_its_context_gets_that_much_at_once(
     assert missed["count"] == missed["asked_again"] == body["tried_again"] >= len(contexts)
 
 
+def test_a_window_that_is_too_long_counts_as_asked_again_when_all_is_looked_at_anew() -> None:
+    def short(ask: Ask) -> ContextTooLong | str:
+        used = padded(count_tokens(ask.brief)) + A_PICTURE * len(ask.frames) + ask.max_tokens
+        if used > 8_192:
+            ask.missed(Missed("1", "found it too long"))
+            return ContextTooLong(most=8_192)
+        return play(ask)
+
+    cinema = Cinema(sees(short, context=32_768), 3_600.0)
+    answered(cinema, cinema.job(SUMMARY))
+    body = cinema.parts.receipts.bodies["an-id"]["looked_at"]
+    assert body["contexts_too_long"] == [32_768]
+    assert [(one["count"], one["asked_again"]) for one in body["asked_in_vain"]] == [(1, 1)]
+
+
 @pytest.mark.parametrize("told", [1, 511, 10**8])
 def test_a_context_that_cannot_be_one_is_not_believed(told: int) -> None:
     cinema = Cinema(sees(lambda _ask: ContextTooLong(most=told), context=32_768), 60.0)
