@@ -47,7 +47,9 @@ from kinoscribe.media.worker import (
 MIB = 1024 * 1024
 
 _QUICK = 50.0
-"""Most seconds for a request that brings one answer."""
+"""Most seconds for a request that brings one answer, of a small file."""
+_SLOWEST = 4 * MIB
+"""Bytes of a file, of which much or all may have to be read, for which a second more is given."""
 _SILENCE = 60.0
 _START = 60.0
 _NO_MEMORY = "Decoding it needs more memory than this server gives to one file."
@@ -102,7 +104,7 @@ class Decoders:
 
     def probe(self, path: Path, cancel: Cancel | None = None) -> VideoFacts:
         """What the video is. Raises `VideoFileBroken` when it is none, `ServiceUnavailable` or `Canceled`."""
-        match self._one(ProbeRequest(os.fsencode(path)), cancel):
+        match self._one(ProbeRequest(os.fsencode(path)), cancel, _seconds_for(path)):
             case Facts(facts=facts):
                 return facts
             case Refusal(reason=reason):
@@ -112,7 +114,7 @@ class Decoders:
 
     def kind(self, path: Path, cancel: Cancel | None = None) -> FileKind:
         """What any file is, by its content. Raises `ServiceUnavailable` or `Canceled`."""
-        match self._one(KindRequest(os.fsencode(path)), cancel):
+        match self._one(KindRequest(os.fsencode(path)), cancel, _seconds_for(path)):
             case FileKind() as found:
                 return found
             case Refusal(reason=reason):
@@ -218,8 +220,8 @@ class Decoders:
         """Process ids of the processes, for people who watch or test."""
         return self._children.pids
 
-    def _one(self, request: Request, cancel: Cancel | None) -> Answer:
-        told = self._ask(request, cancel, min(_QUICK, self._seconds))
+    def _one(self, request: Request, cancel: Cancel | None, seconds: float = _QUICK) -> Answer:
+        told = self._ask(request, cancel, min(seconds, self._seconds))
         answers = [answer for answer in told if not isinstance(answer, Beat)]
         if len(answers) != 1:
             raise RuntimeError(f"a decode process gave {len(answers)} answers where one was due")
@@ -241,6 +243,14 @@ class Decoders:
             yield Refusal(_NO_MEMORY if error.kind == "MemoryError" else _CRASHED)
         finally:
             messages.close()
+
+
+def _seconds_for(path: Path) -> float:
+    """Most seconds for telling what a file is: one without an index has to be read to its end."""
+    try:
+        return _QUICK + path.stat().st_size / _SLOWEST
+    except OSError:  # whoever opens it tells
+        return _QUICK
 
 
 def _unavailable(error: ChildDied) -> ServiceUnavailable:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ import av
 from av.error import FFmpegError
 from av.packet import Packet
 
+from kinoscribe import clock
 from kinoscribe.media.pictures import picture_facts
-from kinoscribe.media.pieces import FileKind, SoundFacts
-from kinoscribe.media.probe import probe
+from kinoscribe.media.pieces import Beat, FileKind, SoundFacts
+from kinoscribe.media.probe import BEAT_EVERY, probe
 from kinoscribe.media.signature import Signature, signature
 from kinoscribe.media.video_file import OneFile, Soundless, Unreadable, open_file, open_sound, packets
 
@@ -28,16 +30,19 @@ _SOUND_IN = {
 }
 
 
-def kind(path: Path, max_pixels: int, max_picture_pixels: int) -> FileKind:
-    """What the file is. Never raises for its content: what cannot be used is `other`, with the reason."""
+def kind(path: Path, max_pixels: int, max_picture_pixels: int) -> Generator[Beat, None, FileKind]:
+    """What the file is, with beats while it is read.
+
+    Never raises for its content: what cannot be used is `other`, with the reason.
+    """
     try:
         with open_file(path) as file:
             claim = signature(file.head)
             if claim.demuxer is None:
                 return _picture(path, claim, max_picture_pixels)
-        return FileKind("video", claim.mime_type, facts=probe(path, max_pixels))
+        return FileKind("video", claim.mime_type, facts=(yield from probe(path, max_pixels)))
     except Unreadable as error:
-        return _no_video(path, max_pixels, max_picture_pixels, error.reason)
+        return (yield from _no_video(path, max_pixels, max_picture_pixels, error.reason))
 
 
 def _picture(path: Path, claim: Signature, most_pixels: int) -> FileKind:
@@ -49,7 +54,7 @@ def _picture(path: Path, claim: Signature, most_pixels: int) -> FileKind:
         return FileKind("other", claim.mime_type, reason=error.reason)
 
 
-def _no_video(path: Path, max_pixels: int, most_pixels: int, reason: str) -> FileKind:
+def _no_video(path: Path, max_pixels: int, most_pixels: int, reason: str) -> Generator[Beat, None, FileKind]:
     """What claims to be a video but is none may still be a sound or, as a GIF, a picture."""
     try:
         with open_file(path) as file:
@@ -58,7 +63,7 @@ def _no_video(path: Path, max_pixels: int, most_pixels: int, reason: str) -> Fil
                 return _picture(path, Signature("image", claim.mime_type), most_pixels)
             if claim.demuxer is None:
                 return FileKind("other", claim.mime_type, reason=reason)
-            sound = _sound(file, max_pixels)
+            sound = yield from _sound(file, max_pixels)
     except Soundless:
         return FileKind("other", claim.mime_type, reason=reason)
     except Unreadable:
@@ -68,12 +73,16 @@ def _no_video(path: Path, max_pixels: int, most_pixels: int, reason: str) -> Fil
     return FileKind("audio", _SOUND_IN.get(claim.mime_type, claim.mime_type), sound=sound)
 
 
-def _sound(file: OneFile, max_pixels: int) -> SoundFacts | None:
+def _sound(file: OneFile, max_pixels: int) -> Generator[Beat, None, SoundFacts | None]:
     """The sound by its packets, once a first one has been decoded; `None` when there is none."""
     with open_sound(file, max_pixels) as sound:
         track, base = sound.sound, float(sound.sound.time_base or 0)
         heard, first, last = False, None, 0
+        beaten = clock.steady()
         for packet in packets(sound):
+            if clock.steady() - beaten >= BEAT_EVERY:
+                beaten = clock.steady()
+                yield Beat()
             heard = heard or _decodes(packet)
             if packet.size and packet.pts is not None:
                 first = packet.pts if first is None else min(first, packet.pts)

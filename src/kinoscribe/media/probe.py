@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -16,13 +16,18 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.frame import VideoFrame
 
+from kinoscribe import clock
 from kinoscribe.contract.video import VideoFacts
 from kinoscribe.media.frames import Shape, shape_of
+from kinoscribe.media.pieces import Beat
 from kinoscribe.media.timeline import JUMPS
 from kinoscribe.media.video_file import Unreadable, VideoFile, open_video, packets
 
 LARGE = 256 * 1024 * 1024
 """From this size on, the middle of a file that has an index is not read."""
+
+BEAT_EVERY = 1.0
+"""Seconds after which whoever waits is told that the reading goes on."""
 
 _INDEXED = ("mov", "matroska")
 _TAIL = 15.0
@@ -83,15 +88,18 @@ class _Seen:
     broken_off: bool = False
 
 
-def probe(path: Path, max_pixels: int) -> VideoFacts:
-    """What the video is. Decodes the first picture and the first sound; raises `Unreadable`."""
+def probe(path: Path, max_pixels: int) -> Generator[Beat, None, VideoFacts]:
+    """What the video is, with beats while it is read. Decodes the first picture and the first sound.
+
+    Raises `Unreadable`.
+    """
     with open_video(path, max_pixels) as video:
         if video.bytes < LARGE or not _has_index(video):
-            return _facts(video, _see(video, packets(video)))
-        seen = _see(video, _head(video))
-        if not _see_tail(path, max_pixels, seen):
+            return _facts(video, (yield from _see(video, packets(video))))
+        seen = yield from _see(video, _head(video))
+        if not (yield from _see_tail(path, max_pixels, seen)):
             with open_video(path, max_pixels) as again:
-                seen = _see(again, packets(again))
+                seen = yield from _see(again, packets(again))
         return _facts(video, seen)
 
 
@@ -99,7 +107,7 @@ def _has_index(video: VideoFile) -> bool:
     return video.container.format.name.partition(",")[0] in _INDEXED and bool(video.container.duration)
 
 
-def _see_tail(path: Path, max_pixels: int, seen: _Seen) -> bool:
+def _see_tail(path: Path, max_pixels: int, seen: _Seen) -> Generator[Beat, None, bool]:
     """Looks at the end of a large file. False where it could not be found: then all has to be read."""
     before = seen.picture.packets
     with open_video(path, max_pixels) as video:
@@ -108,7 +116,7 @@ def _see_tail(path: Path, max_pixels: int, seen: _Seen) -> bool:
             video.container.seek(max(0, start + duration - round(_TAIL * av.time_base)))
         except FFmpegError:
             return False
-        _see(video, packets(video), seen)
+        yield from _see(video, packets(video), seen)
     return seen.picture.packets > before and not seen.broken_off
 
 
@@ -120,7 +128,9 @@ def _head(video: VideoFile) -> Iterator[Packet[Any]]:
         yield packet
 
 
-def _see(video: VideoFile, source: Iterator[Packet[Any]], seen: _Seen | None = None) -> _Seen:
+def _see(
+    video: VideoFile, source: Iterator[Packet[Any]], seen: _Seen | None = None
+) -> Generator[Beat, None, _Seen]:
     tracks = {s.index: _Track(_base(s), _is_packed(s)) for s in (video.picture, video.sound) if s is not None}
     if seen is None:
         sound = tracks[video.sound.index] if video.sound is not None else None
@@ -129,12 +139,16 @@ def _see(video: VideoFile, source: Iterator[Packet[Any]], seen: _Seen | None = N
         tracks[video.picture.index] = seen.picture
         if video.sound is not None and seen.sound is not None:
             tracks[video.sound.index] = seen.sound
+    beaten = clock.steady()
     while True:
         try:
             packet = next(source)
         except StopIteration as stop:
             seen.broken_off = bool(stop.value)
             return seen
+        if clock.steady() - beaten >= BEAT_EVERY:
+            beaten = clock.steady()
+            yield Beat()
         track = tracks[packet.stream.index]
         if packet.size:
             track.see(packet)

@@ -144,9 +144,9 @@ def _answers(request: Request, limits: Limits) -> Iterator[Answer]:
     try:
         match request:
             case ProbeRequest():
-                yield Facts(probe(path, limits.max_pixels))
+                yield Facts((yield from probe(path, limits.max_pixels)))
             case KindRequest():
-                yield kind(path, limits.max_pixels, limits.max_picture_pixels)
+                yield (yield from kind(path, limits.max_pixels, limits.max_picture_pixels))
             case PictureRequest(max_side=0):
                 yield picture_facts(path, limits.max_picture_pixels)
             case PictureRequest(max_side=side):

@@ -181,3 +181,23 @@ def test_the_limits_are_the_ones_of_the_settings() -> None:
         (pid,) = decoders.pids
         assert psutil.Process(pid).rlimit(psutil.RLIMIT_AS) == (3072 * MIB, 3072 * MIB)
     assert module._QUICK < 60.0
+
+
+def test_a_large_file_is_given_the_time_that_reading_it_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of two seconds a byte, then one that has no time at all."""
+    path = make_video(tmp_path / "v.ts", cards((0, RED), (2, BLUE)))
+    monkeypatch.setattr(module, "_QUICK", 0.0)
+    with closing(Decoders(most=1)) as decoders:
+        decoders.warm()
+        monkeypatch.setattr(module, "_SLOWEST", 0.5)
+        assert decoders.kind(path).kind == "video"
+        assert decoders.probe(path).duration > 0
+        monkeypatch.setattr(module, "_SLOWEST", 1e12)
+        assert decoders.kind(path).reason == module._NO_TIME
+        with pytest.raises(VideoFileBroken, match="longer"):
+            decoders.probe(path)
+        monkeypatch.setattr(module, "_QUICK", 50.0)
+        missing = decoders.kind(tmp_path / "missing")
+        assert (missing.kind, "opened" in missing.reason) == ("other", True)

@@ -5,13 +5,15 @@ from pathlib import Path
 import av
 import pytest
 from tests.media_truth import BLUE, RED, Track, beep, cards, make_video
+from tests.unit.media.ended import ended
 
+from kinoscribe.media import kind as kind_module
 from kinoscribe.media.kind import kind
-from kinoscribe.media.pieces import FileKind
+from kinoscribe.media.pieces import Beat, FileKind
 
 
 def found(path: Path) -> FileKind:
-    return kind(path, 64_000_000, 16_777_216)
+    return ended(kind(path, 64_000_000, 16_777_216))
 
 
 def sound_file(path: Path, codec: str, form: str | None = None) -> Path:
@@ -28,6 +30,14 @@ def sound_file(path: Path, codec: str, form: str | None = None) -> Path:
                 out.mux(stream.encode(ready))
         out.mux(stream.encode(None))
     return path
+
+
+def test_who_waits_for_a_long_sound_hears_that_it_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kind_module, "BEAT_EVERY", 0.0)
+    beats = list(kind(sound_file(tmp_path / "s.ogg", "libopus"), 64_000_000, 16_777_216))
+    assert beats[:3] == [Beat()] * 3
 
 
 def test_a_video_brings_its_facts(tmp_path: Path) -> None:

@@ -7,9 +7,11 @@ from pathlib import Path
 import av
 import pytest
 from tests.media_truth import BLUE, RED, Track, beep, cards, counted, make_video
+from tests.unit.media.ended import ended
 
 from kinoscribe.contract.video import VideoFacts
 from kinoscribe.media import probe as probing
+from kinoscribe.media.pieces import Beat
 from kinoscribe.media.video_file import Unreadable
 
 PIXELS = 64_000_000
@@ -17,11 +19,23 @@ PLAIN = cards((0, RED), (2, BLUE))
 
 
 def probe(path: Path) -> VideoFacts:
-    return probing.probe(path, PIXELS)
+    return ended(probing.probe(path, PIXELS))
 
 
 def voice(seconds: float, start: float = 0.0) -> tuple[Track]:
     return (Track(beep((0, seconds), seconds=seconds), start=start),)
+
+
+def test_who_waits_hears_that_it_goes_on_and_may_stop_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_video(tmp_path / "v.ts", PLAIN, seconds=4, fps=25, sound=voice(4))
+    monkeypatch.setattr(probing, "BEAT_EVERY", 0.0)
+    assert len(list(probing.probe(path, PIXELS))) > 100
+    work = probing.probe(path, PIXELS)
+    assert next(work) == Beat()
+    work.close()
+    assert next(work, None) is None
 
 
 def test_a_plain_video(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 from tests.unit.evidence.drawn import logo, texture
+from tests.unit.media.ended import ended
 
 from kinoscribe.media.pieces import Cutout, Picture, ReadPlan
 from kinoscribe.media.probe import probe
@@ -22,7 +23,7 @@ def test_every_picture_is_shown_for_its_time_in_the_middle_of_the_page(tmp_path:
     red, blue = (np.full((90, 160, 4), 255, np.uint8) for _ in range(2))
     red[..., :3], blue[..., :3] = (220, 20, 20), (20, 20, 220)
     write_reel([cutout(red), cutout(blue), cutout(logo("ring"))], path)
-    facts = probe(path, PIXELS)
+    facts = ended(probe(path, PIXELS))
     assert facts.duration == 3 * SECONDS
     assert (facts.width, facts.height, facts.audio_codec) == (1280, 720, None)
     plan = ReadPlan(sound=False, thumbs=False, min_gap=0.5, max_gap=0.5)
@@ -45,4 +46,4 @@ def test_large_and_narrow_pictures_are_fitted_and_the_same_pictures_give_the_sam
     write_reel(pictures, tmp_path / "a.mkv")
     write_reel(pictures, tmp_path / "b.mkv")
     assert (tmp_path / "a.mkv").read_bytes() == (tmp_path / "b.mkv").read_bytes()
-    assert probe(tmp_path / "a.mkv", PIXELS).duration == 3 * SECONDS
+    assert ended(probe(tmp_path / "a.mkv", PIXELS)).duration == 3 * SECONDS
