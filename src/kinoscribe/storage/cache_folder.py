@@ -10,6 +10,7 @@ import re
 import secrets
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -37,6 +38,8 @@ _FORGOTTEN = 3600.0
 _LARGEST, _LOOK, _KEEP = 4, 32, 0.9
 """The share of the quota (one in) one entry may have; after how much writing (one in) it is looked after; and the
 part of it that remains when entries had to go."""
+_PATIENCE, _PAUSE = 2.0, 0.01
+"""Seconds for which one who has written much waits while another looks after the quota, and between two tries."""
 _ROOM = 256 * 1024 * 1024
 """Bytes of disk that are left to others: with less, nothing is kept."""
 _BLOCK = 512
@@ -87,6 +90,7 @@ class CacheFolder:
         self._secret = secret
         self._lock = threading.Lock()
         self._written = quota  # nobody knows yet what is there: the first entry makes us look
+        self._owes = False  # much was written while another looked after the quota
         self._told_full = False
 
     def key(self, account: str, content: str, *parts: str) -> CacheKey:
@@ -122,9 +126,14 @@ class CacheFolder:
         return data
 
     def put(self, kind: str, key: CacheKey, data: bytes) -> None:
-        """Keeps `data`, whole or not at all. Never raises: a full disk or too small a quota costs the keeping only."""
+        """Keeps `data`, whole or not at all. Never raises: a full disk or too small a quota costs the keeping only.
+
+        So does a quota that another looks after for long: nothing is put on top of it without an end.
+        """
         place = self._place(kind, key)
         if self._quota <= 0 or len(data) > self._quota // _LARGEST:
+            return
+        if self._owes and self._evict(_PATIENCE) is None:
             return
         try:
             if shutil.disk_usage(_there(self._folder)).free < len(data) + _ROOM:
@@ -140,8 +149,7 @@ class CacheFolder:
             if look:
                 self._written = 0
         if look and self._evict() is None:
-            with self._lock:
-                self._written = self._quota  # another is at it and may have looked before this entry came
+            self._owes = True  # another is at it and may have looked before this entry came
 
     def kinds(self) -> tuple[CacheUse, ...]:
         """What is kept of each kind, by name."""
@@ -226,11 +234,12 @@ class CacheFolder:
                     blocks = getattr(facts, "st_blocks", 0) * _BLOCK
                     yield _Entry(path, kind, max(facts.st_size, blocks), facts.st_mtime)
 
-    def _evict(self) -> CacheUse | None:
+    def _evict(self, patience: float = 0.0) -> CacheUse | None:
         """Removes what was not used for longest, if there is too much; None while another process does so."""
-        with self._alone() as ours:
+        with self._alone(patience) as ours:
             if not ours:
                 return None
+            self._owes = False
             self._sweep_unfinished(dry=False)
             return self._remove(self._exceeding(list(self._entries())), "all")
 
@@ -270,8 +279,12 @@ class CacheFolder:
         return gone
 
     @contextmanager
-    def _alone(self) -> Iterator[bool]:
-        """Whether no other process or thread looks after the quota right now; if so, none does until the end."""
+    def _alone(self, patience: float) -> Iterator[bool]:
+        """Whether no other process or thread looks after the quota right now; if so, none does until the end.
+
+        Waits for so many seconds until that is so.
+        """
+        until = clock.steady() + patience
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle = os.open(self._folder / ".lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
@@ -279,15 +292,23 @@ class CacheFolder:
             yield False
             return
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(handle)
-            yield False
-            return
-        try:
+            while not _locked(handle):
+                if clock.steady() >= until:
+                    yield False
+                    return
+                time.sleep(_PAUSE)
             yield True
         finally:
             os.close(handle)
+
+
+def _locked(handle: int) -> bool:
+    """Whether the lock of an open file is ours now."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _head(kind: str, key: CacheKey, data: bytes) -> bytes:

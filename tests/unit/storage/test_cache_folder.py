@@ -1,5 +1,6 @@
 """The cache folder: what comes back, what never does, what goes when room is short, and what others may do to it."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -378,6 +379,24 @@ for turn in range(80):
     found = cache.get("frames", key)
     assert found is None or found == bytes([turn]) * 60_000
 """
+
+
+def test_nothing_is_put_on_top_while_another_process_looks_after_the_quota_for_long(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_PATIENCE", 0.05)
+    cache = CacheFolder(folder, 3 * MIB, b"secret")
+    cache.put("frames", cache.key("ann", "v", "first"), b"x")
+    with (folder / ".lock").open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        for number in range(60):
+            cache.put("frames", cache.key("ann", "v", str(number)), bytes(60_000))
+        assert 1 < len(files(folder)) < 10, "as much as is written between two looks"
+    for number in range(100):
+        key = cache.key("ann", "v", f"then {number}")
+        cache.put("frames", key, bytes(60_000))
+        assert cache.get("frames", key) is not None
+    assert sum(path.stat().st_size for path in files(folder)) <= 3 * MIB
 
 
 def test_processes_share_one_quota(folder: Path) -> None:
