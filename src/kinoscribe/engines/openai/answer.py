@@ -34,6 +34,7 @@ class Told:
     space: int = 0
     thought: bool = False
     miscounted: bool = False
+    blank: bool = True
     texts: list[str] = field(default_factory=list)
 
 
@@ -42,6 +43,7 @@ def pieces(
 ) -> Generator[Piece, None, None]:
     """Ends with `Finished`. With `whole` the text comes at once at the end, and nothing before.
 
+    Without it white space at the begin is held back: an answer of nothing else is an empty one.
     `sent` is about how many tokens were sent, `max_tokens` how many were allowed.
 
     Raises `ServerFailed` for an answer that is cut off, or empty, and `HeldBack`.
@@ -61,22 +63,22 @@ def pieces(
             text = thoughts.take(one.text) if one.text else ""
             if text:
                 runaway = _counted(told, text, max_tokens)
-                if whole:
+                if whole or told.blank:
                     told.texts.append(text)
                 else:
-                    yield Text(text)
+                    yield Text(_all_of(told, text))
     except ServerFailed:
         if told.reason is None:  # else the answer was there before the connection broke
             raise
     rest = thoughts.rest()
     if rest:
         _counted(told, rest, max_tokens)
-        if whole:
+        if whole or told.blank:
             told.texts.append(rest)
         else:
-            yield Text(rest)
+            yield Text(_all_of(told, rest))
     reason = "length" if runaway else _ending(told, marked=marked)
-    if whole or not told.characters:
+    if whole or told.blank:
         yield Text("".join(told.texts))
     told.thought = told.thought or thoughts.dropped
     yield Finished(
@@ -95,8 +97,18 @@ def _note(told: Told, one: Heard) -> None:
     told.miscounted = told.miscounted or one.miscounted
 
 
+def _all_of(told: Told, text: str) -> str:
+    """The text with the white space that was held back before it."""
+    if not told.texts:
+        return text
+    held = "".join(told.texts)
+    told.texts.clear()
+    return held + text
+
+
 def _counted(told: Told, text: str, max_tokens: int) -> bool:
     """Whether the answer runs on without an end in sight."""
+    told.blank = told.blank and text.isspace()
     told.characters += len(text)
     told.bytes += len(text.encode("utf-8", "replace"))
     told.space = told.space + len(text) if text.isspace() else len(text) - len(text.rstrip())
@@ -113,7 +125,7 @@ def _ending(told: Told, *, marked: bool) -> Literal["stop", "length"]:
             raise ServerFailed("broke off in the middle of the answer")
         case None if not marked:
             raise ServerFailed("broke off in the middle of the answer")
-    if not told.characters:
+    if told.blank:
         raise ServerFailed("gave an empty answer")
     return "stop"
 

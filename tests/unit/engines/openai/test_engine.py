@@ -20,7 +20,7 @@ from kinoscribe.contract.errors import (
     EngineRefused,
     ServiceUnavailable,
 )
-from kinoscribe.engines.engine import Ask, EngineState, Missed, Piece
+from kinoscribe.engines.engine import Ask, EngineState, Missed, Piece, Text
 from kinoscribe.engines.openai.config import OpenAIConfig, Waits
 from kinoscribe.engines.openai.engine import OpenAIEngine
 from kinoscribe.engines.openai.exchange import without_password
@@ -242,6 +242,14 @@ def test_an_answer_that_breaks_off_is_told_with_its_server() -> None:
     refused(cut, ask(missed=missed.append))
     assert [(one.server, one.again) for one in missed] == [("1", False)]
     assert "broke off" in missed[0].reason
+
+
+def test_an_answer_of_nothing_but_white_space_is_an_empty_one() -> None:
+    missed: list[Missed] = []
+    pieces, server = told(by_turns(says(" \n", " "), says("\n", " A dog", ".")), ask(missed=missed.append))
+    assert [one.text for one in pieces if isinstance(one, Text)] == ["\n A dog", "."]
+    assert [one.reason for one in missed] == ["gave an empty answer"]
+    assert len(server.asked) == 2
 
 
 def two(first: Play, second: Play, asked: Ask) -> tuple[list[Piece], ChatServer, ChatServer]:
