@@ -79,8 +79,6 @@ def _looked(scene: Scene) -> Generator[Event, None, bool]:
         job.spent.input_tokens = before + job.words
         raise
     finally:
-        if job.spent.output_tokens:
-            job.ledger.answered()
         job.ledger.ask("answer", job.spent.input_tokens - before, job.spent.output_tokens)
 
 

@@ -70,6 +70,12 @@ class Ledger:
         self.pictures += [(frame.time, frame.width, frame.height) for frame in frames]
         self._latest = len(frames)
         self._unanswered = True
+        self._heard = ""
+
+    def begin(self, server: str) -> None:
+        """The first words of the latest ask's answer have come, from this server."""
+        self._heard = server
+        self.answered()
 
     def answered(self) -> None:
         """The latest ask was answered, at least in part."""
@@ -99,9 +105,9 @@ class Ledger:
     def hear(self, notes: dict[str, str]) -> None:
         """Takes down what an engine says of how it came to an answer."""
         self.answered()
-        if "server" in notes:
-            self.servers.add(notes["server"])
-        self._heard = notes.get("server", "")
+        self._heard = notes.get("server", self._heard)
+        if self._heard:
+            self.servers.add(self._heard)
         self.notes |= {word: told for word, told in notes.items() if word in _TOLD}
         if "shown" in notes:
             self._show_only(frozenset(notes["shown"].split()))

@@ -145,6 +145,7 @@ class Scene:
             content=self.job.looked.content,
             salt=self._salt,
             missed=self.job.ledger.miss,
+            begun=self.job.ledger.begin,
             **(given | more),
         )
 

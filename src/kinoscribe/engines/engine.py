@@ -78,7 +78,7 @@ class Missed:
     wait: float = 0.0
 
 
-def _untold(_missed: Missed) -> None:
+def _untold(_what: object) -> None:
     """Nobody wants to know."""
 
 
@@ -99,7 +99,8 @@ class Ask:
 
     An engine with a `Sight` gets `frames` of the window in the order of time, and `brief`, the evidence of the window
     as text. `content` is the SHA-256 of the video, by which asks about one video find the same server; `salt` keeps
-    the caches of accounts apart and tells nothing about them. `missed` is told of each server that was asked in vain.
+    the caches of accounts apart and tells nothing about them. `missed` is told of each server that was asked in vain,
+    `begun` the place of the one whose first words have come.
     """
 
     prompt: str
@@ -119,6 +120,7 @@ class Ask:
     content: str = ""
     salt: str = ""
     missed: Callable[[Missed], None] = field(default=_untold, compare=False, repr=False)
+    begun: Callable[[str], None] = field(default=_untold, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

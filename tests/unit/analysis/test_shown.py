@@ -455,7 +455,8 @@ def test_pictures_of_an_ask_that_nobody_answered_were_not_looked_at() -> None:
 
 
 def test_pictures_of_an_answer_that_broke_off_were_looked_at() -> None:
-    def breaks(_ask: Ask, _cancel: object) -> Iterator[Piece]:
+    def breaks(ask: Ask, _cancel: object) -> Iterator[Piece]:
+        ask.begun("1")
         yield Text("A dog")
         raise EngineFailed(reason="no power.")
 
@@ -463,7 +464,23 @@ def test_pictures_of_an_answer_that_broke_off_were_looked_at() -> None:
     cinema.engine.play = breaks
     with pytest.raises(EngineFailed):
         answered(cinema, cinema.job("Why?"))
-    assert cinema.parts.receipts.bodies["an-id"]["looked_at"]["frames"]["used"] == 60
+    body = cinema.parts.receipts.bodies["an-id"]["looked_at"]
+    assert body["frames"]["used"] == 60
+    assert body["servers"] == [], "it did not answer"
+
+
+def test_a_server_whose_answer_is_cut_off_here_has_answered() -> None:
+    def endless(ask: Ask, _cancel: object) -> Iterator[Piece]:
+        ask.begun("2")
+        while True:
+            yield Text("word ")
+
+    cinema = Cinema(sees(play), 60.0)
+    cinema.engine.play = endless
+    _, ended, _ = answered(cinema, cinema.job("Why?", max_tokens=2_048))
+    assert ended.finish_reason == "length"
+    body = cinema.parts.receipts.bodies["an-id"]["looked_at"]
+    assert (body["servers"], body["frames"]["used"]) == (["2"], 60)
 
 
 def test_what_windows_failed_of_adds_up_and_is_bounded() -> None:

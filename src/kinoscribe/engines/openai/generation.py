@@ -73,7 +73,9 @@ class Generation:
                 with closing(self._pieces(url)) as said:
                     for piece in said:
                         self._cancel.check()
-                        begun = True
+                        if not begun:
+                            begun = True
+                            self._ask.begun(str(self._servers.number(url)))
                         yield self._noted(piece, url) if isinstance(piece, Finished) else piece
                 self._well(url)
                 return

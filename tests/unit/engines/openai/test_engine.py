@@ -244,6 +244,12 @@ def test_an_answer_that_breaks_off_is_told_with_its_server() -> None:
     assert "broke off" in missed[0].reason
 
 
+def test_whoever_asks_is_told_who_begins_to_answer() -> None:
+    begun: list[str] = []
+    told(by_turns(fails(500), says("A", " dog.")), ask(begun=begun.append))
+    assert begun == ["1"]
+
+
 def test_an_answer_of_nothing_but_white_space_is_an_empty_one() -> None:
     missed: list[Missed] = []
     pieces, server = told(by_turns(says(" \n", " "), says("\n", " A dog", ".")), ask(missed=missed.append))
