@@ -11,7 +11,6 @@ from sqlalchemy import (
     Connection,
     bindparam,
     delete,
-    exists,
     func,
     insert,
     literal,
@@ -204,12 +203,6 @@ class TaskRows:
         with self._database.asking() as db:
             row = db.execute(select(func.count(), waits, oldest).where(LIVE)).one()
         return Backlog(waiting=row[1], running=row[0] - row[1], oldest=row[2])
-
-    def asset_used(self, account: str, asset_id: str) -> bool:
-        """Whether a task that has not ended names this asset as its video."""
-        named = exists().where(tasks.c.account == account, tasks.c.asset_id == asset_id, LIVE)
-        with self._database.asking() as db:
-            return bool(db.execute(select(named)).scalar_one())
 
     def _ship(self, new: NewTask, limits: QueueLimits, once: Once[Task] | None) -> Submitted:
         kept = [stored.sha256 for _, stored in new.files]

@@ -3,37 +3,34 @@
 from __future__ import annotations
 
 import random
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import structlog
 
 from kinoscribe import clock
-from kinoscribe.cancel import Cancel, Canceled
+from kinoscribe.cancel import Canceled
 from kinoscribe.contract.errors import ApiError
 from kinoscribe.sources.intake import Intake, Unusable
 from kinoscribe.storage.asset_queue import AssetJob, AssetQueue
+from kinoscribe.tasks.crew import Crew, Work
 from kinoscribe.tasks.retry import wait_between
 
 # Without anybody who rings, the queue is looked at this often: beside work, and without any. New assets ring; what
 # waits for another try, or was left by a dead worker, may wait so much longer.
 _REST = 1.0
 _IDLE = 3.0
-_FIRST_PAUSE = 0.25
-_LONGEST_PAUSE = 5.0
-_STOP_PATIENCE = 5.0
+# How long an asset waits for which no thread could be had.
+_PAUSE = 5.0
 
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(eq=False, slots=True)
-class _Work:
-    """A claimed asset and the thread that processes it."""
+@dataclass(eq=False, slots=True, kw_only=True)
+class _Work(Work):
+    """A claimed asset, by its id."""
 
     job: AssetJob
-    cancel: Cancel = field(default_factory=Cancel)
-    thread: threading.Thread | None = None
 
 
 class AssetLoop:
@@ -67,68 +64,33 @@ class AssetLoop:
         self._when_decided = when_decided
         self._arrivals = arrivals
         self._looks = looks
-        self._lock = threading.Lock()
-        self._work: dict[str, _Work] = {}
         self._beaten = clock.steady()
-        self._ending = threading.Event()
-        self._bell = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="asset-loop", daemon=True)
+        self._crew = Crew("asset", self.turn, self._do, self._rest)
 
     def start(self) -> None:
-        self._thread.start()
+        self._crew.start()
 
     def ring(self) -> None:
         """Says that there may be something to do: it need not wait for the next look."""
-        self._bell.set()
+        self._crew.ring()
 
     def stop(self) -> None:
         """Stops all work and gives every asset back at once: another worker begins with it."""
-        self._ending.set()
-        self._bell.set()
-        if self._thread.ident is not None:
-            self._thread.join(_STOP_PATIENCE)
-        with self._lock:
-            left = list(self._work.values())
-        for work in left:
-            work.cancel.throw()
-        for work in left:
-            if work.thread is not None:
-                work.thread.join(_STOP_PATIENCE)
-        try:
-            self._queue.release(self._owner)
-        except ApiError as error:
-            _log.warning("assets_not_released", reason=error.message)
+        self._crew.stop(lambda: self._queue.release(self._owner))
 
-    def _run(self) -> None:
-        pause = _FIRST_PAUSE
-        while not self._ending.is_set():
-            try:
-                self._bell.clear()
-                self.turn()
-                pause = _FIRST_PAUSE
-                self._bell.wait(min(_REST if self._work else _IDLE, self._beat_every))
-            except ApiError as error:
-                _log.warning("assets_wait_for_the_database", reason=error.message)
-                self._ending.wait(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE)
-            except Exception:  # noqa: BLE001  the edge of this thread: it must go on
-                _log.exception("unexpected")
-                self._ending.wait(_LONGEST_PAUSE)
+    def _rest(self) -> float:
+        return min(_REST if self._crew.running() else _IDLE, self._beat_every)
 
     def turn(self) -> None:
         """One look at the queue: keeps the leases, drops what was deleted, takes what is due."""
-        with self._lock:
-            running = dict(self._work)
+        running = self._crew.running()
         if running:
             self._attend(running)
         looks = sum(work.job.content is not None for work in running.values())
         arrivals = self._arrivals - (len(running) - looks)
         for job in self._queue.claim(self._owner, arrivals=arrivals, looks=self._looks - looks):
-            try:
-                self._begin(job)
-            except RuntimeError as error:  # the system has no room for another thread
-                _log.warning("asset_not_begun", asset=job.id, reason=str(error))
-                self._queue.again(job, _LONGEST_PAUSE)
+            if not self._crew.begin(_Work(job.id, job=job)):
+                self._queue.again(job, _PAUSE)
 
     def _attend(self, running: dict[str, _Work]) -> None:
         """Only what ran before the database was asked may be taken for lost."""
@@ -140,17 +102,6 @@ class AssetLoop:
         for asset_id, work in running.items():
             if asset_id not in held:
                 work.cancel.throw()
-
-    def _begin(self, job: AssetJob) -> None:
-        with self._lock:
-            if job.id in self._work:  # its lease ran out while this process slept; the work goes on
-                return
-            work = _Work(job)
-            work.thread = threading.Thread(
-                target=self._do, args=(work,), name=f"asset-{job.id[-8:]}", daemon=True
-            )
-            work.thread.start()
-            self._work[job.id] = work
 
     def _do(self, work: _Work) -> None:
         job = work.job
@@ -170,10 +121,6 @@ class AssetLoop:
         except Exception:  # noqa: BLE001  the edge of this thread: the asset must not stay with it
             _log.exception("unexpected", asset=job.id)
             self._tell(lambda: self._queue.again(job, self._retry))
-        finally:
-            with self._lock:
-                self._work.pop(job.id, None)
-            self._bell.set()
 
     def _tell(self, end: Callable[[], None]) -> None:
         """Where the database is away, the asset goes back when its lease ends."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import structlog
 
 from kinoscribe import clock
-from kinoscribe.cancel import Cancel, Canceled
+from kinoscribe.cancel import Canceled
 from kinoscribe.contract.errors import (
     ApiError,
     ServerEnding,
@@ -22,28 +21,25 @@ from kinoscribe.evidence.jobs import Interrupted
 from kinoscribe.evidence.queued import TELL_EVERY
 from kinoscribe.storage.blobs import Blobs
 from kinoscribe.storage.evidence_rows import EvidenceJob, EvidenceRows
+from kinoscribe.tasks.crew import Crew, Work
 
 _POLL = 0.25
 # Without work, and without anybody who rings, the queue is looked at this often.
 _REST = 1.0
-_LONGEST_PAUSE = 5.0
-_STOP_PATIENCE = 5.0
 _OTHER_VERSIONS = (
     "The workers of this server perceive with other versions or settings than it does. Restart both."
 )
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(eq=False, slots=True)
-class _Work:
-    """A claimed job and the thread that does it."""
+@dataclass(eq=False, slots=True, kw_only=True)
+class _Work(Work):
+    """A claimed job, by its key, and how far it is."""
 
     job: EvidenceJob
     waited: bool
-    cancel: Cancel = field(default_factory=Cancel)
     stages: dict[str, float] = field(default_factory=dict)
     told: dict[str, float] = field(default_factory=dict)
-    thread: threading.Thread | None = None
 
 
 class EvidenceLoop:
@@ -68,64 +64,31 @@ class EvidenceLoop:
         self._owner = owner
         self._most = most
         self._beat_every = lease / 3
-        self._lock = threading.Lock()
-        self._work: dict[str, _Work] = {}
         self._beaten = clock.steady()
-        self._ending = Cancel()
-        self._bell = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="evidence-loop", daemon=True)
+        self._crew = Crew("evidence", self.turn, self._do, self._rest, least=_POLL)
 
     def start(self) -> None:
-        self._thread.start()
+        self._crew.start()
 
     def ring(self) -> None:
         """Says that there may be something to do: it need not wait for the next look."""
-        self._bell.set()
+        self._crew.ring()
 
     def stop(self) -> None:
         """Stops all work and gives every job back at once: another worker goes on with what was kept."""
-        self._ending.throw()
-        self._bell.set()
-        if self._thread.ident is not None:
-            self._thread.join(_STOP_PATIENCE)
-        with self._lock:
-            left = list(self._work.values())
-        for work in left:
-            work.cancel.throw()
-        for work in left:
-            if work.thread is not None:
-                work.thread.join(_STOP_PATIENCE)
-        try:
-            self._rows.release(self._owner)
-        except ApiError as error:
-            _log.warning("evidence_not_released", reason=error.message)
+        self._crew.stop(lambda: self._rows.release(self._owner))
 
-    def _run(self) -> None:
-        pause = _POLL
-        while not self._ending.wait(pause):
-            try:
-                self._bell.clear()
-                self.turn()
-                pause = _POLL
-                if not self._work:
-                    self._bell.wait(_REST)
-            except ApiError as error:
-                _log.warning("evidence_waits_for_the_database", reason=error.message)
-                pause = min(2 * pause, _LONGEST_PAUSE)
-            except Exception:  # noqa: BLE001  the edge of this thread: it must go on
-                _log.exception("unexpected")
-                pause = _LONGEST_PAUSE
+    def _rest(self) -> float:
+        return 0.0 if self._crew.running() else _REST
 
     def turn(self) -> None:
         """One look at the queue: says how far the work is, drops what nobody wants, takes what is due."""
-        with self._lock:
-            running = dict(self._work)
+        running = self._crew.running()
         if running:
             self._attend(running)
             waited = sum(work.waited for work in running.values())
             self._take(self._rows.claim(self._owner, self._most - waited, early=False))
-        with self._lock:
-            free = self._most - len(self._work)
+        free = self._most - len(self._crew.running())
         if free > 0:
             self._take(self._rows.claim(self._owner, free, early=True))
 
@@ -153,22 +116,8 @@ class EvidenceLoop:
 
     def _take(self, jobs: tuple[EvidenceJob, ...]) -> None:
         for job in jobs:
-            try:
-                self._begin(job)
-            except RuntimeError as error:  # the system has no room for another thread
-                _log.warning("evidence_not_begun", content=job.content[:12], reason=str(error))
+            if not self._crew.begin(_Work(job.key, job=job, waited=job.waited)):
                 self._rows.put_back(job.key, self._owner)
-
-    def _begin(self, job: EvidenceJob) -> None:
-        with self._lock:
-            if job.key in self._work:  # its lease ran out while this process slept; the work goes on
-                return
-            work = _Work(job, job.waited)
-            work.thread = threading.Thread(
-                target=self._do, args=(work,), name=f"evidence-job-{job.content[:8]}", daemon=True
-            )
-            work.thread.start()
-            self._work[job.key] = work
 
     def _do(self, work: _Work) -> None:
         job = work.job
@@ -182,9 +131,6 @@ class EvidenceLoop:
         except Exception:  # noqa: BLE001  the edge of this thread: whoever waits must hear of it
             _log.exception("unexpected", content=job.content[:12])
             self._end(work, ApiError())
-        finally:
-            with self._lock:
-                self._work.pop(job.key, None)
 
     def _collect(self, work: _Work) -> None:
         """Returns when the notes lie where other processes find them. Raises what `Gatherer.gather` does."""
