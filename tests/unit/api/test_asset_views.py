@@ -108,11 +108,19 @@ def test_what_is_said_in_a_video_and_in_a_sound_is_told_once_it_was_heard(
     assert set(listening.said(asset)) == {"status", "words"}
 
 
-def test_where_nothing_is_said_there_is_no_transcription(listening: Listening) -> None:
+@pytest.mark.parametrize("state", ["done", "nothing", "off"])
+def test_where_nothing_is_said_there_is_no_transcription(listening: Listening, state: str) -> None:
     asset = listening.asset(FileKind("audio", "audio/mpeg", sound=SOUND))
     listening.ask(asset)
-    listening.hear(listening.job(), speech=())
+    listening.hear(listening.job(), state, speech=())
     assert listening.ask(asset).status_code == 404
+
+
+def test_where_nobody_listens_there_is_no_transcription(listening: Listening) -> None:
+    asset, tools = listening.asset(), listening.server.house.tools
+    tools.settings = tools.settings.model_copy(update={"collectors": ("shots",)})
+    assert listening.ask(asset).status_code == 404
+    assert listening.rows.claim("w", 1, early=True) == ()
 
 
 def test_a_picture_and_a_silent_video_have_no_transcription(listening: Listening) -> None:
@@ -168,6 +176,17 @@ def test_a_collector_that_failed_is_told(listening: Listening) -> None:
     listening.ask(asset)
     listening.hear(listening.job(), state="failed", speech=())
     assert listening.said(asset) == {"status": "failed", "error": {"message": "It is hoarse."}}
+
+
+def test_weights_that_are_missing_everywhere_are_an_error_of_now(listening: Listening) -> None:
+    asset = listening.asset()
+    folder = listening.server.folder / "evidence"
+    gatherer = QueuedGatherer(folder, listening.rows, ("v",), lambda: ["The ear is missing."])
+    listening.server.house.tools.gatherer = gatherer
+    answer = listening.ask(asset)
+    assert (answer.status_code, answer.json()["code"]) == (503, "service_unavailable")
+    assert "The ear is missing." in answer.json()["message"]
+    assert listening.rows.claim("w", 1, early=True) == ()
 
 
 def test_a_file_that_was_lost_is_told(listening: Listening) -> None:

@@ -94,3 +94,14 @@ def test_the_rest_is_other_with_the_reason(content: bytes, tmp_path: Path) -> No
 
 def test_a_file_that_is_gone_is_other(tmp_path: Path) -> None:
     assert found(tmp_path / "gone").kind == "other"
+
+
+def test_a_sound_that_cannot_be_decoded_is_none(tmp_path: Path) -> None:
+    path = sound_file(tmp_path / "s.m4a", "aac", "mp4")
+    data = bytearray(path.read_bytes())
+    begin = data.index(b"mdat") + 4
+    end = data.index(b"moov") - 4
+    assert found(path).kind == "audio"
+    data[begin:end] = b"\xff" * (end - begin)
+    path.write_bytes(data)
+    assert found(path).kind == "other"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.object_store import Bucket, Trouble, Way
 
-from kinoscribe.cancel import Cancel
+from kinoscribe.cancel import Cancel, Canceled
 from kinoscribe.contract.errors import ApiError, StoreUnavailable
 from kinoscribe.storage import object_blobs as blobs_module
 from kinoscribe.storage import objects as objects_module
@@ -159,6 +159,19 @@ def test_bytes_that_are_others_than_they_must_be_are_never_lent(
     with pytest.raises(StoreUnavailable):
         there.read(b"data")
     assert there.files("media-cache") == there.files("incoming") == []
+
+
+def test_who_wants_a_file_no_more_is_not_kept_by_its_way_here(
+    bucket: Bucket, machine: Callable[..., Shelf]
+) -> None:
+    here, there = machine(bucket.objects()), machine(bucket.objects(), "there")
+    here.add(b"data")
+    cancel = Cancel()
+    cancel.throw()
+    with pytest.raises(Canceled), there.blobs.borrow(hashlib.sha256(b"data").hexdigest(), cancel):
+        raise AssertionError
+    assert there.files("media-cache") == there.files("incoming") == []
+    assert there.read(b"data") == b"data"
 
 
 def test_an_object_that_could_not_be_removed_is_swept_later(
