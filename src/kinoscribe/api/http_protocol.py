@@ -52,7 +52,7 @@ class KinoscribeProtocol(HttpToolsProtocol):
         self._is_moving = False
         self._still_bytes = 0
         self._refusal: ApiError | None = None
-        self._is_over = False
+        self.is_over = False
         self._timer: asyncio.TimerHandle | None = None
         self._body_unread = 0
         self._is_taken = False
@@ -63,7 +63,7 @@ class KinoscribeProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
-        self._is_over = True
+        self.is_over = True
         for cycle in (self._running, *(cycle for cycle, _ in self.pipeline)):
             if cycle is not None and not cycle.response_complete:
                 cycle.disconnected = True
@@ -72,7 +72,7 @@ class KinoscribeProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
 
     def data_received(self, data: bytes) -> None:
-        if self._is_over:
+        if self.is_over:
             return
         self._unset_keepalive_if_required()
         self._is_moving = False
@@ -152,7 +152,7 @@ class KinoscribeProtocol(HttpToolsProtocol):
 
     @contextmanager
     def _taken(self, cycle: RequestResponseCycle) -> Iterator[TakenBody | None]:
-        """The rest of the body of the call that is being answered, if there is one and it can be taken.
+        """The rest of the body of the call that is being answered, where it can be taken and nothing else of it waits.
 
         What is still unread at the end of the block comes as it would have come before.
         """
@@ -161,18 +161,17 @@ class KinoscribeProtocol(HttpToolsProtocol):
             connection is None
             or connection.family not in {socket.AF_INET, socket.AF_INET6}
             or self.transport.get_extra_info("sslcontext") is not None
-            or self._is_over
+            or self.is_over
             or self._is_taken
             or cycle is not self.cycle
             or not cycle.more_body
+            or cycle.body
         ):
             yield None
             return
-        early, cycle.body = bytes(cycle.body), bytearray()
-        cycle.message_event.clear()
         self._is_taken = True
         self.flow.pause_reading()
-        taken = TakenBody(socket.socket(fileno=os.dup(connection.fileno())), self._body_unread, early)
+        taken = TakenBody(socket.socket(fileno=os.dup(connection.fileno())), self._body_unread)
         try:
             yield taken
         finally:
@@ -181,7 +180,7 @@ class KinoscribeProtocol(HttpToolsProtocol):
             self._go_on_after(taken.unread, cycle)
 
     def _go_on_after(self, unread: int, cycle: RequestResponseCycle) -> None:
-        if self._is_over:
+        if self.is_over:
             return
         self._body_unread = unread
         if unread:
@@ -235,7 +234,7 @@ class KinoscribeProtocol(HttpToolsProtocol):
 
     def _refuse(self, error: ApiError) -> None:
         """Says why nothing more is read here, as soon as all that was asked before is answered."""
-        self._is_over = True
+        self.is_over = True
         self._stop_timer()
         cycle = self.cycle
         _log.info("request_refused", reason=error.message)

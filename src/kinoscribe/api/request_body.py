@@ -97,7 +97,7 @@ class Body:
         first = await self._next()  # this is also what has a client that waits for it go on
         with self._take() as taken:
             if taken is not None:
-                taken.add(first)
+                taken.put_first(first)
                 await self._pump(taken, write, threads)
                 return
         cancel = Cancel()

@@ -31,19 +31,19 @@ class TakenBody:
     It must be closed, and by then no thread may be in `pump`.
     """
 
-    def __init__(self, connection: socket.socket, unread: int, early: bytes) -> None:
-        """`connection` is this one's own; `early` came before."""
+    def __init__(self, connection: socket.socket, unread: int) -> None:
+        """`connection` is this one's own."""
         self.unread = unread
         self.is_dry = False
-        self._early = early
+        self._early = b""
         self._connection = connection
         self._connection.setblocking(False)
         self._wake_at = 0
         self._choose_wake()
 
-    def add(self, early: bytes) -> None:
-        """What else came before."""
-        self._early = early + self._early
+    def put_first(self, early: bytes) -> None:
+        """What came before this one was there."""
+        self._early = early
 
     def pump(self, write: Callable[[bytes | memoryview], None], cancel: Cancel) -> bool:
         """Gives `write` what comes until that is all, or its time is over, or it `is_dry`; says whether any came.

@@ -100,6 +100,10 @@ class Served(Generic[A]):
         self.wires.append(Wire(self.port))
         return self.wires[-1]
 
+    def let_go(self, event: asyncio.Event) -> None:
+        """Sets an event on which the application waits."""
+        self.server.servers[0].get_loop().call_soon_threadsafe(event.set)
+
     def until(self, condition: Callable[[], object]) -> bool:
         end = time.monotonic() + WAIT
         while not (met := bool(condition())) and time.monotonic() < end:

@@ -20,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 from tests.unit.api.connections import WAIT, Served, Wire, serving
 
 from kinoscribe.api import request_body, taken_body
+from kinoscribe.api.http_protocol import KinoscribeProtocol
 from kinoscribe.api.request_body import TAKE, Body
 from kinoscribe.api.taken_body import TakenBody
 from kinoscribe.cancel import Cancel, Canceled
@@ -36,6 +37,7 @@ class App:
         self.threads = CapacityLimiter(1)
         self.sizes: list[int] = []
         self.ended: list[str] = []
+        self.go = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -69,6 +71,8 @@ class App:
             self.ended.append("given up")
             assert writing == 0
             raise
+        if scope["path"] == "/late":
+            await self.go.wait()
         await JSONResponse(said[1], said[0])(scope, receive, send)
 
 
@@ -167,6 +171,26 @@ def test_after_a_refusal_in_the_middle_the_connection_goes_on_with_the_next_call
         assert wire.said() == told(b"")
 
 
+def test_a_body_is_answered_although_what_follows_it_is_refused(served: Served[App], wire: Wire) -> None:
+    wire.send(head(len(DATA), "/late") + DATA + b"no call\r\n\r\n")
+    assert served.until(lambda: sum(served.app.sizes) == len(DATA))
+    (connection,) = served.server.server_state.connections
+    assert isinstance(connection, KinoscribeProtocol)
+    assert served.until(lambda: connection.is_over)
+    served.let_go(served.app.go)
+    assert wire.said() == told(DATA)
+    assert wire.is_closed()
+
+
+def test_whoever_leaves_after_the_body_is_seen_to_leave(served: Served[App]) -> None:
+    wire = served.wire()
+    wire.send(head(len(DATA), "/late"), DATA)
+    assert served.until(lambda: sum(served.app.sizes) == len(DATA))
+    wire.socket.close()
+    assert served.until(lambda: not served.server.server_state.connections)
+    served.let_go(served.app.go)
+
+
 def test_a_slow_client_keeps_no_thread(served: Served[App]) -> None:
     slow = [served.wire() for _ in range(3)]
     for wire in slow:
@@ -202,7 +226,7 @@ def test_the_end_of_the_server_ends_a_body_in_the_middle_and_its_thread() -> Non
 @contextmanager
 def pair(unread: int) -> Iterator[tuple[socket.socket, TakenBody]]:
     ours, theirs = socket.socketpair()
-    taken = TakenBody(ours, unread, b"")
+    taken = TakenBody(ours, unread)
     with theirs, closing(taken):
         yield theirs, taken
 
@@ -244,13 +268,31 @@ def test_a_thread_is_given_back_to_whoever_trickles(monkeypatch: pytest.MonkeyPa
         assert (got, taken.unread) == ([b"abc", b"x" * 97], 0)
 
 
+def test_a_thread_is_given_back_to_whoever_has_let_it_wait_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(taken_body, "SLICE_SECONDS", 1e9)
+    over = threading.Event()
+    with pair(1 << 20) as (theirs, taken):
+
+        def trickle() -> None:
+            while taken.unread > 1 << 19 and not over.wait(0.002):
+                theirs.send(bytes(2000))
+
+        sending = threading.Thread(target=trickle)
+        sending.start()
+        assert taken.pump(lambda _data: None, Cancel())
+        over.set()
+        sending.join()
+        assert taken.is_dry
+        assert taken.unread > 1 << 19
+
+
 class Trickle:
     """What `TakenBody` says of a client that sends less than is worth a wake, and each time just before it is late."""
 
     def __init__(self, *moved: bool) -> None:
         self.unread, self.is_dry, self.moved = 9, True, list(moved)
 
-    def add(self, early: bytes) -> None:
+    def put_first(self, early: bytes) -> None:
         assert early == b"first"
 
     def pump(self, _write: Callable[[bytes], None], _cancel: Cancel) -> bool:
