@@ -31,6 +31,7 @@ from kinoscribe.contract.errors import ParameterNotProvided, ResourceNotExist
 from kinoscribe.contract.idempotency import digest_form
 from kinoscribe.contract.paging import page_info, read_page
 from kinoscribe.contract.sources import check_asset_id
+from kinoscribe.storage.api_key_rows import hold_key
 from kinoscribe.storage.asset_rows import Asset, AssetFilter, Metadata
 from kinoscribe.storage.idempotency_rows import Once, Replay
 
@@ -157,6 +158,7 @@ def _add(call: Call, wanted: AssetForm, form: Form, files: AssetFiles) -> Replay
         url=wanted.url,
         hold=None if stored is None else call.house.first_look.hold,
         wants_thumbnail=wanted.enable_thumbnail,
+        beside=lambda db, _asset: hold_key(db, call.account.key_id),
         reserved=files.reserved,
     )
     return added if isinstance(added, Replay) else (added, once is not None)

@@ -29,6 +29,7 @@ from kinoscribe.contract.videos import (
 from kinoscribe.media.pieces import FileKind
 from kinoscribe.sources.resolve import url_errors
 from kinoscribe.sources.url_guard import read_reachable
+from kinoscribe.storage.api_key_rows import hold_key
 from kinoscribe.storage.asset_rows import Asset
 from kinoscribe.storage.blobs import Stored
 from kinoscribe.storage.idempotency_rows import Once, Replay
@@ -114,6 +115,12 @@ def _add(call: Call, wanted: IndexTaskForm, form: Form, files: AssetFiles) -> Re
     found = None if stored is None else _seen(call, stored)
     name = unquote(urlsplit(wanted.url).path) if wanted.url is not None else form.filename
     filename = harmless_name(name or "")
+
+    def beside(db: Any, asset: Asset) -> None:
+        hold_key(db, call.account.key_id)
+        named = {"task_id": answer["_id"], "video_id": answer["video_id"]}
+        tools.index_tasks.bring(db, asset, index_id=wanted.index_id, **named)
+
     add = tools.assets.add if once is None else partial(tools.assets.add_once, once=once)
     added = add(
         account,
@@ -124,12 +131,7 @@ def _add(call: Call, wanted: IndexTaskForm, form: Form, files: AssetFiles) -> Re
         stored=stored,
         url=wanted.url,
         hold=None if found is None else first_look.hold,
-        beside=partial(
-            tools.index_tasks.bring,
-            index_id=wanted.index_id,
-            task_id=answer["_id"],
-            video_id=answer["video_id"],
-        ),
+        beside=beside,
         reserved=files.reserved,
     )
     if isinstance(added, Replay):

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import and_, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, insert, or_, select, update
 
 from kinoscribe import clock, ids
-from kinoscribe.contract.errors import DatabaseUnavailable, StorageFull
+from kinoscribe.contract.errors import ApiKeyInvalid, DatabaseUnavailable, StorageFull
 from kinoscribe.storage.data_folder import private_file
 from kinoscribe.storage.database import Database
 from kinoscribe.storage.tables import api_keys
@@ -150,6 +150,18 @@ class ApiKeyRows:
 
     def _digest(self, key: str) -> str:
         return hmac.new(self._pepper, key.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+
+
+def hold_key(db: Connection, key_id: str | None) -> None:
+    """Has the key with this id not end before this transaction does. A preset key has no id, and needs no hold.
+
+    Raises `ApiKeyInvalid` when it has ended since the call began that it let in, maybe with all of its account.
+    """
+    if key_id is None:
+        return
+    lives = select(api_keys.c.id).where(api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
+    if db.execute(lives.with_for_update(read=True)).first() is None:
+        raise ApiKeyInvalid
 
 
 _SHOWN = tuple(column for column in api_keys.c if column.name != "digest")

@@ -12,6 +12,8 @@ from tests.unit.api.running import Running, running
 from tests.unit.sources.hostile import answer, hostile, says
 
 from kinoscribe.api import request_body
+from kinoscribe.storage.asset_rows import AssetFilter
+from kinoscribe.storage.erasure import Erasure
 
 ROOM = 3_000_000
 VIDEO = b"VIDEO" + bytes(999_995)
@@ -158,6 +160,46 @@ def test_an_upload_on_its_way_takes_the_room_it_has_announced(server: Running, p
             made(upload(client, b"VIDEO" + bytes(300_000)))
         assert server.settled(lambda: upload(client, b"VIDEO" + bytes(600_000)).status_code == 201, 40)
     assert server.settled(lambda: server.incoming() == [], 40)
+
+
+@pytest.mark.parametrize("path", ["assets", "tasks"])
+def test_an_upload_that_ends_after_its_account_was_erased_leaves_nothing(server: Running, path: str) -> None:
+    key, _ = server.keys.create("gone")
+    with server.client(key) as client:
+        model = {"model_name": "pegasus1.2", "model_options": ["visual"]}
+        body = {"index_name": "i", "models": [model]}
+        index_id = made(client.post("indexes", json=body))["_id"]
+        field, name, value = (
+            ("video_file", "index_id", index_id) if path == "tasks" else ("file", "method", "direct")
+        )
+        began, go_on = threading.Event(), threading.Event()
+
+        def form() -> Iterator[bytes]:
+            yield HEAD.replace(b'"file"', f'"{field}"'.encode()) + b"VIDEO" + bytes(600_000)
+            began.set()
+            go_on.wait(30)
+            told = f'Content-Disposition: form-data; name="{name}"\r\n\r\n{value}'
+            yield f"\r\n--x\r\n{told}\r\n--x--\r\n".encode()
+
+        answers: list[httpx2.Response] = []
+        sending = threading.Thread(
+            target=lambda: answers.append(client.post(path, content=form(), headers=FORM))
+        )
+        sending.start()
+        assert began.wait(30)
+        assert server.settled(lambda: server.incoming() != [], 40)
+        tools = server.house.tools
+        erasure = Erasure(server.database, tools.blobs, tools.tasks)
+        erasure.end("gone")
+        erasure.erase("gone")
+        go_on.set()
+        sending.join(40)
+    assert answers[0].status_code in (401, 404), answers[0].text
+    assert answers[0].status_code == 401 or path == "tasks", "its index has gone as well"
+    assert tools.assets.page("gone", AssetFilter(), page=1, limit=9) == ((), 0)
+    assert server.incoming() == []
+    assert list(tools.blobs.kept()) == []
+    assert tools.assets.room.held() == ()
 
 
 def test_an_upload_in_chunks_is_refused_when_it_begins(client: httpx2.Client, server: Running) -> None:
