@@ -16,6 +16,7 @@ from typing import Any
 
 from tests.bench import (
     answers,
+    assembling,
     decoding,
     footage,
     idle,
@@ -262,6 +263,13 @@ def store() -> dict[str, Any]:
     _say("1 GB kept / a bare loop that writes it", f"{ratio:.2f}", "at least 0.70", ratio >= 0.7)
     print(f"      the same in parts of 16 MiB, each on disk before it is said: {found['parts_to_bare']:.2f}")
     print(f"      to put the parts together: {found['seconds']['assembly']:.2f} s")
+    with _folder() as folder:
+        found["bucket"] = bucket = assembling.in_a_bucket(folder)
+    others = sum(count for method, count in bucket["requests"].items() if method != "GET")
+    size, sent = bucket["gigabytes"], bucket["put_bytes"]
+    _say(f"bytes put into a bucket to assemble {size:.0f} GB in it", str(sent), "none", sent == 0)
+    _say("requests of it that do not only read", str(others), "none", others == 0)
+    print(f"      in {bucket['seconds']:.0f} s, in which all of it is read once")
     return found
 
 

@@ -241,6 +241,9 @@ def _bench(figures: dict[str, Any]) -> Iterator[tuple[object, ...]]:
         yield "upload of 1 GB in chunks against writing it with a bare loop, speed", seconds, "≥ 0.70"
         yield "more memory for 1 GB than for 50 MB", f"{written['memory'] / 2**20:.0f} MiB", "≤ 16 MiB"
         yield "first page of 10,000 assets, own time", f"{own:.1f} ms", "≤ 20 ms"
+    if bucket := figures.get("store", {}).get("bucket"):
+        size = f"{bucket['gigabytes']:.0f} GB"
+        yield f"bytes put into a bucket while {size} of parts in it become one file", bucket["put_bytes"], "0"
 
 
 def _queue(figures: dict[str, Any]) -> Iterator[tuple[object, ...]]:
