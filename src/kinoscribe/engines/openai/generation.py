@@ -197,7 +197,7 @@ class Generation:
             case "context":
                 self._fit_context(refusal)
             case "pictures":
-                self._fit_pictures(refusal)
+                self._fit_pictures(refusal, url)
             case "request" if refusal.unwanted and refusal.unwanted not in self._unwanted:
                 self._unwanted.add(refusal.unwanted)
             case "request" if self._request.sequence:
@@ -227,7 +227,9 @@ class Generation:
             shaped=bool(self._request.schema),
         )
         if dress is None:
-            raise EngineRefused(reason="its model server does not take the request.")
+            error = EngineRefused(reason="its model server does not take the request.")
+            self._go_on(Miss(url, False), error)
+            return
         self._wear(dress)
 
     def _fit_context(self, refusal: Refusal) -> None:
@@ -238,7 +240,7 @@ class Generation:
         self._fits += 1
         self._most = room
 
-    def _fit_pictures(self, refusal: Refusal) -> None:
+    def _fit_pictures(self, refusal: Refusal, url: str) -> None:
         """Where a server takes fewer pictures, it gets fewer; where it takes none, the evidence alone has to do."""
         sent = len(shown_frames(self._ask, self._config))
         most = sent // 2 if refusal.most is None else refusal.most
@@ -246,7 +248,9 @@ class Generation:
             self._wear(self._dress, sees=False)
             return
         if not most or most >= self._config.sight.most:
-            raise EngineRefused(reason="its model server takes no pictures, or not so many.")
+            error = EngineRefused(reason="its model server takes no pictures, or not so many.")
+            self._go_on(Miss(url, False), error)
+            return
         self._config = replace(self._config, most_pictures=most)
         self._request = chat_request(self._ask, self._config, self._dress)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
-from tests.unit.engines.openai.asks import KEY, ask, config, end_of, engine, text_of
+from tests.unit.engines.openai.asks import KEY, ask, config, end_of, engine, jpeg, text_of
 from tests.unit.engines.openai.chat_server import WAIT, Asked, ChatServer, Player, says, serving
 
 from kinoscribe.cancel import Cancel, Canceled
@@ -242,6 +242,20 @@ def test_an_answer_that_breaks_off_is_told_with_its_server() -> None:
     refused(cut, ask(missed=missed.append))
     assert [(one.server, one.again) for one in missed] == [("1", False)]
     assert "broke off" in missed[0].reason
+
+
+def test_a_picture_of_the_clients_own_is_shown_to_another_server_where_one_takes_none() -> None:
+    blind = fails(400, "At most 0 image(s) may be provided in one prompt.")
+    pieces, one, other = two(blind, says("A dog."), ask(images=(("one", jpeg(1)),)))
+    assert text_of(pieces) == "A dog."
+    assert (len(one.asked), len(other.asked)) == (1, 1)
+    assert b"image_url" in other.asked[0].raw
+
+
+def test_another_server_is_asked_when_the_first_one_does_not_take_the_request() -> None:
+    pieces, one, other = two(fails(400, "I do not like it."), says("A dog."), ask())
+    assert text_of(pieces) == "A dog."
+    assert (len(one.asked), len(other.asked)) == (2, 1)
 
 
 def test_whoever_asks_is_told_who_begins_to_answer() -> None:
