@@ -84,12 +84,15 @@ def test_who_rings_is_heard_before_the_rest_is_over(bench: Bench) -> None:
     assert bench.done == ["a"], "the end of a work rings as well"
 
 
-@pytest.mark.parametrize("trouble", [DatabaseUnavailable(), ValueError("unexpected")])
+@pytest.mark.parametrize(
+    ("trouble", "longest"), [(DatabaseUnavailable(), 600.0), (ValueError("unexpected"), 0.05)]
+)
 def test_the_loop_goes_on_after_trouble(
-    bench: Bench, trouble: Exception, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, trouble: Exception, longest: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Soon where the database was away for a moment, and after a while where nobody knows what it was."""
     monkeypatch.setattr(crew_module, "_FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(crew_module, "_LONGEST_PAUSE", 0.05)
+    monkeypatch.setattr(crew_module, "_LONGEST_PAUSE", longest)
 
     def fail() -> None:
         if bench.turns < 4:
