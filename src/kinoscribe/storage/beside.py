@@ -8,8 +8,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 # Less than this is hashed sooner than handed over.
 _WORTH_A_THREAD = 128 * 1024
-# How much may wait in memory of the machine before it is sent to the disk.
-_TO_DISK_BYTES = 32 * 1024 * 1024
 
 to_disk = getattr(os, "fdatasync", os.fsync)
 _threads = ThreadPoolExecutor(4, thread_name_prefix="beside")
@@ -46,15 +44,16 @@ class ToDisk:
     `wait` must be called before the file is closed.
     """
 
-    def __init__(self, handle: int) -> None:
-        self._handle = handle
+    def __init__(self, handle: int, step: int) -> None:
+        """Each `step` bytes are a reason to begin."""
+        self._handle, self._step = handle, step
         self._waiting = 0
         self._running: Future[None] | None = None
 
     def wrote(self, size: int) -> None:
         """Raises `OSError` where what was written before did not reach the disk."""
         self._waiting += size
-        if self._waiting >= _TO_DISK_BYTES and (self._running is None or self._running.done()):
+        if self._waiting >= self._step and (self._running is None or self._running.done()):
             self.wait()
             self._waiting = 0
             self._running = _threads.submit(to_disk, self._handle)

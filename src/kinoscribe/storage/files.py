@@ -18,6 +18,7 @@ from kinoscribe.storage.beside import Digest, ToDisk
 
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV, errno.ENOSYS}
 _PIECE = 1024 * 1024
+_TO_DISK_BYTES = 32 * _PIECE
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -68,7 +69,7 @@ class Incoming:
         self._size = 0
         with our_errors():
             self._file = open(path, "xb", buffering=0)  # noqa: SIM115  closed by `finish` and `discard`
-        self._to_disk = ToDisk(self._file.fileno())
+        self._to_disk = ToDisk(self._file.fileno(), _TO_DISK_BYTES)
 
     @property
     def size(self) -> int:

@@ -17,12 +17,12 @@ from typing import Protocol, Self
 from kinoscribe import clock
 from kinoscribe.cancel import Cancel
 from kinoscribe.contract.errors import StorageFull
+from kinoscribe.storage.beside import to_disk
 from kinoscribe.storage.data_folder import private_file
 from kinoscribe.storage.files import Stored, digest, our_errors, second_name, settle
 from kinoscribe.storage.listing import below
 
 _TOKEN = 16
-_to_disk = getattr(os, "fdatasync", os.fsync)
 
 
 class PartReplaced(Exception):
@@ -225,7 +225,7 @@ class _PlaceWriter:
         if self._written < self._size:
             raise PartTooShort
         with our_errors():
-            _to_disk(self._data)
+            to_disk(self._data)
         fcntl.flock(self._slot, fcntl.LOCK_EX)
         self._held = True
         self._check()

@@ -134,7 +134,7 @@ def test_a_full_disk_is_507_and_the_chunk_can_be_sent_again(
         raise OSError(number, "full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(parts_module, "_to_disk", full)
+        patch.setattr(parts_module, "to_disk", full)
         answer = client.put(url(session, 1), content=piece(1))
         assert (answer.status_code, answer.json()["code"]) == (507, "storage_full")
     assert status(client, session)["uploaded_chunks"][0]["status"] == "pending"

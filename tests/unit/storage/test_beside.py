@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kinoscribe.contract.errors import StorageFull
-from kinoscribe.storage import beside
+from kinoscribe.storage import beside, files
 from kinoscribe.storage.beside import Digest, ToDisk
 from kinoscribe.storage.files import Incoming
 
@@ -47,7 +47,7 @@ def test_a_large_file_is_on_its_way_to_the_disk_before_its_end(
         sync(handle)
 
     monkeypatch.setattr(beside, "to_disk", counted)
-    monkeypatch.setattr(beside, "_TO_DISK_BYTES", MIB)
+    monkeypatch.setattr(files, "_TO_DISK_BYTES", MIB)
     with Incoming(tmp_path / "a") as file:
         for _ in range(8):
             file.write(bytes(MIB))
@@ -77,7 +77,7 @@ def test_a_disk_that_fails_beside_the_writer_fails_the_file(
         raise OSError(errno.ENOSPC, "full")
 
     monkeypatch.setattr(beside, "to_disk", full)
-    monkeypatch.setattr(beside, "_TO_DISK_BYTES", MIB)
+    monkeypatch.setattr(files, "_TO_DISK_BYTES", MIB)
     file = Incoming(tmp_path / "a")
     file.write(bytes(MIB))
     with pytest.raises(StorageFull):
@@ -97,7 +97,7 @@ def test_a_file_is_not_closed_while_it_is_on_its_way_to_the_disk(
         ended.set()
 
     monkeypatch.setattr(beside, "to_disk", slow)
-    monkeypatch.setattr(beside, "_TO_DISK_BYTES", 1)
+    monkeypatch.setattr(files, "_TO_DISK_BYTES", 1)
     file = Incoming(tmp_path / "a")
     file.write(b"abc")
     threading.Timer(0.1, go.set).start()
@@ -113,8 +113,7 @@ def test_one_sync_at_a_time_is_under_way(tmp_path: Path, monkeypatch: pytest.Mon
         go.wait(20)
 
     monkeypatch.setattr(beside, "to_disk", slow)
-    monkeypatch.setattr(beside, "_TO_DISK_BYTES", 1)
-    to_disk = ToDisk(7)
+    to_disk = ToDisk(7, 1)
     for _ in range(10):
         to_disk.wrote(5)
     go.set()
