@@ -238,7 +238,9 @@ def test_calls_before_a_broken_one_are_answered(served: Served[App], wire: Wire)
     wire.send(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n" + GET + b"no call\r\n\r\n")
     assert served.until(lambda: served.app.calls)
     served.app.go.set()
-    assert [wire.said()[1] for _ in range(2)] == ["/slow", "/a"]
+    assert wire.said()[1] == "/slow"
+    status, headers, _ = wire.answer()
+    assert (status, headers["connection"]) == (200, "close")
     assert wire.is_closed()
 
 
@@ -282,6 +284,14 @@ def test_what_never_ends_is_ended(wire: Wire, before: bytes, again: bytes) -> No
     for _ in range(8):  # as much as may be read at once, and more
         wire.send(again * (HEAD_BYTES // len(again)))
     assert wire.refused()[0] == 431
+
+
+def test_a_refused_client_reads_at_once_that_nothing_follows(
+    monkeypatch: pytest.MonkeyPatch, wire: Wire
+) -> None:
+    monkeypatch.setattr(http_protocol, "LINGER_SECONDS", 1000.0)
+    wire.send(b"no call\r\n\r\n")
+    assert wire.refused()[0] == 400
 
 
 def test_a_refused_client_may_go_on_for_a_moment_only(monkeypatch: pytest.MonkeyPatch, wire: Wire) -> None:
