@@ -33,7 +33,7 @@ def engine(*servers: RealServer, **changes: Any) -> OpenAIEngine:
     """One that has looked at its servers."""
     chosen = config(*servers, **changes)
     prober = Prober(chosen)
-    assert prober.look(Cancel()) is not None
+    assert prober.look(Cancel())
     return OpenAIEngine(chosen, prober)
 
 

@@ -47,8 +47,7 @@ def asked(server: RealServer) -> Iterator[OpenAIEngine]:
 
 def test_a_look_finds_the_truth(server: RealServer) -> None:
     with closing(Prober(config(server, model=""))) as prober:
-        found = prober.look(Cancel())
-    assert found is not None
+        found = prober.look(Cancel())[1]
     assert (found.profile, found.context_tokens, found.sees) == (server.kind, CONTEXT, True)
     assert (found.constrained, found.usage_streamed, found.remarks) == (True, True, ())
     for cost in found.pictures[1:]:  # a token for every square of 28 pixels, and two marks around the picture

@@ -28,8 +28,7 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
 
 def test_a_short_context_is_found_out(short: RealServer) -> None:
     with closing(Prober(config(short))) as prober:
-        found = prober.look(Cancel())
-    assert found is not None
+        found = prober.look(Cancel())[1]
     assert found.context_tokens == SHORT
 
 
@@ -66,8 +65,7 @@ def test_a_schema_beyond_its_grammars_is_given_up_for_that_question_alone(short:
 def test_a_server_without_eyes_is_found_out_and_gets_words_only(tmp_path: Path) -> None:
     with servers.llama(tmp_path / "llama.log", eyes=False) as blind:
         with closing(Prober(config(blind))) as prober:
-            found = prober.look(Cancel())
-        assert found is not None
+            found = prober.look(Cancel())[1]
         assert found.sees is False
         with closing(engine(blind)) as knows, closing(OpenAIEngine(config(blind))) as knows_not:
             assert answer(knows, ask(frames=frames(2)))[0]

@@ -283,8 +283,8 @@ def test_of_two_servers_the_one_that_answers_is_examined(
         mute.otherwise = Script(status=500)
         prober = keep(Prober(config(mute, server)))
         assert until(lambda: bool(prober.state().about.get("sees_pictures")))
+        assert until(lambda: prober.unwell == {mute.url})
         assert prober.state().ready
-        assert prober.unwell == {mute.url}
 
 
 def test_all_servers_of_a_list_are_examined_also_where_the_first_answers_nothing() -> None:
