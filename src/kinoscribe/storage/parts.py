@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import os
 import secrets
@@ -14,15 +13,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self
 
+from blake3 import blake3
+
 from kinoscribe import clock
 from kinoscribe.cancel import Cancel
 from kinoscribe.contract.errors import StorageFull
-from kinoscribe.storage.beside import to_disk
 from kinoscribe.storage.data_folder import private_file
 from kinoscribe.storage.files import Stored, digest, our_errors, second_name, settle
 from kinoscribe.storage.listing import below
+from kinoscribe.storage.placed_file import PlacedFile
 
 _TOKEN = 16
+# An upload of so many bytes goes past the page cache: it would push out what is read more often.
+_LARGE = 256 * 1024 * 1024
 
 
 class PartReplaced(Exception):
@@ -43,7 +46,7 @@ class PartsGone(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PartStored:
-    """A part that is whole and durable. `etag` is the SHA-256 of its bytes."""
+    """A part that is whole and durable. `etag` is a hash of its bytes: which one is the store's choice."""
 
     number: int
     etag: str
@@ -135,7 +138,7 @@ class PartFolder:
             raise ValueError(f"part {number} of {size} bytes is no part of this upload")
         if size > shutil.disk_usage(self._folder).free:
             raise StorageFull
-        return _PlaceWriter(self._home(upload), number, offset, size)
+        return _PlaceWriter(self._home(upload), number, offset, size, past_cache=total >= _LARGE)
 
     def drop(self, upload: str) -> None:
         shutil.rmtree(self._home(upload), ignore_errors=True)
@@ -189,18 +192,18 @@ def _gone_with(home: Path) -> Iterator[None]:
 class _PlaceWriter:
     """Writes one part to its place."""
 
-    def __init__(self, home: Path, number: int, offset: int, size: int) -> None:
+    def __init__(self, home: Path, number: int, offset: int, size: int, *, past_cache: bool) -> None:
         self._number, self._offset, self._size = number, offset, size
         self._written = 0
-        self._hash = hashlib.sha256()
+        self._hash = blake3()
         self._token = secrets.token_bytes(_TOKEN)
         self._held = False
         with _gone_with(home), our_errors():
-            self._data = os.open(home / "data", os.O_WRONLY | os.O_CLOEXEC)
+            self._data = PlacedFile(home / "data", past_cache=past_cache)
             try:
                 self._slot = os.open(home / f"{number}.slot", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
             except BaseException:
-                os.close(self._data)
+                self._data.close()
                 raise
         try:
             with self._alone(), our_errors():
@@ -217,7 +220,7 @@ class _PlaceWriter:
         with self._alone(), our_errors():
             self._check()
             while view:
-                done = os.pwrite(self._data, view, self._offset + self._written)
+                done = self._data.write(view, self._offset + self._written)
                 self._written += done
                 view = view[done:]
 
@@ -225,7 +228,7 @@ class _PlaceWriter:
         if self._written < self._size:
             raise PartTooShort
         with our_errors():
-            to_disk(self._data)
+            self._data.to_disk()
         fcntl.flock(self._slot, fcntl.LOCK_EX)
         self._held = True
         self._check()
@@ -235,10 +238,10 @@ class _PlaceWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for handle in (self._slot, self._data):  # closing the slot also lets go of it
-            if handle >= 0:
-                os.close(handle)
-        self._slot = self._data = -1
+        if self._slot >= 0:
+            os.close(self._slot)  # this also lets go of it
+            self._data.close()
+        self._slot = -1
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -10,10 +10,12 @@ from urllib.parse import urlsplit
 
 import httpx2
 import pytest
+from blake3 import blake3
 from tests.unit.api.running import Running, running
 
 from kinoscribe.api import request_body
-from kinoscribe.storage import parts as parts_module
+from kinoscribe.storage import placed_file
+from kinoscribe.storage.parts import PartsGone
 
 CONTENT = b"VIDEO" + bytes(range(256)) * 12
 CHUNK = 1024
@@ -113,7 +115,7 @@ def test_a_stalled_chunk_is_overtaken_by_the_next_attempt(server: Running, clien
         stalled.sendall(b"x" * (CHUNK // 2))
         assert stalled.recv(65536).startswith(b"HTTP/1.1 409 ")
     assert report(client, session, n1=etag).status_code == 200
-    assert etag.strip('"') == hashlib.sha256(piece(1)).hexdigest()
+    assert etag.strip('"') == blake3(piece(1)).hexdigest()
 
 
 def test_a_chunk_that_stalls_is_given_up(
@@ -134,7 +136,7 @@ def test_a_full_disk_is_507_and_the_chunk_can_be_sent_again(
         raise OSError(number, "full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(parts_module, "to_disk", full)
+        patch.setattr(placed_file, "to_disk", full)
         answer = client.put(url(session, 1), content=piece(1))
         assert (answer.status_code, answer.json()["code"]) == (507, "storage_full")
     assert status(client, session)["uploaded_chunks"][0]["status"] == "pending"
@@ -161,7 +163,7 @@ def test_lost_chunks_fail_the_asset_with_a_sentence(
     server: Running, client: httpx2.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def gone(*_: object) -> None:
-        raise parts_module.PartsGone
+        raise PartsGone
 
     session = begin(client)
     server.house.tools.uploads.drop(session["upload_id"])

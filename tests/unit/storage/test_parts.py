@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from blake3 import blake3
 
 from kinoscribe.cancel import Cancel, Canceled
 from kinoscribe.contract.errors import StorageFull
@@ -60,7 +61,7 @@ def test_parts_in_any_order_and_at_once_make_the_file(blobs: Blobs) -> None:
         sender.start()
     for sender in senders:
         sender.join()
-    assert found[3].etag == hashlib.sha256(data[2 * SIZE : 3 * SIZE]).hexdigest()
+    assert found[3].etag == blake3(data[2 * SIZE : 3 * SIZE]).hexdigest()
     assert whole(blobs, [found[number] for number in range(1, 11)]) == data
 
 
@@ -206,3 +207,23 @@ def test_what_is_no_upload_is_told_of_nobody(blobs: Blobs, tmp_path: Path) -> No
     for path in (tmp_path / "parts" / UPLOAD, *(tmp_path / "parts" / UPLOAD).iterdir()):
         os.utime(path, (1, 1))
     assert list(blobs.parts.held(3600.0)) == [UPLOAD]
+
+
+def test_a_large_upload_goes_past_the_page_cache_and_a_small_one_does_not(
+    blobs: Blobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+    placed = parts_module.PlacedFile
+
+    def opened(path: Path, *, past_cache: bool) -> parts_module.PlacedFile:
+        asked.append(past_cache)
+        return placed(path, past_cache=past_cache)
+
+    monkeypatch.setattr(parts_module, "PlacedFile", opened)
+    monkeypatch.setattr(parts_module, "_LARGE", 2 * SIZE)
+    for size in (2 * SIZE - 1, 2 * SIZE):
+        blobs.parts.begin(UPLOAD, size, size)
+        data = random.Random(2).randbytes(size)
+        assert whole(blobs, [put(blobs.parts, 1, data)]) == data
+        blobs.parts.drop(UPLOAD)
+    assert asked == [False, True]
