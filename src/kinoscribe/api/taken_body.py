@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import mmap
 import select
 import socket
 import threading
@@ -15,9 +14,7 @@ from starlette.requests import ClientDisconnect
 from kinoscribe.cancel import Cancel
 
 # What is handed on at once, from a buffer that each thread has.
-PIECE = 2 * 1024 * 1024
-# All that is handed on but the end begins and ends at a multiple of this, so that it can go to a disk as it is.
-ALIGNED = 4096
+PIECE = 1 << 20
 # A thread is given back after so long, and as soon as it has waited for so long in all, and so long for each piece.
 SLICE_SECONDS = 0.5
 PATIENCE_SECONDS = 0.01
@@ -55,13 +52,10 @@ class TakenBody:
         """
         buffer = _buffer()
         until, patience = time.monotonic() + SLICE_SECONDS, PATIENCE_SECONDS
-        early, self._early = memoryview(self._early), b""
-        before, self.is_dry, wrote = self.unread, False, len(early) >= PIECE
-        while len(early) >= PIECE:
-            write(early[:PIECE])
-            early = early[PIECE:]
-        filled = len(early)
-        buffer[:filled] = early
+        early, self._early = self._early, b""
+        if early:
+            write(early)
+        before, filled, self.is_dry = self.unread, 0, False
         while self.unread and not self.is_dry and time.monotonic() < until:
             cancel.check()
             got = self._receive(buffer[filled : filled + self.unread])
@@ -72,13 +66,11 @@ class TakenBody:
                 patience = max(patience - (time.monotonic() - began), 0.0)
             elif filled == PIECE:
                 write(buffer)
-                filled, wrote = 0, True
+                filled = 0
                 patience += PIECE_SECONDS
-        due = filled - filled % ALIGNED if self.unread else filled
-        if due:
-            write(buffer[:due])
-        self._early = bytes(buffer[due:filled])
-        return wrote or due > 0 or self.unread < before
+        if filled:
+            write(buffer[:filled])
+        return bool(early) or self.unread < before
 
     async def readable(self, seconds: float) -> bool:
         """Waits until enough has come to be worth a thread, or the connection has ended; false after `seconds`."""
@@ -129,7 +121,6 @@ class TakenBody:
 
 def _buffer() -> memoryview:
     if not hasattr(_of_thread, "buffer"):
-        pages = mmap.mmap(-1, PIECE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        _of_thread.buffer = memoryview(pages)
+        _of_thread.buffer = memoryview(bytearray(PIECE))
     found: memoryview = _of_thread.buffer
     return found

@@ -18,14 +18,12 @@ from blake3 import blake3
 from kinoscribe import clock
 from kinoscribe.cancel import Cancel
 from kinoscribe.contract.errors import StorageFull
+from kinoscribe.storage.beside import to_disk
 from kinoscribe.storage.data_folder import private_file
 from kinoscribe.storage.files import Stored, digest, our_errors, second_name, settle
 from kinoscribe.storage.listing import below
-from kinoscribe.storage.placed_file import PlacedFile
 
 _TOKEN = 16
-# An upload of so many bytes goes past the page cache: it would push out what is read more often.
-_LARGE = 256 * 1024 * 1024
 
 
 class PartReplaced(Exception):
@@ -138,7 +136,7 @@ class PartFolder:
             raise ValueError(f"part {number} of {size} bytes is no part of this upload")
         if size > shutil.disk_usage(self._folder).free:
             raise StorageFull
-        return _PlaceWriter(self._home(upload), number, offset, size, past_cache=total >= _LARGE)
+        return _PlaceWriter(self._home(upload), number, offset, size)
 
     def drop(self, upload: str) -> None:
         shutil.rmtree(self._home(upload), ignore_errors=True)
@@ -192,18 +190,18 @@ def _gone_with(home: Path) -> Iterator[None]:
 class _PlaceWriter:
     """Writes one part to its place."""
 
-    def __init__(self, home: Path, number: int, offset: int, size: int, *, past_cache: bool) -> None:
+    def __init__(self, home: Path, number: int, offset: int, size: int) -> None:
         self._number, self._offset, self._size = number, offset, size
         self._written = 0
         self._hash = blake3()
         self._token = secrets.token_bytes(_TOKEN)
         self._held = False
         with _gone_with(home), our_errors():
-            self._data = PlacedFile(home / "data", past_cache=past_cache)
+            self._data = os.open(home / "data", os.O_WRONLY | os.O_CLOEXEC)
             try:
                 self._slot = os.open(home / f"{number}.slot", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
             except BaseException:
-                self._data.close()
+                os.close(self._data)
                 raise
         try:
             with self._alone(), our_errors():
@@ -220,7 +218,7 @@ class _PlaceWriter:
         with self._alone(), our_errors():
             self._check()
             while view:
-                done = self._data.write(view, self._offset + self._written)
+                done = os.pwrite(self._data, view, self._offset + self._written)
                 self._written += done
                 view = view[done:]
 
@@ -228,7 +226,7 @@ class _PlaceWriter:
         if self._written < self._size:
             raise PartTooShort
         with our_errors():
-            self._data.to_disk()
+            to_disk(self._data)
         fcntl.flock(self._slot, fcntl.LOCK_EX)
         self._held = True
         self._check()
@@ -238,10 +236,10 @@ class _PlaceWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._slot >= 0:
-            os.close(self._slot)  # this also lets go of it
-            self._data.close()
-        self._slot = -1
+        for handle in (self._slot, self._data):  # closing the slot also lets go of it
+            if handle >= 0:
+                os.close(handle)
+        self._slot = self._data = -1
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -14,8 +14,7 @@ from blake3 import blake3
 from tests.unit.api.running import Running, running
 
 from kinoscribe.api import request_body
-from kinoscribe.storage import placed_file
-from kinoscribe.storage.parts import PartsGone
+from kinoscribe.storage import parts as parts_module
 
 CONTENT = b"VIDEO" + bytes(range(256)) * 12
 CHUNK = 1024
@@ -136,7 +135,7 @@ def test_a_full_disk_is_507_and_the_chunk_can_be_sent_again(
         raise OSError(number, "full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(placed_file, "to_disk", full)
+        patch.setattr(parts_module, "to_disk", full)
         answer = client.put(url(session, 1), content=piece(1))
         assert (answer.status_code, answer.json()["code"]) == (507, "storage_full")
     assert status(client, session)["uploaded_chunks"][0]["status"] == "pending"
@@ -163,7 +162,7 @@ def test_lost_chunks_fail_the_asset_with_a_sentence(
     server: Running, client: httpx2.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def gone(*_: object) -> None:
-        raise PartsGone
+        raise parts_module.PartsGone
 
     session = begin(client)
     server.house.tools.uploads.drop(session["upload_id"])

@@ -207,23 +207,3 @@ def test_what_is_no_upload_is_told_of_nobody(blobs: Blobs, tmp_path: Path) -> No
     for path in (tmp_path / "parts" / UPLOAD, *(tmp_path / "parts" / UPLOAD).iterdir()):
         os.utime(path, (1, 1))
     assert list(blobs.parts.held(3600.0)) == [UPLOAD]
-
-
-def test_a_large_upload_goes_past_the_page_cache_and_a_small_one_does_not(
-    blobs: Blobs, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[bool] = []
-    placed = parts_module.PlacedFile
-
-    def opened(path: Path, *, past_cache: bool) -> parts_module.PlacedFile:
-        asked.append(past_cache)
-        return placed(path, past_cache=past_cache)
-
-    monkeypatch.setattr(parts_module, "PlacedFile", opened)
-    monkeypatch.setattr(parts_module, "_LARGE", 2 * SIZE)
-    for size in (2 * SIZE - 1, 2 * SIZE):
-        blobs.parts.begin(UPLOAD, size, size)
-        data = random.Random(2).randbytes(size)
-        assert whole(blobs, [put(blobs.parts, 1, data)]) == data
-        blobs.parts.drop(UPLOAD)
-    assert asked == [False, True]
