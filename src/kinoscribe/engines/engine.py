@@ -78,7 +78,7 @@ class Missed:
     wait: float = 0.0
 
 
-def _untold(_what: object) -> None:
+def untold(_what: object) -> None:
     """Nobody wants to know."""
 
 
@@ -119,8 +119,8 @@ class Ask:
     brief: str = ""
     content: str = ""
     salt: str = ""
-    missed: Callable[[Missed], None] = field(default=_untold, compare=False, repr=False)
-    begun: Callable[[str], None] = field(default=_untold, compare=False, repr=False)
+    missed: Callable[[Missed], None] = field(default=untold, compare=False, repr=False)
+    begun: Callable[[str], None] = field(default=untold, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

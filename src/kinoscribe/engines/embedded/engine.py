@@ -9,6 +9,7 @@ import structlog
 from kinoscribe.cancel import Cancel
 from kinoscribe.child import ChildDied, ChildFailed, ChildNotStarted, Children, ChildSpec
 from kinoscribe.contract.errors import EngineFailed
+from kinoscribe.engines.embedded.asked import encoded
 from kinoscribe.engines.embedded.worker import Config
 from kinoscribe.engines.engine import Ask, EngineState, Finished, Piece, Sight, Text
 
@@ -34,7 +35,7 @@ class EmbeddedEngine:
 
     def generate(self, ask: Ask, cancel: Cancel) -> Iterator[Piece]:
         """Raises `EngineFailed` when the process dies or fails, `Canceled` when the switch is thrown."""
-        pieces = self._children.call(msgspec.msgpack.encode(ask), cancel=cancel)
+        pieces = self._children.call(encoded(ask), cancel=cancel)
         try:
             for piece in pieces:
                 yield Text(piece.decode("utf-8"))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from kinoscribe.engines.embedded.asked import decoder
 from kinoscribe.engines.embedded.compose import compose
 from kinoscribe.engines.embedded.index import Index
 from kinoscribe.engines.embedded.material import Material
@@ -31,11 +32,11 @@ def serve(config: bytes) -> Callable[[bytes], Iterator[bytes]]:
     from kinoscribe.engines.embedded.meaning import Meaning
 
     meaning = Meaning(Path(settings.minilm)) if settings.minilm else None
-    read = msgspec.msgpack.Decoder(Ask)
+    read = decoder()
     kept: OrderedDict[bytes, Index] = OrderedDict()
 
     def handle(body: bytes) -> Iterator[bytes]:
-        ask = read.decode(body)
+        ask = read(body)
         material = Material(_index(ask, kept), ask.facts, meaning)
         for piece in compose(ask, material):
             yield piece.encode("utf-8", "replace")
