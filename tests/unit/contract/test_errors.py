@@ -37,7 +37,7 @@ def test_every_code_belongs_to_one_class() -> None:
 @pytest.mark.parametrize("kind", all_errors(), ids=lambda kind: kind.__name__)
 def test_every_error_has_a_code_a_status_and_a_sentence_that_can_be_filled(kind: type[ApiError]) -> None:
     assert kind.code.replace("_", "").isalpha()
-    assert kind.status in {400, 401, 403, 404, 405, 409, 413, 422, 429, 500, 503, 504, 507}
+    assert kind.status in {400, 401, 403, 404, 405, 409, 413, 422, 429, 431, 500, 503, 504, 507}
     names = [name for _, name, _, _ in string.Formatter().parse(kind.sentence) if name]
     facts: dict[str, Any] = dict.fromkeys(names, "x")
     message = kind(**facts, **({"seconds": 1} if kind is TooManyRequests else {})).message

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from kinoscribe.contract.video import VideoFacts
+from kinoscribe.engines.embedded.asked import encoded
 from kinoscribe.engines.embedded.worker import Config, serve
 from kinoscribe.engines.engine import Ask
 from kinoscribe.notes import CollectorReport, Notes, ScreenText, Sentence, Shot, Tag
@@ -73,7 +74,7 @@ NOTES = Notes(
 def answer(prompt: str) -> str:
     ask = Ask(prompt, FACTS, NOTES, 0.0, 150.0, "pegasus1.5", 0.2, 4096)
     compose = serve(msgspec.msgpack.encode(Config(None)))
-    return b"".join(compose(msgspec.msgpack.encode(ask))).decode().strip()
+    return b"".join(compose(encoded(ask))).decode().strip()
 
 
 def sentences(text: str) -> list[str]:

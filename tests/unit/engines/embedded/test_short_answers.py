@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from kinoscribe.contract.video import VideoFacts
+from kinoscribe.engines.embedded.asked import encoded
 from kinoscribe.engines.embedded.worker import Config, serve
 from kinoscribe.engines.engine import Ask
 from kinoscribe.notes import Box, CollectorReport, Notes, ScreenText, Sentence, Shot
@@ -79,7 +80,7 @@ def answers(*questions: str) -> dict[str, str]:
         f"q{n}: {q}" for n, q in enumerate(questions)
     )
     ask = Ask(prompt, FACTS, NOTES, 0.0, 120.0, "pegasus1.5", 0.0, 4096, json_schema=schema)
-    text = b"".join(serve(msgspec.msgpack.encode(Config(None)))(msgspec.msgpack.encode(ask))).decode()
+    text = b"".join(serve(msgspec.msgpack.encode(Config(None)))(encoded(ask))).decode()
     return dict(zip(questions, json.loads(text).values(), strict=True))
 
 
