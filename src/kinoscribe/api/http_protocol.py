@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import secrets
+import select
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,6 +35,8 @@ _FRAMING = {b"content-length", b"transfer-encoding"}
 _LARGE = 1 << 20
 # A colon, a space and the end of a line.
 _AROUND = 4
+# That the other end will send no more; where the system does not know this, that the connection is gone.
+_LEFT = getattr(select, "POLLRDHUP", 0)
 # More calls than these wait for the one before them only where they came in one piece with it.
 _WAITING = 8
 
@@ -149,6 +152,16 @@ class KinoscribeProtocol(HttpToolsProtocol):
     def may_read(self) -> bool:
         """Not while somebody else reads, nor when too many calls wait in this connection."""
         return not self._is_taken and len(self.pipeline) <= _WAITING
+
+    def end_if_left(self) -> None:
+        """While nothing is read nobody is told that the client has left: it is looked for."""
+        connection = self.transport.get_extra_info("socket")
+        if self._is_taken or connection is None or self.transport.is_closing():
+            return
+        look = select.poll()
+        look.register(connection.fileno(), _LEFT)
+        if look.poll(0):
+            self.transport.abort()
 
     @contextmanager
     def _taken(self, cycle: RequestResponseCycle) -> Iterator[TakenBody | None]:
@@ -291,3 +304,5 @@ class _Flow(FlowControl):
     def resume_reading(self) -> None:
         if self._protocol.may_read():
             super().resume_reading()
+        else:
+            self._protocol.end_if_left()
